@@ -1,0 +1,38 @@
+//! The batch poster of a node, if it has an L1.
+
+use crate::settings::Settings;
+use eyre::{Context, OptionExt};
+use std::sync::Arc;
+use weir_follower::{ChainClient, Signer};
+use weir_rpc::BatchesBackend;
+use weir_runtime::{SystemClock, TaskSet};
+use weir_sequencer::{
+    Chain,
+    batching::{BatchConfig, BatchDriver},
+};
+
+/// Starts the poster; `None` without `--l1`.
+pub(crate) async fn start(
+    settings: &Settings,
+    chain: &Arc<Chain>,
+    tasks: &mut TaskSet,
+) -> eyre::Result<Option<Arc<dyn BatchesBackend>>> {
+    let Some(url) = &settings.l1 else { return Ok(None) };
+    let key = settings.l1_key.as_ref().ok_or_eyre("--l1 needs --l1-key")?;
+    let signer = Signer::from_file(key)
+        .wrap_err_with(|| format!("L1 key cannot be used: path={}", key.display()))?;
+    let client = ChainClient::connect(url).await.wrap_err("L1 node cannot be used")?;
+    let config = BatchConfig {
+        inbox: settings.l1_inbox,
+        batch_bytes_max: settings.l1_batch_max_bytes,
+        batch_age_max: settings.l1_batch_max_age,
+        is_reposted_on_new_l1: settings.l1_repost,
+        ..BatchConfig::default()
+    };
+    let store = Arc::clone(chain.store());
+    let head = chain.watch_head();
+    let driver = BatchDriver::new(config, store, client, Arc::new(signer), head, SystemClock)?;
+    let handle = driver.handle();
+    tasks.spawn("batching", driver.run(tasks.shutdown().clone()));
+    Ok(Some(Arc::new(handle)))
+}

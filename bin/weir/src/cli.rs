@@ -1,0 +1,192 @@
+//! The command line.
+
+use crate::settings::Settings;
+use alloy_primitives::{Address, B256};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::{path::PathBuf, time::Duration};
+
+/// An EVM rollup sequencer and a reorg-safe DEX liquidity engine in one program.
+#[derive(Debug, Parser)]
+#[command(name = "weir", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a single-node chain for development.
+    Dev(NodeArgs),
+    /// Run a node from a configuration file.
+    Node(NodeArgs),
+    /// Run the demonstration: a node, real Uniswap pools, steady traffic and a check of the pools.
+    Demo(DemoArgs),
+    /// Show the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Read the pool feed.
+    #[command(subcommand)]
+    Feed(FeedCommand),
+    /// Inspect pool state.
+    #[command(subcommand)]
+    Pools(PoolsCommand),
+    /// Put load on an Ethereum node and measure it.
+    Load(LoadArgs),
+    /// Rebuild the chain from L1 alone.
+    Derive(DeriveArgs),
+    /// Run Ethereum's JSON state tests.
+    Statetest(ConformanceArgs),
+    /// Run Ethereum's JSON blockchain tests.
+    Blocktest(ConformanceArgs),
+}
+
+/// A node's command line.
+#[derive(Debug, Args)]
+pub(crate) struct NodeArgs {
+    /// Configuration file: TOML, one `setting-name = value` a line.
+    #[arg(long, env = "WEIR_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Print one line of JSON with the addresses on standard output once the node serves.
+    #[arg(long)]
+    pub(crate) print_ready: bool,
+
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}
+
+/// The demonstration's command line.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Stop by itself after this time.
+    #[arg(long, value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub(crate) duration: Option<Duration>,
+
+    /// Transactions a second.
+    #[arg(long, default_value_t = 40, value_name = "R")]
+    pub(crate) rate: u32,
+
+    /// Folder with node_modules and the compiled contracts.
+    #[arg(long, default_value = "e2e", value_name = "DIR")]
+    pub(crate) artifacts: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+}
+
+/// Commands about the configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print every effective setting with its origin.
+    Print(NodeArgs),
+}
+
+/// Commands about the feed.
+#[derive(Debug, Subcommand)]
+pub(crate) enum FeedCommand {
+    /// Print the stream as it comes.
+    Tail {
+        /// The node's feed socket.
+        #[arg(long, value_name = "PATH")]
+        socket: PathBuf,
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Commands about pools.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PoolsCommand {
+    /// Compare the arena with the contracts at one block; exit 1 on the first difference.
+    Check {
+        /// The node whose contracts are read.
+        #[arg(long, value_name = "URL")]
+        rpc: String,
+        /// The node whose arena is compared. Default: the same.
+        #[arg(long, value_name = "URL")]
+        arena: Option<String>,
+    },
+}
+
+/// What traffic to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScenarioArg {
+    /// Plain transfers of ether.
+    Transfers,
+    /// Transfers of an ERC-20 token.
+    Erc20,
+    /// Swaps on Uniswap V2 pairs.
+    V2Swaps,
+    /// Swaps on Uniswap V3 pools.
+    V3Swaps,
+    /// All of these.
+    Mixed,
+}
+
+/// The load generator's command line.
+#[derive(Debug, Args)]
+pub(crate) struct LoadArgs {
+    /// The node.
+    #[arg(long, value_name = "URL")]
+    pub(crate) rpc: String,
+    /// What traffic to send.
+    #[arg(long, default_value = "transfers")]
+    pub(crate) scenario: ScenarioArg,
+    /// Accounts that send.
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    pub(crate) accounts: usize,
+    /// Transactions a second, or max.
+    #[arg(long, default_value = "max", value_name = "R")]
+    pub(crate) rate: String,
+    /// How long to send.
+    #[arg(long, default_value = "10s", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub(crate) duration: Duration,
+    /// Connections to the node.
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    pub(crate) connections: usize,
+    /// Key that funds the accounts. Default: the first development account's.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) key: Option<B256>,
+    /// Folder with node_modules and the compiled contracts.
+    #[arg(long, default_value = "e2e", value_name = "DIR")]
+    pub(crate) artifacts: PathBuf,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The derivation's command line.
+#[derive(Debug, Args)]
+pub(crate) struct DeriveArgs {
+    /// The L1 node.
+    #[arg(long, value_name = "URL")]
+    pub(crate) l1: String,
+    /// Folder of the chain that is rebuilt.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Genesis of the rollup. Default: the built-in one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) genesis: Option<PathBuf>,
+    /// Gas limit of the built-in genesis.
+    #[arg(long, default_value_t = 1_000_000_000, value_name = "GAS")]
+    pub(crate) gas_limit: u64,
+    /// Address on L1 that batches are sent to.
+    #[arg(long, default_value_t = weir_sequencer::batching::DEFAULT_INBOX, value_name = "ADDRESS")]
+    pub(crate) inbox: Address,
+    /// Account on L1 that sends batches. Default: any.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) batcher: Option<Address>,
+    /// First L1 block to read.
+    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+    pub(crate) l1_start: u64,
+}
+
+/// The command line of the conformance runners.
+#[derive(Debug, Args)]
+pub(crate) struct ConformanceArgs {
+    /// Files or folders of JSON tests.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+}

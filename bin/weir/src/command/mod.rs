@@ -1,0 +1,10 @@
+//! One file a command.
+
+pub(crate) mod config;
+pub(crate) mod conformance;
+pub(crate) mod demo;
+pub(crate) mod derive;
+pub(crate) mod feed;
+pub(crate) mod load;
+pub(crate) mod node;
+pub(crate) mod pools;

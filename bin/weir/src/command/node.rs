@@ -1,0 +1,72 @@
+//! `weir dev` and `weir node`.
+
+use crate::{
+    cli::NodeArgs,
+    node::{Node, log_options},
+    settings::Settings,
+};
+use eyre::Context;
+use std::{io::Write, process::ExitCode};
+use weir_runtime::{Shutdown, ShutdownReason, init_logs, watch_signals};
+use weir_sequencer::{DEV_ACCOUNTS, DEV_BALANCE_ETHER};
+
+/// Exit code of a node stopped by a signal is 128 plus its number only on the second one; the first stops it cleanly.
+pub(crate) fn run(args: NodeArgs) -> eyre::Result<ExitCode> {
+    init_logs(&log_options(&args.settings))?;
+    runtime()?.block_on(async {
+        let shutdown = Shutdown::new();
+        let signals = tokio::spawn(watch_signals(shutdown.clone()));
+        let node = Node::start(&args.settings, shutdown.clone()).await?;
+        announce(&node, &args)?;
+        let result = node.run().await;
+        signals.abort();
+        if let Some(ShutdownReason::Signal(number)) = shutdown.reason() {
+            tracing::info!(signal = number, "stopped");
+        }
+        result?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// The async runtime of the node's drivers and servers.
+pub(crate) fn runtime() -> eyre::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .wrap_err("async runtime cannot be started")
+}
+
+fn announce(node: &Node, args: &NodeArgs) -> eyre::Result<()> {
+    if args.print_ready {
+        let mut stdout = std::io::stdout().lock();
+        serde_json::to_writer(&mut stdout, node.addresses())?;
+        writeln!(stdout)?;
+        stdout.flush()?;
+        return Ok(());
+    }
+    banner(node, &args.settings);
+    Ok(())
+}
+
+fn banner(node: &Node, settings: &Settings) {
+    let addresses = node.addresses();
+    let head = node.chain().view().heads().unsafe_head();
+    println!("weir {}", env!("CARGO_PKG_VERSION"));
+    println!("chain     {}, head {} {}", node.chain().spec().chain_id(), head.number, head.hash);
+    if settings.ephemeral {
+        println!("data      in memory only (--ephemeral)");
+    } else {
+        println!("data      {}", settings.datadir.display());
+    }
+    println!("http      {}", addresses.http);
+    println!("ws        {}", addresses.ws);
+    println!("feed      {}", addresses.feed.display());
+    println!("metrics   {}", addresses.metrics);
+    if settings.genesis.is_none() {
+        println!("accounts  {DEV_BALANCE_ETHER} ether each, of the mnemonic");
+        println!("          test test test test test test test test test test test junk");
+        for account in DEV_ACCOUNTS {
+            println!("          {account}");
+        }
+    }
+}

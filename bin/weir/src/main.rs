@@ -1,0 +1,91 @@
+//! The `weir` program: command line, configuration, wiring, exit codes.
+
+mod batching;
+mod cli;
+mod command;
+mod config;
+mod demo;
+mod liquidity;
+mod node;
+mod settings;
+
+use clap::{CommandFactory, FromArgMatches};
+use cli::{Cli, Command, ConfigCommand, NodeArgs};
+use config::ConfigFile;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn run() -> eyre::Result<ExitCode> {
+    let (cli, file, matches) = parse()?;
+    match cli.command {
+        Command::Dev(args) | Command::Node(args) => command::node::run(args),
+        Command::Demo(args) => command::demo::run(args),
+        Command::Config(ConfigCommand::Print(_)) => command::config::print(&matches, &file),
+        Command::Feed(command) => command::feed::run(command),
+        Command::Pools(command) => command::pools::run(command),
+        Command::Load(args) => command::load::run(args),
+        Command::Derive(args) => command::derive::run(args),
+        Command::Statetest(args) => command::conformance::state_tests(&args),
+        Command::Blocktest(args) => command::conformance::block_tests(&args),
+    }
+}
+
+/// Parses twice: first to learn the configuration file, then with the file's values as defaults.
+fn parse() -> eyre::Result<(Cli, ConfigFile, clap::ArgMatches)> {
+    let matches = Cli::command().get_matches();
+    let first = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let Some(args) = node_args(&first.command) else {
+        return Ok((first, ConfigFile::default(), matches));
+    };
+    let path = subcommand_path(&first.command);
+    config::check_environment(command_at(&Cli::command(), path))?;
+    let Some(file_path) = &args.config else {
+        return Ok((first, ConfigFile::default(), matches));
+    };
+    let file = ConfigFile::read(file_path, command_at(&Cli::command(), path))?;
+    let with_defaults = apply_at(Cli::command(), path, &file);
+    let matches = with_defaults.try_get_matches().unwrap_or_else(|error| error.exit());
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    Ok((cli, file, matches))
+}
+
+const fn node_args(command: &Command) -> Option<&NodeArgs> {
+    match command {
+        Command::Dev(args) | Command::Node(args) | Command::Config(ConfigCommand::Print(args)) => {
+            Some(args)
+        }
+        Command::Demo(args) => Some(&args.node),
+        _ => None,
+    }
+}
+
+const fn subcommand_path(command: &Command) -> &'static [&'static str] {
+    match command {
+        Command::Dev(_) => &["dev"],
+        Command::Demo(_) => &["demo"],
+        Command::Config(_) => &["config", "print"],
+        _ => &["node"],
+    }
+}
+
+fn command_at<'a>(command: &'a clap::Command, path: &[&str]) -> &'a clap::Command {
+    path.iter().fold(command, |command, name| {
+        command.find_subcommand(name).expect("the path names a subcommand that exists")
+    })
+}
+
+fn apply_at(command: clap::Command, path: &[&str], file: &ConfigFile) -> clap::Command {
+    match path {
+        [] => file.apply(command),
+        [name, rest @ ..] => command.mut_subcommand(*name, |inner| apply_at(inner, rest, file)),
+    }
+}

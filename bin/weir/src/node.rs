@@ -1,0 +1,264 @@
+//! A running node: every part started in order, and the addresses at which it serves.
+
+use crate::settings::{DurabilitySetting, LogFormatSetting, OrderingSetting, Settings};
+use eyre::Context;
+use serde::Serialize;
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use weir_evm::ChainSpec;
+use weir_rpc::{Backends, Hosts, Origins, RpcServer, ServerConfig};
+use weir_runtime::{
+    LogFormat, LogOptions, MetricsHandle, MetricsServer, MetricsServerError, Shutdown, SystemClock, TaskSet,
+};
+use weir_sequencer::{
+    Chain, DropLog, Ingress, NodeBackend, RECORD_TRANSACTION, SequencingConfig, SequencingDriver,
+    SharedPool, dev_spec, genesis_state,
+};
+use weir_storage::{
+    Durability, GenesisState, Journal, JournalOptions, JournalRecord, MdbxStore, MemoryStore, Store,
+    StoreOptions,
+};
+use weir_txpool::{OrderingPolicy, PoolConfig, TxPool};
+
+/// Where Prometheus expects a first exporter; taken if it is free and no other port was asked for.
+const DEFAULT_METRICS_PORT: u16 = 9090;
+
+/// How long parts may take to stop before they are aborted.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// Where a node serves.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Addresses {
+    pub(crate) http: String,
+    pub(crate) ws: String,
+    pub(crate) feed: PathBuf,
+    pub(crate) metrics: String,
+}
+
+/// A node whose parts are running.
+pub(crate) struct Node {
+    tasks: TaskSet,
+    addresses: Addresses,
+    chain: Arc<Chain>,
+    /// Holds the feed socket of an ephemeral node; removed when the node ends.
+    _scratch: Option<tempfile::TempDir>,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
+/// The rules of the chain that the settings name.
+pub(crate) fn chain_spec(genesis: Option<&Path>, gas_limit: u64) -> eyre::Result<ChainSpec> {
+    let Some(path) = genesis else { return Ok(dev_spec(gas_limit)) };
+    let text = std::fs::read_to_string(path)
+        .wrap_err_with(|| format!("genesis cannot be read: path={}", path.display()))?;
+    ChainSpec::from_genesis_json(&text)
+        .wrap_err_with(|| format!("genesis is not valid: path={}", path.display()))
+}
+
+/// What the settings say about logs.
+pub(crate) fn log_options(settings: &Settings) -> LogOptions {
+    let format = match settings.log_format {
+        LogFormatSetting::Text => LogFormat::Text,
+        LogFormatSetting::Json => LogFormat::Json,
+    };
+    LogOptions { format, filter: settings.log_filter.clone() }
+}
+
+impl Node {
+    /// Starts every part, in the order in which they need each other.
+    pub(crate) async fn start(settings: &Settings, shutdown: Shutdown) -> eyre::Result<Self> {
+        let metrics = weir_runtime::install_metrics()?;
+        let metrics = bind_metrics(settings, metrics).await?;
+        weir_sequencer::describe_metrics();
+        weir_liquidity::describe_metrics();
+        weir_feed::describe_metrics();
+        let spec = Arc::new(chain_spec(settings.genesis.as_deref(), settings.gas_limit)?);
+        let genesis = genesis_state(&spec).wrap_err("genesis state cannot be built")?;
+        let store = open_store(settings, &genesis)?;
+        let chain = Arc::new(Chain::open(Arc::clone(&spec), store, settings.history_blocks)?);
+        let base_fee = next_base_fee(&chain);
+        let pool = Arc::new(SharedPool::new(TxPool::new(pool_config(settings), base_fee)));
+        let drops = Arc::new(DropLog::default());
+        let (journal, records) = open_journal(settings)?;
+        let ingress = Ingress::new(chain.clone(), pool.clone(), journal, drops.clone());
+        restore(&ingress, &records)?;
+        let ingress = Arc::new(ingress);
+
+        let mut tasks = TaskSet::new(shutdown.clone());
+        let (scratch, feed) = feed_socket(settings)?;
+        let pools = crate::liquidity::start(settings, &chain, &feed, &mut tasks)?;
+        let batches = crate::batching::start(settings, &chain, &mut tasks).await?;
+        let backend =
+            NodeBackend::new(chain.clone(), pool.clone(), ingress.clone(), drops.clone());
+        let backends = Backends { chain: Arc::new(backend), pools: Some(pools), batches };
+        let server = RpcServer::bind(server_config(settings), backends).await?;
+        let addresses = Addresses {
+            http: format!("http://{}", server.address()),
+            ws: format!("ws://{}", server.address()),
+            feed,
+            metrics: format!("http://{}/metrics", metrics.address()),
+        };
+        tasks.spawn("rpc", server.run(shutdown.clone()));
+        tasks.spawn("metrics", metrics.run(shutdown.clone()));
+        let driver = SequencingDriver::new(
+            chain.clone(),
+            pool,
+            ingress,
+            drops,
+            sequencing_config(settings),
+            SystemClock,
+        );
+        tasks.spawn_thread("sequencing", move || driver.run(&shutdown));
+        Ok(Self { tasks, addresses, chain, _scratch: scratch })
+    }
+
+    /// Where it serves.
+    pub(crate) const fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Its chain.
+    pub(crate) const fn chain(&self) -> &Arc<Chain> {
+        &self.chain
+    }
+
+    /// Runs until shutdown; fails if a part ended by itself.
+    pub(crate) async fn run(self) -> eyre::Result<()> {
+        self.tasks.run(STOP_GRACE).await?;
+        Ok(())
+    }
+}
+
+fn open_store(settings: &Settings, genesis: &GenesisState) -> eyre::Result<Arc<dyn Store>> {
+    if settings.ephemeral {
+        return Ok(Arc::new(MemoryStore::new(genesis)?));
+    }
+    let path = settings.datadir.join("db");
+    let store = MdbxStore::open(StoreOptions::new(&path), genesis)
+        .wrap_err_with(|| format!("store cannot be opened: path={}", path.display()))?;
+    Ok(Arc::new(store))
+}
+
+fn open_journal(settings: &Settings) -> eyre::Result<(Option<Journal>, Vec<JournalRecord>)> {
+    if settings.ephemeral {
+        return Ok((None, Vec::new()));
+    }
+    let durability = match settings.durability {
+        DurabilitySetting::Always => Durability::Always,
+        DurabilitySetting::Interval(interval) => Durability::Interval(interval),
+        DurabilitySetting::None => Durability::None,
+    };
+    let path = settings.datadir.join("journal");
+    let options = JournalOptions { durability, ..JournalOptions::default() };
+    let (journal, records) = Journal::open(&path, options)
+        .wrap_err_with(|| format!("journal cannot be opened: path={}", path.display()))?;
+    Ok((Some(journal), records))
+}
+
+/// Puts acknowledged transactions back into the pool, and drops from the journal what blocks include already.
+fn restore(ingress: &Ingress, records: &[JournalRecord]) -> eyre::Result<()> {
+    let transactions = records.iter().filter(|record| record.kind == RECORD_TRANSACTION);
+    let (mut restored, mut stale) = (0_usize, 0_usize);
+    for record in transactions {
+        match ingress.restore(&record.payload) {
+            Ok(_) => restored += 1,
+            Err(_) => stale += 1,
+        }
+    }
+    if !records.is_empty() {
+        tracing::info!(restored, stale, "pool restored from the journal");
+        ingress.compact_journal()?;
+    }
+    Ok(())
+}
+
+fn next_base_fee(chain: &Chain) -> u64 {
+    let view = chain.view();
+    chain.spec().next_base_fee(view.head().block.header()).unwrap_or(0)
+}
+
+fn pool_config(settings: &Settings) -> PoolConfig {
+    PoolConfig {
+        max_transactions: settings.pool_max_transactions,
+        max_per_sender: settings.pool_max_per_sender,
+        ordering: match settings.ordering {
+            OrderingSetting::Fifo => OrderingPolicy::Fifo,
+            OrderingSetting::PriorityFee => OrderingPolicy::PriorityFee,
+        },
+        ..PoolConfig::default()
+    }
+}
+
+const fn sequencing_config(settings: &Settings) -> SequencingConfig {
+    SequencingConfig {
+        block_time: settings.block_time,
+        step_time: settings.step_time,
+        beneficiary: settings.beneficiary,
+        seed: settings.seed,
+    }
+}
+
+fn server_config(settings: &Settings) -> ServerConfig {
+    let address = SocketAddr::new(settings.http_addr, settings.http_port);
+    ServerConfig {
+        connections_max: settings.http_max_connections as usize,
+        request_bytes_max: settings.http_max_body_bytes as usize,
+        batch_items_max: settings.http_max_batch as usize,
+        origins: match settings.http_cors.as_str() {
+            "" => Origins::None,
+            "*" => Origins::Any,
+            list => Origins::List(list.split(',').map(|origin| origin.trim().to_owned()).collect()),
+        },
+        hosts: match settings.http_hosts.as_str() {
+            "*" => Hosts::Any,
+            list => Hosts::List(list.split(',').map(|host| host.trim().to_owned()).collect()),
+        },
+        ..ServerConfig::new(address)
+    }
+}
+
+/// Binds the port asked for; without one, the usual port or else any.
+async fn bind_metrics(
+    settings: &Settings,
+    handle: MetricsHandle,
+) -> Result<MetricsServer, MetricsServerError> {
+    let address = |port| SocketAddr::new(settings.metrics_addr, port);
+    match settings.metrics_port {
+        Some(port) => MetricsServer::bind(address(port), handle).await,
+        None => {
+            let usual = address(DEFAULT_METRICS_PORT);
+            match MetricsServer::bind(usual, handle.clone()).await {
+                Ok(server) => Ok(server),
+                Err(_) => MetricsServer::bind(address(0), handle).await,
+            }
+        }
+    }
+}
+
+/// The socket in a private folder: of the data folder, or of a temporary one for an ephemeral chain.
+fn feed_socket(settings: &Settings) -> eyre::Result<(Option<tempfile::TempDir>, PathBuf)> {
+    if let Some(path) = &settings.feed_socket {
+        return Ok((None, path.clone()));
+    }
+    if settings.ephemeral {
+        let scratch = tempfile::Builder::new()
+            .prefix("weir-feed-")
+            .tempdir()
+            .wrap_err("temporary folder for the feed socket cannot be made")?;
+        let socket = scratch.path().join("weir.sock");
+        return Ok((Some(scratch), socket));
+    }
+    let datadir = std::path::absolute(&settings.datadir)
+        .wrap_err_with(|| format!("data folder has no path: {}", settings.datadir.display()))?;
+    Ok((None, datadir.join("feed").join("weir.sock")))
+}
+

@@ -1,0 +1,193 @@
+//! Every setting of a node: one list that flags, `WEIR_*` environment and the configuration file share.
+
+use alloy_primitives::Address;
+use clap::{ArgAction, Args, ValueEnum};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+    time::Duration,
+};
+
+/// How a log line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormatSetting {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Which candidate is executed first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OrderingSetting {
+    /// By arrival.
+    Fifo,
+    /// By the tip that the block's beneficiary gets.
+    PriorityFee,
+}
+
+/// When an acknowledged transaction is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DurabilitySetting {
+    /// Before the answer.
+    Always,
+    /// At the latest this long after the answer.
+    Interval(Duration),
+    /// When the operating system likes.
+    None,
+}
+
+/// The settings of `weir dev` and `weir node`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Settings {
+    /// Folder of the chain's data.
+    #[arg(long, env = "WEIR_DATADIR", default_value = ".weir/dev", value_name = "DIR")]
+    pub(crate) datadir: PathBuf,
+
+    /// Keep nothing: the chain lives in memory and ends with the process.
+    #[arg(long, env = "WEIR_EPHEMERAL", default_value_t = false, action = ArgAction::Set,
+          num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub(crate) ephemeral: bool,
+
+    /// Genesis in geth's JSON format, with its fork times. Default: chain 61972, Osaka, ten funded accounts.
+    #[arg(long, env = "WEIR_GENESIS", value_name = "FILE")]
+    pub(crate) genesis: Option<PathBuf>,
+
+    /// Time between blocks, whole seconds, at least 1s (Ethereum timestamps are whole and must grow).
+    #[arg(long, env = "WEIR_BLOCK_TIME", default_value = "1s", value_parser = parse_block_time, value_name = "DURATION")]
+    pub(crate) block_time: Duration,
+
+    /// Time between the steps in which an open block takes transactions.
+    #[arg(long, env = "WEIR_STEP_TIME", default_value = "5ms", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub(crate) step_time: Duration,
+
+    /// Gas limit of the built-in genesis; a genesis file states its own.
+    #[arg(long, env = "WEIR_GAS_LIMIT", default_value_t = 1_000_000_000, value_name = "GAS")]
+    pub(crate) gas_limit: u64,
+
+    /// Account that receives the tips.
+    #[arg(long, env = "WEIR_BENEFICIARY", default_value_t = Address::ZERO, value_name = "ADDRESS")]
+    pub(crate) beneficiary: Address,
+
+    /// Seed of the blocks' PREVRANDAO values, so that a run can be repeated.
+    #[arg(long, env = "WEIR_SEED", default_value_t = 0, value_name = "N")]
+    pub(crate) seed: u64,
+
+    /// Which candidate is executed first.
+    #[arg(long, env = "WEIR_ORDERING", default_value = "fifo", value_name = "POLICY")]
+    pub(crate) ordering: OrderingSetting,
+
+    /// When an acknowledged transaction is on disk: always, interval:DURATION or none.
+    #[arg(long, env = "WEIR_DURABILITY", default_value = "always", value_parser = parse_durability, value_name = "POLICY")]
+    pub(crate) durability: DurabilitySetting,
+
+    /// Transactions the pool holds at most.
+    #[arg(long, env = "WEIR_POOL_MAX_TRANSACTIONS", default_value_t = 200_000, value_name = "N")]
+    pub(crate) pool_max_transactions: usize,
+
+    /// Transactions the pool holds of one sender at most.
+    #[arg(long, env = "WEIR_POOL_MAX_PER_SENDER", default_value_t = 4_096, value_name = "N")]
+    pub(crate) pool_max_per_sender: usize,
+
+    /// Blocks whose state can be read besides the head's.
+    #[arg(long, env = "WEIR_HISTORY_BLOCKS", default_value_t = 256, value_name = "N")]
+    pub(crate) history_blocks: usize,
+
+    /// Address of the JSON-RPC server (HTTP and WebSocket).
+    #[arg(long, env = "WEIR_HTTP_ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "IP")]
+    pub(crate) http_addr: IpAddr,
+
+    /// Port of the JSON-RPC server; 0 picks a free one.
+    #[arg(long, env = "WEIR_HTTP_PORT", default_value_t = 8545, value_name = "PORT")]
+    pub(crate) http_port: u16,
+
+    /// Connections the JSON-RPC server holds at most.
+    #[arg(long, env = "WEIR_HTTP_MAX_CONNECTIONS", default_value_t = 1_024, value_name = "N")]
+    pub(crate) http_max_connections: u32,
+
+    /// Largest JSON-RPC request body in bytes.
+    #[arg(long, env = "WEIR_HTTP_MAX_BODY_BYTES", default_value_t = 10 * 1024 * 1024, value_name = "BYTES")]
+    pub(crate) http_max_body_bytes: u32,
+
+    /// Requests in one JSON-RPC batch at most.
+    #[arg(long, env = "WEIR_HTTP_MAX_BATCH", default_value_t = 1_000, value_name = "N")]
+    pub(crate) http_max_batch: u32,
+
+    /// Web origins that may call the JSON-RPC server, separated by commas, or * for all; none when empty.
+    #[arg(long, env = "WEIR_HTTP_CORS", default_value = "", value_name = "ORIGINS")]
+    pub(crate) http_cors: String,
+
+    /// Host names that the JSON-RPC server answers, separated by commas, or * for all; IP addresses always are.
+    #[arg(long, env = "WEIR_HTTP_HOSTS", default_value = "localhost", value_name = "NAMES")]
+    pub(crate) http_hosts: String,
+
+    /// Unix socket of the pool feed. Default: feed/weir.sock in the data folder.
+    #[arg(long, env = "WEIR_FEED_SOCKET", value_name = "PATH")]
+    pub(crate) feed_socket: Option<PathBuf>,
+
+    /// Pool whitelist in JSON. Default: pools are discovered from factory events.
+    #[arg(long, env = "WEIR_WHITELIST", value_name = "FILE")]
+    pub(crate) whitelist: Option<PathBuf>,
+
+    /// Address of the Prometheus endpoint.
+    #[arg(long, env = "WEIR_METRICS_ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "IP")]
+    pub(crate) metrics_addr: IpAddr,
+
+    /// Port of the Prometheus endpoint. Default: 9090, or a free port when that is taken.
+    #[arg(long, env = "WEIR_METRICS_PORT", value_name = "PORT")]
+    pub(crate) metrics_port: Option<u16>,
+
+    /// L1 node that batches are posted to. Default: none, blocks are not posted.
+    #[arg(long, env = "WEIR_L1", requires = "l1_key", value_name = "URL")]
+    pub(crate) l1: Option<String>,
+
+    /// File with the hexadecimal key that signs batches.
+    #[arg(long, env = "WEIR_L1_KEY", value_name = "FILE")]
+    pub(crate) l1_key: Option<PathBuf>,
+
+    /// Address on L1 that batches are sent to.
+    #[arg(long, env = "WEIR_L1_INBOX", default_value_t = weir_sequencer::batching::DEFAULT_INBOX, value_name = "ADDRESS")]
+    pub(crate) l1_inbox: Address,
+
+    /// A batch is closed when it has this many bytes after compression.
+    #[arg(long, env = "WEIR_L1_BATCH_MAX_BYTES", default_value_t = weir_sequencer::batching::DEFAULT_BATCH_BYTES_MAX, value_name = "BYTES")]
+    pub(crate) l1_batch_max_bytes: usize,
+
+    /// A batch is closed when its first block is this old.
+    #[arg(long, env = "WEIR_L1_BATCH_MAX_AGE", default_value = "10s", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub(crate) l1_batch_max_age: Duration,
+
+    /// Post all batches again if L1 is another chain than before (a development L1 that was thrown away); otherwise stop.
+    #[arg(long, env = "WEIR_L1_REPOST", default_value_t = false, action = ArgAction::Set,
+          num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub(crate) l1_repost: bool,
+
+    /// How log lines are written.
+    #[arg(long, env = "WEIR_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    pub(crate) log_format: LogFormatSetting,
+
+    /// What is logged, per module: for example info,weir_sequencer=debug.
+    #[arg(long, env = "WEIR_LOG_FILTER", default_value = "info", value_name = "FILTER")]
+    pub(crate) log_filter: String,
+}
+
+fn parse_block_time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if time.is_zero() || time.subsec_nanos() != 0 {
+        return Err("block time is whole seconds, at least 1s".to_owned());
+    }
+    Ok(time)
+}
+
+fn parse_durability(text: &str) -> Result<DurabilitySetting, String> {
+    match text {
+        "always" => Ok(DurabilitySetting::Always),
+        "none" => Ok(DurabilitySetting::None),
+        _ => {
+            let duration = text.strip_prefix("interval:").ok_or("always, interval:DURATION or none")?;
+            humantime::parse_duration(duration)
+                .map(DurabilitySetting::Interval)
+                .map_err(|error| error.to_string())
+        }
+    }
+}

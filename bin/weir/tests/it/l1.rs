@@ -1,0 +1,83 @@
+//! Blocks reach L1 and come back.
+
+use crate::node::{Node, PATIENCE, included, next_block, transfer, weir};
+use alloy_provider::Provider;
+use serde_json::Value;
+use std::{fs, time::Instant};
+use tempfile::TempDir;
+use weir_testkit::Peers;
+
+/// anvil's second account.
+const L1_KEY: &str = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+
+async fn batches(node: &Node) -> Vec<Value> {
+    let client = node.client();
+    client.raw_request("weir_batches".into(), ()).await.expect("the node answers")
+}
+
+/// Waits until a batch that L1 includes holds `block`.
+async fn posted(node: &Node, block: u64) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let batches = batches(node).await;
+        let has_block = |batch: &Value| {
+            let last = batch["lastBlock"].as_u64().expect("a batch has a last block");
+            last >= block && batch["l1Block"].is_u64()
+        };
+        if batches.iter().any(has_block) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "block {block} is not posted: {batches:?}");
+        next_block(&node.client()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_chain_is_rebuilt_from_l1_alone_after_a_crash_of_the_poster() {
+    let Some(peers) = Peers::find() else { return };
+    let (_anvil, l1) = peers.anvil(&["--block-time", "1"]);
+    let folder = TempDir::new().expect("a temporary folder can be made");
+    let key = folder.path().join("l1.key");
+    fs::write(&key, L1_KEY).expect("the key can be written");
+    let key = key.to_str().expect("the path is text");
+    let datadir = folder.path().join("node");
+    let arguments = ["--l1", &l1, "--l1-key", key, "--l1-batch-max-age", "1s"];
+
+    let mut node = Node::on(&datadir, &arguments);
+    let client = node.client();
+    for nonce in 0..20 {
+        let sent = client.send_transaction(transfer(nonce)).await.expect("the node accepts");
+        let block = included(&client, *sent.tx_hash()).await;
+        if nonce == 3 {
+            posted(&node, block).await;
+        }
+        if nonce >= 5 {
+            break;
+        }
+    }
+    node.child.kill();
+
+    let node = Node::on(&datadir, &arguments);
+    let client = node.client();
+    let sent = client.send_transaction(transfer(6)).await.expect("the node accepts");
+    let block = included(&client, *sent.tx_hash()).await;
+    posted(&node, block).await;
+    let batches = batches(&node).await;
+    for pair in batches.windows(2) {
+        let (last, first) = (pair[0]["lastBlock"].as_u64(), pair[1]["firstBlock"].as_u64());
+        assert_eq!(last.map(|last| last + 1), first, "nothing skipped, nothing twice: {batches:?}");
+    }
+
+    let out = folder.path().join("derived");
+    let derived = weir().args(["derive", "--l1", &l1, "--out"]).arg(&out).output();
+    let derived = derived.expect("the program runs");
+    let text = String::from_utf8_lossy(&derived.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&derived.stderr).into_owned();
+    assert!(derived.status.success(), "{text}{errors}");
+    let words: Vec<&str> = text.lines().last().unwrap_or_default().split(' ').collect();
+    let ["head", number, hash] = words[..] else { panic!("the last line names the head: {text}") };
+    let number: u64 = number.parse().expect("a number");
+    assert!(number >= block, "{text}");
+    let expected = client.get_block_by_number(number.into()).await.expect("the node answers");
+    assert_eq!(hash, expected.expect("the block is there").header.hash.to_string());
+}

@@ -1,0 +1,8 @@
+//! The program end to end: as a child process, against real peers and stock clients.
+
+mod clients;
+mod config;
+mod crash;
+mod l1;
+mod node;
+mod observe;

@@ -1,0 +1,216 @@
+//! `SwapMath.computeSwapStep`: a swap inside one price range.
+
+use crate::{
+    Direction, FeePips, Liquidity, MAX_FEE_PIPS, MathError, SqrtPriceX96, amount0_delta,
+    amount1_delta, next_sqrt_price_from_input, next_sqrt_price_from_output, wide::mul_div_small,
+};
+use alloy_primitives::U256;
+
+/// What is left to trade: the sign of the contract's `amountRemaining`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepAmount {
+    /// So much may still go in, fee included.
+    In(U256),
+    /// So much must still come out.
+    Out(U256),
+}
+
+/// The outcome of one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SwapStep {
+    /// The price reached, at most the target.
+    pub sqrt_price: SqrtPriceX96,
+    /// What went in, without the fee.
+    pub amount_in: U256,
+    /// What came out.
+    pub amount_out: U256,
+    /// The fee, in the input token.
+    pub fee: U256,
+}
+
+/// Trades towards `target` until it or the amount is reached.
+pub fn compute_swap_step(
+    current: SqrtPriceX96,
+    target: SqrtPriceX96,
+    liquidity: Liquidity,
+    remaining: StepAmount,
+    fee: FeePips,
+) -> Result<SwapStep, MathError> {
+    let direction = if current >= target { Direction::ZeroForOne } else { Direction::OneForZero };
+    match remaining {
+        StepAmount::In(amount) => step_in(current, target, liquidity, amount, fee, direction),
+        StepAmount::Out(amount) => step_out(current, target, liquidity, amount, fee, direction),
+    }
+}
+
+fn step_in(
+    current: SqrtPriceX96,
+    target: SqrtPriceX96,
+    liquidity: Liquidity,
+    amount: U256,
+    fee: FeePips,
+    direction: Direction,
+) -> Result<SwapStep, MathError> {
+    let (less_fee, _) = mul_div_small(amount, MAX_FEE_PIPS - fee.get(), MAX_FEE_PIPS)
+        .expect("a share of the amount fits where the amount does");
+    let whole_in = input_between(current, target, liquidity, direction)?;
+    let next = if less_fee >= whole_in {
+        target
+    } else {
+        next_sqrt_price_from_input(current, liquidity, less_fee, direction)?
+    };
+    let is_target = next == target;
+    let amount_in =
+        if is_target { whole_in } else { input_between(current, next, liquidity, direction)? };
+    let amount_out = output_between(current, next, liquidity, direction)?;
+    let fee = if is_target { fee_on(amount_in, fee)? } else { amount - amount_in };
+    Ok(SwapStep { sqrt_price: next, amount_in, amount_out, fee })
+}
+
+fn step_out(
+    current: SqrtPriceX96,
+    target: SqrtPriceX96,
+    liquidity: Liquidity,
+    amount: U256,
+    fee: FeePips,
+    direction: Direction,
+) -> Result<SwapStep, MathError> {
+    let whole_out = output_between(current, target, liquidity, direction)?;
+    let next = if amount >= whole_out {
+        target
+    } else {
+        next_sqrt_price_from_output(current, liquidity, amount, direction)?
+    };
+    let amount_out = if next == target {
+        whole_out
+    } else {
+        output_between(current, next, liquidity, direction)?
+    };
+    let amount_in = input_between(current, next, liquidity, direction)?;
+    let amount_out = amount_out.min(amount);
+    Ok(SwapStep { sqrt_price: next, amount_in, amount_out, fee: fee_on(amount_in, fee)? })
+}
+
+fn input_between(
+    current: SqrtPriceX96,
+    next: SqrtPriceX96,
+    liquidity: Liquidity,
+    direction: Direction,
+) -> Result<U256, MathError> {
+    match direction {
+        Direction::ZeroForOne => amount0_delta(next, current, liquidity, true),
+        Direction::OneForZero => Ok(amount1_delta(current, next, liquidity, true)),
+    }
+}
+
+fn output_between(
+    current: SqrtPriceX96,
+    next: SqrtPriceX96,
+    liquidity: Liquidity,
+    direction: Direction,
+) -> Result<U256, MathError> {
+    match direction {
+        Direction::ZeroForOne => Ok(amount1_delta(next, current, liquidity, false)),
+        Direction::OneForZero => amount0_delta(current, next, liquidity, false),
+    }
+}
+
+/// `mulDivRoundingUp(amountIn, feePips, 1e6 - feePips)`.
+fn fee_on(amount_in: U256, fee: FeePips) -> Result<U256, MathError> {
+    let divisor = MAX_FEE_PIPS - fee.get();
+    match mul_div_small(amount_in, fee.get(), divisor) {
+        Some((quotient, is_exact)) => Ok(quotient + U256::from(!is_exact)),
+        None => Err(MathError::Quotient {
+            a: amount_in,
+            b: U256::from(fee.get()),
+            divisor: U256::from(divisor),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::uint;
+
+    fn encoded(reserve1: u64, reserve0: u64) -> SqrtPriceX96 {
+        let square: U256 = (U256::from(reserve1) << 192) / U256::from(reserve0);
+        SqrtPriceX96::new(square.root(2)).unwrap()
+    }
+
+    fn step(target: SqrtPriceX96, remaining: StepAmount) -> SwapStep {
+        let liquidity = Liquidity::new(2_000_000_000_000_000_000);
+        compute_swap_step(encoded(1, 1), target, liquidity, remaining, FeePips::new(600).unwrap())
+            .unwrap()
+    }
+
+    #[test]
+    fn the_vectors_of_swap_math_hold() {
+        // `SwapMath.spec.ts` in v3-core.
+        let one = uint!(1000000000000000000_U256);
+        let capped = step(encoded(101, 100), StepAmount::In(one));
+        assert_eq!(capped.amount_in, uint!(9975124224178055_U256));
+        assert_eq!(capped.fee, uint!(5988667735148_U256));
+        assert_eq!(capped.amount_out, uint!(9925619580021728_U256));
+        assert_eq!(capped.sqrt_price, encoded(101, 100));
+
+        let capped = step(encoded(101, 100), StepAmount::Out(one));
+        assert_eq!(capped.amount_in, uint!(9975124224178055_U256));
+        assert_eq!(capped.fee, uint!(5988667735148_U256));
+        assert_eq!(capped.amount_out, uint!(9925619580021728_U256));
+
+        let spent = step(encoded(1000, 100), StepAmount::In(one));
+        assert_eq!(spent.amount_in, uint!(999400000000000000_U256));
+        assert_eq!(spent.fee, uint!(600000000000000_U256));
+        assert_eq!(spent.amount_out, uint!(666399946655997866_U256));
+
+        let received = step(encoded(10000, 100), StepAmount::Out(one));
+        assert_eq!(received.amount_in, uint!(2000000000000000000_U256));
+        assert_eq!(received.fee, uint!(1200720432259356_U256));
+        assert_eq!(received.amount_out, one);
+    }
+
+    #[test]
+    fn output_is_capped_and_dust_is_all_fee() {
+        // "amount out is capped at the desired amount out", "entire input amount taken as fee" in the same file.
+        let capped = compute_swap_step(
+            SqrtPriceX96::new(uint!(417332158212080721273783715441582_U256)).unwrap(),
+            SqrtPriceX96::new(uint!(1452870262520218020823638996_U256)).unwrap(),
+            Liquidity::new(159_344_665_391_607_089_467_575_320_103),
+            StepAmount::Out(U256::ONE),
+            FeePips::new(1).unwrap(),
+        )
+        .unwrap();
+        assert_eq!(
+            (capped.amount_in, capped.fee, capped.amount_out),
+            (U256::ONE, U256::ONE, U256::ONE)
+        );
+        assert_eq!(capped.sqrt_price.get(), uint!(417332158212080721273783715441581_U256));
+
+        let dust = compute_swap_step(
+            SqrtPriceX96::new(U256::from(2_413)).unwrap(),
+            SqrtPriceX96::new(uint!(79887613182836312_U256)).unwrap(),
+            Liquidity::new(1_985_041_575_832_132_834_610_021_537_970),
+            StepAmount::In(U256::from(10)),
+            FeePips::new(1_872).unwrap(),
+        )
+        .unwrap();
+        assert_eq!(
+            (dust.amount_in, dust.fee, dust.amount_out),
+            (U256::ZERO, U256::from(10), U256::ZERO)
+        );
+        assert_eq!(dust.sqrt_price.get(), U256::from(2_413));
+
+        let intermediate = compute_swap_step(
+            SqrtPriceX96::new(uint!(20282409603651670423947251286016_U256)).unwrap(),
+            SqrtPriceX96::new(uint!(22310650564016837466341976414617_U256)).unwrap(),
+            Liquidity::new(1024),
+            StepAmount::Out(U256::from(4)),
+            FeePips::new(3_000).unwrap(),
+        )
+        .unwrap();
+        assert_eq!(intermediate.amount_out, U256::ZERO);
+        assert_eq!(intermediate.amount_in, U256::from(26_215));
+        assert_eq!(intermediate.fee, U256::from(79));
+    }
+}

@@ -1,0 +1,145 @@
+//! Event signatures, and words of ABI-encoded data. Tests compute each hash from its signature.
+
+use crate::DecodeError;
+use alloy_primitives::{Address, B256, I256, U256, b256};
+
+/// `PairCreated(address,address,address,uint256)`
+pub(crate) const V2_CREATED: B256 =
+    b256!("0x0d3648bd0f6ba80134a33ba9275ac585d9d315f0ad8355cddefde31afa28d0e9");
+/// `Sync(uint112,uint112)`
+pub(crate) const V2_SYNC: B256 =
+    b256!("0x1c411e9a96e071241c2f21f7726b17ae89e3cab4c78be50e062b03a9fffbbad1");
+/// `Swap(address,uint256,uint256,uint256,uint256,address)`
+pub(crate) const V2_SWAP: B256 =
+    b256!("0xd78ad95fa46c994b6551d0da85fc275fe613ce37657fb8d5e3d130840159d822");
+/// `Mint(address,uint256,uint256)`
+pub(crate) const V2_MINT: B256 =
+    b256!("0x4c209b5fc8ad50758f13e2e1088ba56a560dff690a1c6fef26394f4c03821c4f");
+/// `Burn(address,uint256,uint256,address)`
+pub(crate) const V2_BURN: B256 =
+    b256!("0xdccd412f0b1252819cb1fd330b93224ca42612892bb3f4f789976e6d81936496");
+/// `PoolCreated(address,address,uint24,int24,address)`
+pub(crate) const V3_CREATED: B256 =
+    b256!("0x783cca1c0412dd0d695e784568c96da2e9c22ff989357a2e8b1d9b2b4e6b7118");
+/// `Initialize(uint160,int24)`
+pub(crate) const V3_INITIALIZE: B256 =
+    b256!("0x98636036cb66a9c19a37435efc1e90142190214e8abeb821bdba3f2990dd4c95");
+/// `Swap(address,address,int256,int256,uint160,uint128,int24)`
+pub(crate) const V3_SWAP: B256 =
+    b256!("0xc42079f94a6350d7e6235f29174924f928cc2ac818eb64fed8004e115fbcca67");
+/// `Mint(address,address,int24,int24,uint128,uint256,uint256)`
+pub(crate) const V3_MINT: B256 =
+    b256!("0x7a53080ba414158be7ec69b987b5fb7d07dee101fe85488f0853ae16239d0bde");
+/// `Burn(address,int24,int24,uint128,uint256,uint256)`
+pub(crate) const V3_BURN: B256 =
+    b256!("0x0c396cd989a39f4459b5fa1aed6a9a8dcdbc45908acfd67e028cd568da98982c");
+/// `SetFeeProtocol(uint8,uint8,uint8,uint8)`
+pub(crate) const V3_SET_FEE_PROTOCOL: B256 =
+    b256!("0x973d8d92bb299f4af6ce49b52a8adb85ae46b9f214c4c4fc06ac77401237b133");
+
+/// The 32-byte words of a log: its topics after the first, then its data.
+pub(crate) struct Words<'a> {
+    topic0: B256,
+    address: Address,
+    topics: &'a [B256],
+    data: &'a [u8],
+}
+
+impl<'a> Words<'a> {
+    /// Checks the number of topics (the first not counted) and of data words, exactly.
+    pub(crate) fn new(
+        log: &'a alloy_primitives::Log,
+        topics: usize,
+        words: usize,
+    ) -> Result<Self, DecodeError> {
+        let (found_topics, found_bytes) = (log.topics().len() - 1, log.data.data.len());
+        let (address, topic0) = (log.address, log.topics()[0]);
+        if found_topics != topics || found_bytes != 32 * words {
+            return Err(DecodeError::Shape {
+                address,
+                topic0,
+                topics: found_topics,
+                bytes: found_bytes,
+            });
+        }
+        Ok(Self { topic0, address, topics: &log.topics()[1..], data: &log.data.data })
+    }
+
+    fn out_of_range(&self, word: B256) -> DecodeError {
+        DecodeError::OutOfRange { address: self.address, topic0: self.topic0, word }
+    }
+
+    pub(crate) fn topic(&self, index: usize) -> B256 {
+        self.topics[index]
+    }
+
+    pub(crate) fn word(&self, index: usize) -> B256 {
+        B256::from_slice(&self.data[32 * index..32 * index + 32])
+    }
+
+    pub(crate) fn u256(&self, index: usize) -> U256 {
+        U256::from_be_bytes(self.word(index).0)
+    }
+
+    pub(crate) fn i256(&self, index: usize) -> I256 {
+        I256::from_raw(self.u256(index))
+    }
+
+    /// An unsigned integer of at most `bits` (128 at most).
+    pub(crate) fn uint(&self, word: B256, bits: u32) -> Result<u128, DecodeError> {
+        let (high, low) = word.0.split_at(16);
+        let low = u128::from_be_bytes(low.try_into().expect("half of 32 bytes is 16"));
+        let is_narrow = high.iter().all(|byte| *byte == 0) && (bits == 128 || low >> bits == 0);
+        if is_narrow { Ok(low) } else { Err(self.out_of_range(word)) }
+    }
+
+    /// An `int24`, sign-extended as the ABI wants.
+    pub(crate) fn int24(&self, word: B256) -> Result<i32, DecodeError> {
+        let [.., a, b, c, d] = word.0;
+        let value = i32::from_be_bytes([a, b, c, d]);
+        let fill = if value < 0 { 0xff } else { 0 };
+        let is_extended = word.0[..28].iter().all(|byte| *byte == fill);
+        let is_narrow = (-(1 << 23)..1 << 23).contains(&value);
+        if is_extended && is_narrow { Ok(value) } else { Err(self.out_of_range(word)) }
+    }
+
+    /// A `uint160`.
+    pub(crate) fn uint160(&self, index: usize) -> Result<U256, DecodeError> {
+        let word = self.word(index);
+        if word.0[..12] == [0; 12] { Ok(self.u256(index)) } else { Err(self.out_of_range(word)) }
+    }
+
+    pub(crate) fn address(&self, word: B256) -> Result<Address, DecodeError> {
+        if word.0[..12] == [0; 12] {
+            Ok(Address::from_word(word))
+        } else {
+            Err(self.out_of_range(word))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::keccak256;
+
+    #[test]
+    fn hashes_are_those_of_the_signatures() {
+        let hashes = [
+            (V2_CREATED, "PairCreated(address,address,address,uint256)"),
+            (V2_SYNC, "Sync(uint112,uint112)"),
+            (V2_SWAP, "Swap(address,uint256,uint256,uint256,uint256,address)"),
+            (V2_MINT, "Mint(address,uint256,uint256)"),
+            (V2_BURN, "Burn(address,uint256,uint256,address)"),
+            (V3_CREATED, "PoolCreated(address,address,uint24,int24,address)"),
+            (V3_INITIALIZE, "Initialize(uint160,int24)"),
+            (V3_SWAP, "Swap(address,address,int256,int256,uint160,uint128,int24)"),
+            (V3_MINT, "Mint(address,address,int24,int24,uint128,uint256,uint256)"),
+            (V3_BURN, "Burn(address,int24,int24,uint128,uint256,uint256)"),
+            (V3_SET_FEE_PROTOCOL, "SetFeeProtocol(uint8,uint8,uint8,uint8)"),
+        ];
+        for (hash, signature) in hashes {
+            assert_eq!(hash, keccak256(signature), "{signature}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The pool events of one block, as the feed carries them.
+
+use crate::{
+    DecodeError, DecodedEvent, PoolEvent, PoolFilter, PoolId, PoolKey, decode,
+    digest::envelope_digest,
+};
+use alloy_consensus::TxReceipt;
+use alloy_primitives::{Address, B256, Log, map::HashSet};
+use std::sync::OnceLock;
+use weir_primitives::{BlockRef, ExecutedBlock};
+
+/// One pool event in its place in the block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventRecord {
+    /// Index of the transaction in the block.
+    pub tx_index: u32,
+    /// Index of the log in the block (RPC's `logIndex`), not in the receipt.
+    pub log_index: u32,
+    /// Hash of the transaction.
+    pub tx_hash: B256,
+    /// The pool.
+    pub pool: PoolKey,
+    /// What happened to it.
+    pub event: PoolEvent,
+}
+
+/// All events of the watched pools in one block, in execution order. Blocks without any have an envelope, too.
+///
+/// Immutable: the digest, once computed, stays right.
+#[derive(Debug, Clone)]
+pub struct BlockEnvelope {
+    chain_id: u64,
+    block: BlockRef,
+    base_fee: u64,
+    events: Vec<EventRecord>,
+    digest: OnceLock<B256>,
+}
+
+/// A log of a watched pool or factory that does not decode, and where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UndecodableLog {
+    /// Index of the log in the block.
+    pub log_index: u32,
+    /// What is wrong with it.
+    pub error: DecodeError,
+}
+
+/// What a block holds for the watched pools.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Extracted {
+    /// The events.
+    pub envelope: BlockEnvelope,
+    /// Logs of watched addresses that should be events and are not. Any is an alarm.
+    pub undecodable: Vec<UndecodableLog>,
+}
+
+impl BlockEnvelope {
+    /// An envelope of events in execution order; [`crate::PoolArena::apply`] checks the order.
+    pub const fn new(
+        chain_id: u64,
+        block: BlockRef,
+        base_fee: u64,
+        events: Vec<EventRecord>,
+    ) -> Self {
+        Self { chain_id, block, base_fee, events, digest: OnceLock::new() }
+    }
+
+    /// The envelope of an executed block: decodes the logs of the pools and factories that `filter` names.
+    ///
+    /// Pools created in the block by a named factory are watched from that log on.
+    pub fn from_block(
+        chain_id: u64,
+        executed: &ExecutedBlock,
+        filter: &dyn PoolFilter,
+    ) -> Extracted {
+        let mut reader = Reader {
+            chain_id,
+            filter,
+            created: HashSet::default(),
+            events: Vec::new(),
+            undecodable: Vec::new(),
+        };
+        let mut log_index = 0;
+        let transactions = executed.block.transactions();
+        for (tx_index, (tx, receipt)) in transactions.iter().zip(&*executed.receipts).enumerate() {
+            for log in receipt.logs() {
+                reader.read(tx_index as u32, log_index, log, || *tx.tx_hash());
+                log_index += 1;
+            }
+        }
+        let base_fee = executed.block.header().base_fee_per_gas.unwrap_or(0);
+        let envelope = Self::new(chain_id, executed.reference(), base_fee, reader.events);
+        Extracted { envelope, undecodable: reader.undecodable }
+    }
+
+    /// EIP-155 chain id.
+    pub const fn chain_id(&self) -> u64 {
+        self.chain_id
+    }
+
+    /// Number, hash, parent hash and timestamp.
+    pub const fn block(&self) -> BlockRef {
+        self.block
+    }
+
+    /// Base fee per gas in wei; zero before London.
+    pub const fn base_fee(&self) -> u64 {
+        self.base_fee
+    }
+
+    /// The events in execution order.
+    pub fn events(&self) -> &[EventRecord] {
+        &self.events
+    }
+
+    /// SHA-256 of the content, computed on first use. `docs/spec/feed.md` has the bytes.
+    ///
+    /// A reader in any language can check it with its standard library.
+    pub fn digest(&self) -> B256 {
+        *self.digest.get_or_init(|| envelope_digest(self))
+    }
+}
+
+impl PartialEq for BlockEnvelope {
+    fn eq(&self, other: &Self) -> bool {
+        self.chain_id == other.chain_id
+            && self.block == other.block
+            && self.base_fee == other.base_fee
+            && self.events == other.events
+    }
+}
+
+impl Eq for BlockEnvelope {}
+
+struct Reader<'a> {
+    chain_id: u64,
+    filter: &'a dyn PoolFilter,
+    created: HashSet<PoolId>,
+    events: Vec<EventRecord>,
+    undecodable: Vec<UndecodableLog>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, tx_index: u32, log_index: u32, log: &Log, tx_hash: impl Fn() -> B256) {
+        let decoded = match decode(log) {
+            Ok(Some(decoded)) => decoded,
+            Ok(None) => return,
+            Err(error) => return self.note_undecodable(log_index, &log.address, error),
+        };
+        if !self.is_wanted(&log.address, &decoded) {
+            return;
+        }
+        if decoded.event.is_creation() {
+            self.created.insert(decoded.pool);
+        }
+        let pool = PoolKey { chain_id: self.chain_id, id: decoded.pool };
+        let event = decoded.event;
+        self.events.push(EventRecord { tx_index, log_index, tx_hash: tx_hash(), pool, event });
+    }
+
+    fn is_wanted(&self, emitter: &Address, decoded: &DecodedEvent) -> bool {
+        if decoded.event.is_creation() {
+            // The creation of a pool on the whitelist makes its state exact, whoever created it.
+            return self.filter.is_factory(emitter) || self.filter.is_pool(&decoded.pool);
+        }
+        self.is_watched(&decoded.pool)
+    }
+
+    fn is_watched(&self, pool: &PoolId) -> bool {
+        self.filter.is_pool(pool) || (!self.created.is_empty() && self.created.contains(pool))
+    }
+
+    fn note_undecodable(&mut self, log_index: u32, emitter: &Address, error: DecodeError) {
+        if self.is_watched(&PoolId::Address(*emitter)) || self.filter.is_factory(emitter) {
+            self.undecodable.push(UndecodableLog { log_index, error });
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What pool contracts tell.
+
+use crate::PoolId;
+use alloy_primitives::{Address, I256, U256};
+
+/// One event of a pool, in the contract's own terms.
+///
+/// `V2Created` and `V3Created` are emitted by the factory; the record's key names the new pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolEvent {
+    /// `UniswapV2Factory.PairCreated`.
+    V2Created {
+        /// The factory.
+        factory: Address,
+        /// The token with the lower address.
+        token0: Address,
+        /// The other token.
+        token1: Address,
+    },
+    /// `UniswapV2Pair.Sync`: the reserves, absolute.
+    V2Sync {
+        /// Reserve of token0, at most 112 bits.
+        reserve0: u128,
+        /// Reserve of token1, at most 112 bits.
+        reserve1: u128,
+    },
+    /// `UniswapV2Pair.Swap`, after its `Sync`: evidence only.
+    V2Swap {
+        /// token0 received.
+        amount0_in: U256,
+        /// token1 received.
+        amount1_in: U256,
+        /// token0 sent.
+        amount0_out: U256,
+        /// token1 sent.
+        amount1_out: U256,
+    },
+    /// `UniswapV2Pair.Mint`, after its `Sync`: evidence only.
+    V2Mint {
+        /// token0 received.
+        amount0: U256,
+        /// token1 received.
+        amount1: U256,
+    },
+    /// `UniswapV2Pair.Burn`, after its `Sync`: evidence only.
+    V2Burn {
+        /// token0 sent.
+        amount0: U256,
+        /// token1 sent.
+        amount1: U256,
+    },
+    /// `UniswapV3Factory.PoolCreated`.
+    V3Created {
+        /// The factory.
+        factory: Address,
+        /// The token with the lower address.
+        token0: Address,
+        /// The other token.
+        token1: Address,
+        /// Swap fee in millionths.
+        fee_pips: u32,
+        /// Distance between usable ticks.
+        tick_spacing: i32,
+    },
+    /// `UniswapV3Pool.Initialize`.
+    V3Initialize {
+        /// First price, Q64.96.
+        sqrt_price: U256,
+        /// Its tick.
+        tick: i32,
+    },
+    /// `UniswapV3Pool.Swap`: price, liquidity and tick are absolute.
+    V3Swap {
+        /// Change of the pool's token0: positive if received.
+        amount0: I256,
+        /// Change of the pool's token1: positive if received.
+        amount1: I256,
+        /// Price afterwards, Q64.96.
+        sqrt_price: U256,
+        /// Active liquidity afterwards.
+        liquidity: u128,
+        /// Stored tick afterwards.
+        tick: i32,
+    },
+    /// `UniswapV3Pool.Mint`.
+    V3Mint {
+        /// Lower tick, inclusive.
+        lower: i32,
+        /// Upper tick, exclusive.
+        upper: i32,
+        /// Liquidity added.
+        amount: u128,
+        /// token0 received: evidence.
+        amount0: U256,
+        /// token1 received: evidence.
+        amount1: U256,
+    },
+    /// `UniswapV3Pool.Burn`; an amount of zero is a poke.
+    V3Burn {
+        /// Lower tick, inclusive.
+        lower: i32,
+        /// Upper tick, exclusive.
+        upper: i32,
+        /// Liquidity removed.
+        amount: u128,
+        /// token0 owed: evidence.
+        amount0: U256,
+        /// token1 owed: evidence.
+        amount1: U256,
+    },
+    /// `UniswapV3Pool.SetFeeProtocol`. The protocol's share comes out of the fee and changes no quote.
+    V3SetFeeProtocol {
+        /// Share of token0 fees, as `1 / n`; zero is none.
+        fee_protocol0: u8,
+        /// Share of token1 fees, as `1 / n`; zero is none.
+        fee_protocol1: u8,
+    },
+}
+
+impl PoolEvent {
+    /// Whether the event creates its pool.
+    pub const fn is_creation(&self) -> bool {
+        matches!(self, Self::V2Created { .. } | Self::V3Created { .. })
+    }
+}
+
+/// A decoded log: which pool, and what happened to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecodedEvent {
+    /// The pool. Whether anyone watches it is not the decoder's business.
+    pub pool: PoolId,
+    /// What happened.
+    pub event: PoolEvent,
+}

@@ -1,0 +1,64 @@
+//! What names a pool.
+
+use alloy_primitives::{Address, B256};
+use std::fmt;
+
+/// A pool on one chain: its contract's address, or the id under which a singleton contract keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PoolId {
+    /// The pool is a contract (Uniswap V2, V3 and their forks).
+    Address(Address),
+    /// The pool is a record of a singleton (Uniswap V4); all of them share one address.
+    Id(B256),
+}
+
+impl fmt::Display for PoolId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Id(id) => id.fmt(f),
+        }
+    }
+}
+
+impl From<Address> for PoolId {
+    fn from(address: Address) -> Self {
+        Self::Address(address)
+    }
+}
+
+/// A pool on some chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PoolKey {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// The pool on that chain.
+    pub id: PoolId,
+}
+
+impl PoolKey {
+    /// The key of a pool that is a contract.
+    pub const fn address(chain_id: u64, address: Address) -> Self {
+        Self { chain_id, id: PoolId::Address(address) }
+    }
+}
+
+impl fmt::Display for PoolKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.chain_id, self.id)
+    }
+}
+
+/// Dense index of a pool in one arena.
+///
+/// Stable while the pool is in the arena. An index is given to another pool only after the first has left and the
+/// arena's topology counter has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PoolIdx(pub u32);
+
+impl PoolIdx {
+    /// The index for a slice.
+    pub const fn get(self) -> usize {
+        self.0 as usize
+    }
+}

@@ -1,0 +1,222 @@
+//! What one event does to one pool.
+
+use crate::{
+    Divergence, Pool, PoolEvent, PoolId, PoolState, Verdict,
+    pool::{Sync, Terms},
+    verify_event,
+};
+use std::sync::Arc;
+use weir_amm::{Liquidity, Reserves, SqrtPriceX96, Tick, TickList, V3Slot, V3Terms};
+
+/// Liquidity that an event added to a range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RangeChange {
+    pub(crate) lower: Tick,
+    pub(crate) upper: Tick,
+    pub(crate) delta: i128,
+}
+
+/// The outcome of one event.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Transition {
+    /// What has to be taken away from the ticks on revert.
+    pub(crate) range: Option<RangeChange>,
+    /// What the event contradicts.
+    pub(crate) divergence: Option<Divergence>,
+    /// Whether the event was re-executed and agreed.
+    pub(crate) is_verified: bool,
+}
+
+impl Transition {
+    const NONE: Self = Self { range: None, divergence: None, is_verified: false };
+
+    const fn diverged(divergence: Divergence) -> Self {
+        Self { range: None, divergence: Some(divergence), is_verified: false }
+    }
+}
+
+impl Pool {
+    /// Whether the event changes what is known of the pool. Evidence and pokes do not, and of a pool whose state is
+    /// not known only absolute reserves tell anything.
+    pub(crate) fn is_changed_by(&self, event: &PoolEvent) -> bool {
+        match event {
+            PoolEvent::V2Sync { .. } => true,
+            PoolEvent::V2Swap { .. } | PoolEvent::V2Mint { .. } | PoolEvent::V2Burn { .. } => false,
+            PoolEvent::V3Burn { amount: 0, .. } => false,
+            _ => self.sync != Sync::Unsynced,
+        }
+    }
+
+    /// Applies an event that [`Self::is_changed_by`] names, after checking it if asked to.
+    ///
+    /// Absolute values are taken even from an event that contradicts the state: the chain is right about itself, and
+    /// the pool is halted anyway.
+    pub(crate) fn transition(
+        &mut self,
+        event: &PoolEvent,
+        number: u64,
+        is_verifying: bool,
+    ) -> Transition {
+        let verdict = if is_verifying { self.check(event) } else { Verdict::Unchecked };
+        let mut transition = self.change(event, number);
+        if let Verdict::Diverged(divergence) = verdict {
+            transition.divergence.get_or_insert(divergence);
+        }
+        transition.is_verified = matches!(verdict, Verdict::Verified | Verdict::VerifiedSwap(_));
+        transition
+    }
+
+    /// Checks evidence that follows a `Sync`, once.
+    pub(crate) fn check_evidence(&mut self, event: &PoolEvent) -> Transition {
+        let verdict = self.check(event);
+        self.previous = None;
+        match verdict {
+            Verdict::Diverged(divergence) => Transition::diverged(divergence),
+            Verdict::Unchecked => Transition::NONE,
+            Verdict::Verified | Verdict::VerifiedSwap(_) => {
+                Transition { is_verified: true, ..Transition::NONE }
+            }
+        }
+    }
+
+    /// A halted pool has its evidence already.
+    fn check(&self, event: &PoolEvent) -> Verdict {
+        if self.halt.is_some() || self.sync != Sync::Synced {
+            return Verdict::Unchecked;
+        }
+        verify_event(self, event)
+    }
+
+    fn change(&mut self, event: &PoolEvent, number: u64) -> Transition {
+        let terms = self.terms();
+        match (&mut self.state, terms, event) {
+            (PoolState::V2(_), _, PoolEvent::V2Sync { reserve0, reserve1 }) => {
+                self.sync_reserves(Reserves { reserve0: *reserve0, reserve1: *reserve1 }, number)
+            }
+            (PoolState::V3(_), Terms::V3(terms), event) => self.change_v3(terms, event),
+            _ => Transition::diverged(Divergence::Protocol),
+        }
+    }
+
+    fn sync_reserves(&mut self, reserves: Reserves, number: u64) -> Transition {
+        let PoolState::V2(state) = &mut self.state else { return Transition::NONE };
+        self.previous = (self.sync == Sync::Synced).then_some(state.reserves);
+        state.reserves = reserves;
+        if self.sync == Sync::Unsynced {
+            self.sync = Sync::Synced;
+            self.exact_from = number;
+        }
+        Transition::NONE
+    }
+
+    fn change_v3(&mut self, terms: V3Terms, event: &PoolEvent) -> Transition {
+        let PoolState::V3(state) = &mut self.state else { return Transition::NONE };
+        let is_initialize = matches!(event, PoolEvent::V3Initialize { .. });
+        if is_initialize != (self.sync == Sync::Uninitialized) {
+            return Transition::diverged(Divergence::Initialize);
+        }
+        match *event {
+            PoolEvent::V3Initialize { sqrt_price, tick } => {
+                let Some(slot) = initial_slot(sqrt_price, tick) else {
+                    return Transition::diverged(Divergence::Initialize);
+                };
+                state.slot = slot;
+                self.sync = Sync::Synced;
+                Transition::NONE
+            }
+            PoolEvent::V3Swap { sqrt_price, liquidity, tick, .. } => {
+                let Some(sqrt_price) = valid_price(sqrt_price) else {
+                    return Transition::diverged(Divergence::Swap);
+                };
+                state.slot = V3Slot { sqrt_price, tick, liquidity: Liquidity::new(liquidity) };
+                Transition::NONE
+            }
+            PoolEvent::V3Mint { lower, upper, amount, .. } => {
+                let delta = i128::try_from(amount).ok();
+                change_range(&mut state.slot, &mut state.ticks, terms, (lower, upper), delta)
+            }
+            PoolEvent::V3Burn { lower, upper, amount, .. } => {
+                let delta = i128::try_from(amount).ok().map(|amount| -amount);
+                change_range(&mut state.slot, &mut state.ticks, terms, (lower, upper), delta)
+            }
+            PoolEvent::V3SetFeeProtocol { fee_protocol0, fee_protocol1 } => {
+                // As `slot0.feeProtocol`; the contract admits 0 and 4 to 10, which fit in four bits.
+                state.fee_protocol = (fee_protocol0 & 0xf) | (fee_protocol1 << 4);
+                Transition::NONE
+            }
+            _ => Transition::diverged(Divergence::Protocol),
+        }
+    }
+
+    /// Takes liquidity away from the ticks of a range, and only from them, as the revert of a mint or burn.
+    /// `false` if they do not hold it.
+    pub(crate) fn invert_range(&mut self, change: &RangeChange) -> bool {
+        let terms = self.terms();
+        let (PoolState::V3(state), Terms::V3(terms)) = (&mut self.state, terms) else {
+            return false;
+        };
+        let ticks = Arc::make_mut(&mut state.ticks);
+        ticks.update_range(change.lower, change.upper, -change.delta, terms.spacing).is_ok()
+    }
+
+    /// Forgets the state: the pool waits for hydration.
+    pub(crate) fn unsync(&mut self) {
+        self.sync = Sync::Unsynced;
+        self.previous = None;
+        self.state.clear();
+    }
+
+    /// Appends what the arena's digest covers.
+    pub(crate) fn encode_state(&self, bytes: &mut Vec<u8>) {
+        match &self.statics().key.id {
+            PoolId::Address(address) => bytes.extend_from_slice(address.as_slice()),
+            PoolId::Id(id) => bytes.extend_from_slice(id.as_slice()),
+        }
+        bytes.push(self.sync as u8);
+        if self.sync == Sync::Unsynced {
+            return;
+        }
+        bytes.extend_from_slice(&self.state.swap_state().0);
+        if let PoolState::V3(state) = &self.state {
+            bytes.push(state.fee_protocol);
+            bytes.extend_from_slice(&(state.ticks.len() as u32).to_le_bytes());
+            for (tick, info) in state.ticks.iter() {
+                bytes.extend_from_slice(&tick.get().to_le_bytes());
+                bytes.extend_from_slice(&info.gross.to_le_bytes());
+                bytes.extend_from_slice(&info.net.to_le_bytes());
+            }
+        }
+    }
+}
+
+fn valid_price(sqrt_price: alloy_primitives::U256) -> Option<SqrtPriceX96> {
+    SqrtPriceX96::new(sqrt_price).ok().filter(|price| price.is_valid())
+}
+
+fn initial_slot(sqrt_price: alloy_primitives::U256, tick: i32) -> Option<V3Slot> {
+    let sqrt_price = valid_price(sqrt_price)?;
+    let is_own_tick = sqrt_price.tick().is_ok_and(|own| own.get() == tick);
+    is_own_tick.then_some(V3Slot { sqrt_price, tick, liquidity: Liquidity::ZERO })
+}
+
+/// `UniswapV3Pool._modifyPosition`: ticks always, active liquidity if the stored tick is in the range.
+fn change_range(
+    slot: &mut V3Slot,
+    ticks: &mut Arc<TickList>,
+    terms: V3Terms,
+    (lower, upper): (i32, i32),
+    delta: Option<i128>,
+) -> Transition {
+    let refused = Transition::diverged(Divergence::Ticks);
+    let (Ok(lower), Ok(upper), Some(delta)) = (Tick::new(lower), Tick::new(upper), delta) else {
+        return refused;
+    };
+    let is_active = lower.get() <= slot.tick && slot.tick < upper.get();
+    let liquidity = if is_active { slot.liquidity.add_delta(delta) } else { Ok(slot.liquidity) };
+    let Ok(liquidity) = liquidity else { return refused };
+    if Arc::make_mut(ticks).update_range(lower, upper, delta, terms.spacing).is_err() {
+        return refused;
+    }
+    slot.liquidity = liquidity;
+    Transition { range: Some(RangeChange { lower, upper, delta }), ..Transition::NONE }
+}

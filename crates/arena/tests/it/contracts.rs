@@ -1,0 +1,146 @@
+//! Bytecode: Uniswap's from its npm packages, and two tiny contracts assembled here.
+
+use alloy_primitives::{Address, Bytes, U256, address, hex};
+use alloy_sol_types::sol;
+use std::path::{Path, PathBuf};
+
+sol! {
+    function transfer(address to, uint256 amount) returns (bool);
+    function createPair(address a, address b) returns (address);
+    function createPool(address a, address b, uint24 fee) returns (address);
+    function enableFeeAmount(uint24 fee, int24 tickSpacing);
+    function sync();
+    function skim(address to);
+    interface Pair {
+        function mint(address to) returns (uint256);
+        function burn(address to) returns (uint256, uint256);
+        function swap(uint256 out0, uint256 out1, address to, bytes data);
+        function balanceOf(address owner) returns (uint256);
+    }
+    interface Pool {
+        function initialize(uint160 sqrtPriceX96);
+        function mint(address recipient, int24 lower, int24 upper, uint128 amount, bytes data) returns (uint256, uint256);
+        function burn(int24 lower, int24 upper, uint128 amount) returns (uint256, uint256);
+        function swap(address recipient, bool zeroForOne, int256 amount, uint160 limit, bytes data) returns (int256, int256);
+        function setFeeProtocol(uint8 fee0, uint8 fee1);
+    }
+}
+
+/// The lower token.
+pub(crate) const TOKEN0: Address = address!("0x1000000000000000000000000000000000000001");
+/// The higher token.
+pub(crate) const TOKEN1: Address = address!("0x2000000000000000000000000000000000000002");
+/// Calls pools and pays in their callbacks.
+pub(crate) const ACTOR: Address = address!("0x3000000000000000000000000000000000000003");
+
+/// Creation code from an artifact, or `None` with a word of it on stdout.
+pub(crate) fn creation_code(path: &str) -> Option<Bytes> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../e2e/node_modules");
+    let root = std::env::var_os("WEIR_NPM").map_or(beside, PathBuf::from);
+    let Ok(json) = std::fs::read_to_string(root.join(path)) else {
+        println!("skipped: no {path} in {}", root.display());
+        return None;
+    };
+    let artifact: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let code = artifact["bytecode"].as_str().unwrap().trim_start_matches("0x");
+    Some(hex::decode(code).unwrap().into())
+}
+
+/// A call of the actor that it forwards to `target`.
+pub(crate) fn forwarded(target: Address, call: &[u8]) -> Bytes {
+    [target.into_word().as_slice(), call].concat().into()
+}
+
+enum Op {
+    Code(&'static [u8]),
+    Owned(Vec<u8>),
+    /// Push the place of a label.
+    To(u8),
+    /// A label.
+    At(u8),
+}
+
+fn assemble(ops: &[Op]) -> Bytes {
+    let mut places = [0; 8];
+    let mut place = 0;
+    for op in ops {
+        place += match op {
+            Op::Code(bytes) => bytes.len(),
+            Op::Owned(bytes) => bytes.len(),
+            Op::To(_) => 3,
+            Op::At(label) => {
+                places[usize::from(*label)] = place as u16;
+                1
+            }
+        };
+    }
+    emit(ops, &places).into()
+}
+
+fn emit(ops: &[Op], places: &[u16; 8]) -> Vec<u8> {
+    let mut code = Vec::new();
+    for op in ops {
+        match op {
+            Op::Code(bytes) => code.extend_from_slice(bytes),
+            Op::Owned(bytes) => code.extend_from_slice(bytes),
+            Op::To(label) => {
+                code.push(0x61);
+                code.extend_from_slice(&places[usize::from(*label)].to_be_bytes());
+            }
+            Op::At(_) => code.push(0x5b),
+        }
+    }
+    code
+}
+
+/// A token without supply: balances wrap, so everybody can pay anything.
+pub(crate) fn token_code() -> Bytes {
+    assemble(&[
+        Op::Code(&hex!("5f3560e01c80 6370a0823114")),
+        Op::To(1),
+        Op::Code(&hex!("57 63a9059cbb14")),
+        Op::To(2),
+        Op::Code(&hex!("57 5f5ffd")),
+        Op::At(1),
+        // return storage[holder]
+        Op::Code(&hex!("600435 54 5f52 60205ff3")),
+        Op::At(2),
+        // storage[caller] -= amount; storage[to] += amount; return true
+        Op::Code(&hex!("602435 80 3354 03 3355 600435 54 01 600435 55 6001 5f52 60205ff3")),
+    ])
+}
+
+/// Forwards calls, and pays what a V3 pool's callback asks for.
+pub(crate) fn actor_code() -> Bytes {
+    let mut ops = vec![
+        Op::Code(&hex!("5f3560e01c 80 63fa461e3314")),
+        Op::To(1),
+        Op::Code(&hex!("57 80 63d348799714")),
+        Op::To(1),
+        // copy all but the first word; call it; give back what it gives back
+        Op::Code(&hex!("57 60203603 80 60205f37 5f5f82 5f5f 5f35 5a f1 3d5f5f3e")),
+        Op::To(2),
+        Op::Code(&hex!("57 3d5ffd")),
+        Op::At(2),
+        Op::Code(&hex!("3d5ff3")),
+        Op::At(1),
+    ];
+    for (offset, token, skip) in [(0x04u8, TOKEN0, 3u8), (0x24, TOKEN1, 4)] {
+        // if amount > 0: token.transfer(caller, amount)
+        ops.push(Op::Owned(vec![0x60, offset, 0x35, 0x80, 0x5f, 0x12, 0x15]));
+        ops.push(Op::To(skip));
+        ops.push(Op::Code(&hex!("57 63a9059cbb60e01b5f52 33600452 80602452 60205f60445f5f73")));
+        ops.push(Op::Owned(token.to_vec()));
+        ops.push(Op::Code(&hex!("5af150")));
+        ops.push(Op::At(skip));
+        ops.push(Op::Code(&hex!("50")));
+    }
+    ops.push(Op::Code(&hex!("00")));
+    assemble(&ops)
+}
+
+/// Two's complement of an `int24` as a mapping key.
+pub(crate) fn word_of(value: i32) -> U256 {
+    let magnitude = U256::from(value.unsigned_abs());
+    if value < 0 { U256::ZERO.wrapping_sub(magnitude) } else { magnitude }
+}

@@ -1,0 +1,182 @@
+//! A block under construction, grown step by step.
+
+use crate::{
+    BuildError, CandidateSource, LeftOut, ReturnReason, Returned, SealedOutput, Step, StepEnd,
+    StepLimits, StepTransaction,
+};
+use alloy_primitives::Address;
+use std::sync::Arc;
+use weir_evm::{
+    BlockAttributes, ChainSpec, OpenBlock, SealedHeader, TransactionError, TransactionOutcome,
+    TransactionRejected,
+};
+use weir_primitives::{StateProvider, Transaction};
+use weir_storage::hash_diff;
+use weir_trie::{NodeSource, StateTrie};
+use weir_txpool::PoolTransaction;
+
+/// Candidates taken from the source in one call: few enough that a better one which arrives meanwhile waits for less
+/// than a millisecond, and enough that the source's lock costs little.
+const CANDIDATES_PER_CALL: usize = 64;
+/// Gas that the smallest transaction needs (Yellow Paper, G_transaction).
+const MIN_TRANSACTION_GAS: u64 = 21_000;
+
+/// Builds one block: opens it, appends transactions in steps, seals it.
+///
+/// Given the same parent, state, attributes and candidates it builds the same block. Dropping it undoes it; the driver
+/// then returns what is in flight to the pool.
+#[derive(Debug)]
+pub struct BlockBuilder {
+    open: OpenBlock,
+}
+
+impl BlockBuilder {
+    /// Opens the child of `parent` on the state after `parent`.
+    ///
+    /// # Errors
+    /// [`BuildError::Open`] if the attributes contradict the parent, or the state cannot be read.
+    pub fn begin(
+        spec: Arc<ChainSpec>,
+        parent: &SealedHeader,
+        attributes: BlockAttributes,
+        state: Arc<dyn StateProvider>,
+    ) -> Result<Self, BuildError> {
+        let open = OpenBlock::begin(spec, parent, attributes, state).map_err(BuildError::Open)?;
+        Ok(Self { open })
+    }
+
+    /// The block so far: header, transactions, receipts, gas, pending state.
+    pub const fn open(&self) -> &OpenBlock {
+        &self.open
+    }
+
+    /// Appends one given transaction: forced inclusion, and replay of what was promised before a crash.
+    ///
+    /// # Errors
+    /// `Ok(Err(_))` if the transaction cannot stand here; it left no trace, and the block goes on.
+    /// [`BuildError::Execute`] if the block is of no use any more.
+    pub fn append(
+        &mut self,
+        tx: Arc<Transaction>,
+        sender: Address,
+    ) -> Result<Result<TransactionOutcome, TransactionRejected>, BuildError> {
+        let hash = *tx.tx_hash();
+        match self.open.execute(tx, sender) {
+            Ok(outcome) => Ok(Ok(outcome)),
+            Err(TransactionError::Rejected(reason)) => Ok(Err(reason)),
+            Err(TransactionError::Failed(source)) => Err(BuildError::Execute { hash, source }),
+        }
+    }
+
+    /// Appends candidates until one of the [`StepEnd`] conditions holds. `should_stop` is asked before each
+    /// transaction.
+    ///
+    /// When it returns, exactly the transactions that joined the block are still taken from the source: the others
+    /// were given back.
+    ///
+    /// # Errors
+    /// [`BuildError::Execute`]; then the block is of no use any more, and its source must release what was taken.
+    pub fn step(
+        &mut self,
+        source: &mut dyn CandidateSource,
+        limits: &StepLimits,
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<Step, BuildError> {
+        let mut step = Step {
+            first_index: self.open.transactions().len(),
+            transactions: Vec::new(),
+            rejected: Vec::new(),
+            deferred: Vec::new(),
+            end: StepEnd::Exhausted,
+        };
+        let mut candidates = Vec::with_capacity(CANDIDATES_PER_CALL);
+        loop {
+            let gas_available = self.open.gas_remaining();
+            let room = limits.max_transactions - step.transactions.len();
+            step.end = if gas_available < MIN_TRANSACTION_GAS {
+                StepEnd::Full
+            } else if room == 0 {
+                StepEnd::LimitReached
+            } else if should_stop() {
+                StepEnd::Stopped
+            } else {
+                source.take(room.min(CANDIDATES_PER_CALL), gas_available, &mut candidates);
+                StepEnd::Exhausted
+            };
+            if candidates.is_empty() {
+                return Ok(step);
+            }
+            let returned = self.try_all(candidates.drain(..), should_stop, &mut step)?;
+            source.give_back(&returned);
+            if step.end == StepEnd::Stopped {
+                return Ok(step);
+            }
+        }
+    }
+
+    /// Tries candidates in order, records in `step` what became of them, and returns those to give back.
+    /// Once told to stop it tries no more.
+    fn try_all(
+        &mut self,
+        candidates: impl Iterator<Item = Arc<PoolTransaction>>,
+        should_stop: &dyn Fn() -> bool,
+        step: &mut Step,
+    ) -> Result<Vec<Returned>, BuildError> {
+        let mut returned = Vec::new();
+        let mut barred: Vec<Address> = Vec::new();
+        for candidate in candidates {
+            let (hash, sender) = (candidate.hash, candidate.sender);
+            if barred.contains(&sender) {
+                // It goes back with the one before it.
+                continue;
+            }
+            let reason = if step.end == StepEnd::Stopped || should_stop() {
+                step.end = StepEnd::Stopped;
+                ReturnReason::Untried
+            } else {
+                match self.append(Arc::clone(&candidate.tx), sender)? {
+                    Ok(outcome) => {
+                        step.transactions.push(StepTransaction { hash, sender, outcome });
+                        continue;
+                    }
+                    Err(reason) => step.leave_out(LeftOut { hash, sender, reason }),
+                }
+            };
+            returned.push(Returned { hash, reason });
+            barred.push(sender);
+        }
+        Ok(returned)
+    }
+
+    /// Ends the block, computes its state root, and fixes its hash.
+    ///
+    /// `trie` is that of the parent's state and becomes that of the block's; `nodes` is where it loads nodes from.
+    ///
+    /// # Errors
+    /// [`BuildError::Finish`], after which the trie is as before, or [`BuildError::StateRoot`], after which it is not.
+    pub fn seal(
+        self,
+        trie: &mut StateTrie,
+        nodes: &dyn NodeSource,
+    ) -> Result<SealedOutput, BuildError> {
+        let unsealed = self.open.finish().map_err(BuildError::Finish)?;
+        let hashed = hash_diff(unsealed.diff());
+        trie.apply(&hashed, nodes)?;
+        let state_root = trie.root();
+        let updates = trie.take_updates();
+        Ok(SealedOutput { executed: unsealed.seal(state_root), hashed, updates })
+    }
+}
+
+impl Step {
+    /// Records a candidate that did not join the block, and says how it goes back.
+    fn leave_out(&mut self, left_out: LeftOut) -> ReturnReason {
+        if left_out.reason.may_become_valid() {
+            self.deferred.push(left_out);
+            ReturnReason::NotNow
+        } else {
+            self.rejected.push(left_out);
+            ReturnReason::Invalid
+        }
+    }
+}

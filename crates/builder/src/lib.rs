@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod candidates;
+pub use candidates::{CandidateSource, ReturnReason, Returned};
+
+mod step;
+pub use step::{LeftOut, Step, StepEnd, StepLimits, StepTransaction};
+
+mod block_builder;
+pub use block_builder::BlockBuilder;
+
+mod sealed;
+pub use sealed::SealedOutput;
+
+mod error;
+pub use error::BuildError;

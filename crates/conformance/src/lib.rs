@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+mod report;
+pub use report::{Counts, Report};
+
+mod state_test;
+pub use state_test::run_state_tests;
+
+mod block_test;
+pub use block_test::run_block_tests;
+
+mod transaction_test;
+pub use transaction_test::run_transaction_tests;
+
+mod chain;
+mod files;
+mod json;
+mod memory;
+mod network;
+mod run;
+mod unsigned;

@@ -1,0 +1,333 @@
+//! The transactions of one block, one after the other, and what the block does before and after them.
+
+use crate::{
+    ChainSpec, ExecutionError, Fork, TransactionError, TransactionRejected,
+    machine::{self, Machine},
+    overlay::{Overlay, ReadError},
+    post_block,
+};
+use alloy_consensus::{Transaction as _, Typed2718};
+use alloy_eips::{
+    eip2935::HISTORY_STORAGE_ADDRESS, eip4788::BEACON_ROOTS_ADDRESS, eip7685::Requests,
+};
+use alloy_evm::{Evm, EvmEnv, FromRecoveredTx, eth::dao_fork};
+use alloy_hardforks::EthereumHardforks;
+use alloy_primitives::{Address, Bytes};
+use revm::{
+    context::TxEnv,
+    context_interface::{
+        Cfg,
+        result::{EVMError, ExecutionResult, Output, ResultAndState},
+    },
+    database_interface::DatabaseCommit,
+};
+use std::sync::Arc;
+use weir_primitives::{Header, Receipt, StateDiff, StateProvider, Transaction};
+
+/// How an executed transaction ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completion {
+    /// It did what it should.
+    Succeeded,
+    /// The contract undid it and gave back the rest of the gas.
+    Reverted,
+    /// It ran out of gas or hit an invalid instruction; all gas is spent.
+    Halted,
+}
+
+/// What executing a transaction in an open block gave. Logs are in its receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransactionOutcome {
+    /// Index in the block.
+    pub index: usize,
+    /// Gas paid for.
+    pub gas_used: u64,
+    /// How it ended.
+    pub status: Completion,
+    /// Return data, or the reason given for reverting; the code for a creation.
+    pub output: Bytes,
+    /// The contract created, if the transaction was a successful creation.
+    pub created: Option<Address>,
+}
+
+impl TransactionOutcome {
+    /// Whether the receipt says success.
+    pub fn is_success(&self) -> bool {
+        self.status == Completion::Succeeded
+    }
+}
+
+/// Gas and receipts so far.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) receipts: Vec<Receipt>,
+    pub(crate) cumulative_gas_used: u64,
+    /// EIP-8037 counts two kinds of gas for the block's limit; before it, only the first is used.
+    regular_gas_used: u64,
+    state_gas_used: u64,
+    pub(crate) blob_gas_used: u64,
+}
+
+/// One block being executed: the shared core of building and of checking blocks.
+pub(crate) struct Execution {
+    pub(crate) spec: Arc<ChainSpec>,
+    /// Rules of this block.
+    pub(crate) fork: Fork,
+    pub(crate) tally: Tally,
+    timestamp: u64,
+    /// `None` only while an EVM holds them.
+    parts: Option<(Overlay, EvmEnv)>,
+}
+
+/// What the block did after its transactions.
+pub(crate) struct Finished {
+    pub(crate) receipts: Vec<Receipt>,
+    pub(crate) diff: StateDiff,
+    pub(crate) requests: Requests,
+    pub(crate) gas_used: u64,
+    pub(crate) blob_gas_used: u64,
+}
+
+const PARTS: &str = "parts are put back whenever an EVM is taken apart";
+
+impl Execution {
+    /// Opens the block of `header` on the state after its parent, and makes the calls that precede transactions.
+    pub(crate) fn begin(
+        spec: Arc<ChainSpec>,
+        header: &Header,
+        state: Arc<dyn StateProvider>,
+    ) -> Result<Self, ExecutionError> {
+        let fork = spec.fork_at(header.number, header.timestamp);
+        if Fork::Amsterdam <= fork {
+            // Its header commits to a block access list (EIP-7928), which nothing here computes yet.
+            return Err(ExecutionError::ForkUnsupported { fork });
+        }
+        let mut execution = Self::bare(spec, header, state);
+        execution.apply_dao_fork(header.number)?;
+        execution.pre_block_calls(header)?;
+        Ok(execution)
+    }
+
+    /// The block of `header` before anything has happened in it.
+    pub(crate) fn bare(
+        spec: Arc<ChainSpec>,
+        header: &Header,
+        state: Arc<dyn StateProvider>,
+    ) -> Self {
+        let env = spec.evm_env(header);
+        let overlay = Overlay::new(Arc::clone(&spec), state);
+        Self {
+            fork: spec.fork_of(header),
+            spec,
+            tally: Tally::default(),
+            timestamp: header.timestamp,
+            parts: Some((overlay, env)),
+        }
+    }
+
+    /// The irregular state change of the DAO fork, before the first transaction of its block.
+    fn apply_dao_fork(&mut self, number: u64) -> Result<(), ExecutionError> {
+        if !self.spec.ethereum_fork_activation(Fork::Dao).transitions_at_block(number) {
+            return Ok(());
+        }
+        let (overlay, _) = self.parts.as_mut().expect(PARTS);
+        for account in dao_fork::DAO_HARDFORK_ACCOUNTS {
+            let drained = overlay.drain_balance(account)?;
+            overlay.add_balance(dao_fork::DAO_HARDFORK_BENEFICIARY, drained, true)?;
+        }
+        Ok(())
+    }
+
+    fn pre_block_calls(&mut self, header: &Header) -> Result<(), ExecutionError> {
+        let fork = self.fork;
+        self.with_machine(|machine, _| {
+            if Fork::Prague <= fork {
+                machine::system_call(
+                    machine,
+                    HISTORY_STORAGE_ADDRESS,
+                    header.parent_hash.0.into(),
+                )?;
+            }
+            if Fork::Cancun <= fork {
+                let root = header.parent_beacon_block_root.unwrap_or_default();
+                machine::system_call(machine, BEACON_ROOTS_ADDRESS, root.0.into())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs `body` with an assembled EVM.
+    pub(crate) fn with_machine<R>(
+        &mut self,
+        body: impl FnOnce(&mut Machine, &mut Tally) -> R,
+    ) -> R {
+        let (overlay, env) = self.parts.take().expect(PARTS);
+        let mut machine = machine::assemble(overlay, env);
+        let result = body(&mut machine, &mut self.tally);
+        self.parts = Some(machine.finish());
+        result
+    }
+
+    /// Executes one transaction; see [`run`].
+    pub(crate) fn execute(
+        &mut self,
+        tx: &Transaction,
+        sender: Address,
+    ) -> Result<TransactionOutcome, TransactionError> {
+        let rules = self.rules();
+        self.with_machine(|machine, tally| run(machine, tally, rules, (tx, sender)))
+    }
+
+    /// What a transaction is checked against besides the EVM's own rules.
+    pub(crate) fn rules(&self) -> Rules {
+        let blobs = self.spec.blob_params_at(self.timestamp);
+        Rules {
+            fork: self.fork,
+            blob_gas_max: blobs.map_or(0, |params| params.max_blob_gas_per_block()),
+        }
+    }
+
+    pub(crate) fn overlay(&self) -> &Overlay {
+        &self.parts.as_ref().expect(PARTS).0
+    }
+
+    pub(crate) fn env(&self) -> &EvmEnv {
+        &self.parts.as_ref().expect(PARTS).1
+    }
+
+    /// Ends the block: requests, withdrawals, rewards.
+    pub(crate) fn finish(
+        mut self,
+        ommers: &[Header],
+        withdrawals: Option<&[alloy_eips::eip4895::Withdrawal]>,
+    ) -> Result<Finished, ExecutionError> {
+        let requests = if Fork::Prague <= self.fork {
+            let deposit_contract = self.spec.deposit_contract;
+            self.with_machine(|machine, tally| {
+                post_block::requests(machine, &tally.receipts, deposit_contract)
+            })?
+        } else {
+            Requests::default()
+        };
+        let (mut overlay, env) = self.parts.take().expect(PARTS);
+        post_block::pay(&self.spec, &env, &mut overlay, ommers, withdrawals)?;
+        let diff = overlay.diff()?;
+        let gas_used = if env.cfg_env.enable_amsterdam_eip8037 {
+            self.tally.regular_gas_used.max(self.tally.state_gas_used)
+        } else {
+            self.tally.cumulative_gas_used
+        };
+        Ok(Finished {
+            receipts: self.tally.receipts,
+            diff,
+            requests,
+            gas_used,
+            blob_gas_used: self.tally.blob_gas_used,
+        })
+    }
+}
+
+/// Rules of a block that the EVM does not check itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    fork: Fork,
+    blob_gas_max: u64,
+}
+
+/// Executes a transaction on top of the block so far.
+///
+/// A rejected transaction leaves nothing behind: no warm address, no cached account, no nonce.
+pub(crate) fn run(
+    machine: &mut Machine,
+    tally: &mut Tally,
+    rules: Rules,
+    (tx, sender): (&Transaction, Address),
+) -> Result<TransactionOutcome, TransactionError> {
+    check_room(machine, tally, rules, tx)?;
+    let env = TxEnv::from_recovered_tx(tx, sender);
+    match machine.transact_raw(env) {
+        Ok(outcome) => Ok(commit(machine, tally, tx, outcome)),
+        Err(error) => {
+            machine::discard(machine);
+            Err(match error {
+                EVMError::Transaction(invalid) => {
+                    let limits = (tx.gas_limit(), machine.block().gas_limit);
+                    TransactionRejected::from_evm(invalid, tx.ty(), limits).into()
+                }
+                EVMError::Database(ReadError(error)) => ExecutionError::State(error).into(),
+                EVMError::Header(_) | EVMError::Custom(_) | EVMError::CustomAny(_) => {
+                    ExecutionError::Evm { hash: *tx.tx_hash() }.into()
+                }
+            })
+        }
+    }
+}
+
+/// Whether the block has gas and blob gas left for `tx`, and its rules know this kind of signature.
+fn check_room(
+    machine: &Machine,
+    tally: &Tally,
+    rules: Rules,
+    tx: &Transaction,
+) -> Result<(), TransactionRejected> {
+    if rules.fork < Fork::SpuriousDragon && tx.is_legacy() && tx.chain_id().is_some() {
+        return Err(TransactionRejected::WrongChainId);
+    }
+    let gas_limit = tx.gas_limit();
+    let cfg = machine.cfg_env();
+    let block_gas_limit = machine.block().gas_limit;
+    let used = if cfg.enable_amsterdam_eip8037 {
+        tally.regular_gas_used
+    } else {
+        tally.cumulative_gas_used
+    };
+    let available = block_gas_limit.saturating_sub(used);
+    if available < gas_limit.min(cfg.tx_gas_limit_cap()) {
+        return Err(TransactionRejected::BlockGasExhausted { gas_limit, available });
+    }
+    if cfg.enable_amsterdam_eip8037 {
+        let available = block_gas_limit.saturating_sub(tally.state_gas_used);
+        if available < gas_limit {
+            return Err(TransactionRejected::BlockGasExhausted { gas_limit, available });
+        }
+    }
+    if let Some(blob_gas) = tx.blob_gas_used().filter(|_| Fork::Cancun <= rules.fork) {
+        let available = rules.blob_gas_max.saturating_sub(tally.blob_gas_used);
+        if available < blob_gas {
+            return Err(TransactionRejected::BlobGasExhausted { blob_gas, available });
+        }
+    }
+    Ok(())
+}
+
+fn commit(
+    machine: &mut Machine,
+    tally: &mut Tally,
+    tx: &Transaction,
+    ResultAndState { result, state }: ResultAndState,
+) -> TransactionOutcome {
+    machine.db_mut().commit(state);
+    let gas = *result.gas();
+    let gas_used = gas.tx_gas_used();
+    tally.cumulative_gas_used += gas_used;
+    tally.regular_gas_used += gas.block_regular_gas_used();
+    tally.state_gas_used += gas.block_state_gas_used();
+    tally.blob_gas_used += tx.blob_gas_used().unwrap_or_default();
+    let (status, logs, output, created) = match result {
+        ExecutionResult::Success { logs, output: Output::Call(output), .. } => {
+            (Completion::Succeeded, logs, output, None)
+        }
+        ExecutionResult::Success { logs, output: Output::Create(output, created), .. } => {
+            (Completion::Succeeded, logs, output, created)
+        }
+        ExecutionResult::Revert { logs, output, .. } => (Completion::Reverted, logs, output, None),
+        ExecutionResult::Halt { logs, .. } => (Completion::Halted, logs, Bytes::new(), None),
+    };
+    tally.receipts.push(Receipt {
+        tx_type: tx.tx_type(),
+        success: status == Completion::Succeeded,
+        cumulative_gas_used: tally.cumulative_gas_used,
+        logs,
+    });
+    TransactionOutcome { index: tally.receipts.len() - 1, gas_used, status, output, created }
+}

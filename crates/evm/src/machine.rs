@@ -1,0 +1,100 @@
+//! Putting an EVM together around an overlay, and taking it apart again.
+
+use crate::{
+    ExecutionError,
+    overlay::{Overlay, ReadError},
+};
+use alloy_evm::{EthEvm, Evm, EvmEnv, eth::EthEvmContext};
+use alloy_primitives::{Address, Bytes, KECCAK256_EMPTY, U256};
+use revm::{
+    Context, MainBuilder, MainContext,
+    bytecode::opcode,
+    context_interface::{
+        Host as _,
+        result::{EVMError, ExecutionResult},
+    },
+    database_interface::DatabaseCommit,
+    handler::{EthPrecompiles, SYSTEM_ADDRESS},
+    inspector::NoOpInspector,
+    interpreter::{
+        Instruction, InstructionContext, InstructionResult, instructions::host,
+        interpreter::EthInterpreter,
+    },
+};
+
+/// An EVM over the state of an open block.
+///
+/// It holds buffers that cannot cross threads, so an [`crate::OpenBlock`] keeps only its parts between calls;
+/// assembling costs less than a microsecond.
+pub(crate) type Machine<I = NoOpInspector> = EthEvm<Overlay, I, EthPrecompiles>;
+
+type Host = EthEvmContext<Overlay>;
+
+/// Builds an EVM that executes in the block `env` on the state `overlay`.
+pub(crate) fn assemble(overlay: Overlay, env: EvmEnv) -> Machine {
+    assemble_with(overlay, env, NoOpInspector {}, false)
+}
+
+/// [`assemble`] with an inspector, which is called if `inspects`.
+pub(crate) fn assemble_with<I>(
+    overlay: Overlay,
+    env: EvmEnv,
+    inspector: I,
+    inspects: bool,
+) -> Machine<I> {
+    let mut inner = Context::mainnet()
+        .with_block(env.block_env)
+        .with_cfg(env.cfg_env)
+        .with_db(overlay)
+        .build_mainnet_with_inspector(inspector);
+    inner.instruction.instruction_table_mut()[usize::from(opcode::EXTCODEHASH)] =
+        Instruction::new(ext_code_hash);
+    EthEvm::new(inner, inspects)
+}
+
+/// `EXTCODEHASH`, for which an account with storage but no code is like any other without code.
+///
+/// The overlay shows such an account under the code hash zero (EIP-7610). Other accounts have that hash only if
+/// they are empty, and then no balance.
+fn ext_code_hash(
+    context: InstructionContext<'_, Host, EthInterpreter>,
+) -> Result<(), InstructionResult> {
+    let address = context.interpreter.stack.peek(0).map(|word| Address::from_word(word.into()));
+    host::extcodehash(InstructionContext {
+        interpreter: &mut *context.interpreter,
+        host: &mut *context.host,
+    })?;
+    if let (Ok(address), Ok(U256::ZERO)) = (address, context.interpreter.stack.peek(0))
+        && context.host.balance(address).is_some_and(|balance| !balance.data.is_zero())
+    {
+        // The instruction has just left a word there, so it can be replaced.
+        let _ = context.interpreter.stack.set(0, KECCAK256_EMPTY.into());
+    }
+    Ok(())
+}
+
+/// Forgets everything that a transaction left in the EVM without committing it.
+pub(crate) fn discard(machine: &mut Machine) {
+    drop(machine.ctx_mut().journaled_state.finalize());
+}
+
+/// Calls a system contract as the system address does (EIP-4788, 2935, 7002, 7251) and keeps what it changed.
+pub(crate) fn system_call(
+    machine: &mut Machine,
+    contract: Address,
+    data: Bytes,
+) -> Result<ExecutionResult, ExecutionError> {
+    let outcome = machine
+        .transact_system_call(SYSTEM_ADDRESS, contract, data)
+        .map_err(|error| fatal(error, contract))?;
+    machine.db_mut().commit(outcome.state);
+    Ok(outcome.result)
+}
+
+/// An EVM error of a system call: only failed reads can happen, the rest is a broken set-up.
+fn fatal(error: EVMError<ReadError>, contract: Address) -> ExecutionError {
+    match error {
+        EVMError::Database(ReadError(error)) => ExecutionError::State(error),
+        _ => ExecutionError::SystemCallInvalid { contract },
+    }
+}

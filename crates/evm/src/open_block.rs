@@ -1,0 +1,210 @@
+//! A block under construction.
+
+use crate::{
+    ChainSpec, DiffState, ExecutionError, Fork, SealedHeader, TransactionError, TransactionOutcome,
+    TransactionRejected, UnsealedBlock, block::BLOCK_RLP_BYTES_MAX, execution::Execution,
+    header_rules,
+};
+use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Transaction as _};
+use alloy_eips::{Encodable2718, eip4895::Withdrawal};
+use alloy_primitives::{Address, B256, Bytes};
+use std::sync::Arc;
+use weir_primitives::{Header, Receipt, StateDiff, StateProvider, Transaction};
+
+/// Room kept for the header and the list headers of a block when its size is watched, in bytes.
+const HEADER_RLP_BYTES_MAX: usize = 2048;
+/// Most bytes of one withdrawal in RLP.
+const WITHDRAWAL_RLP_BYTES_MAX: usize = 64;
+
+/// What the driver decides about the next block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockAttributes {
+    /// Unix time in seconds; after the parent's.
+    pub timestamp: u64,
+    /// Receives the priority fees.
+    pub beneficiary: Address,
+    /// Value of `PREVRANDAO` (EIP-4399).
+    pub prev_randao: B256,
+    /// Gas limit; within 1/1024 of the parent's.
+    pub gas_limit: u64,
+    /// At most 32 bytes.
+    pub extra_data: Bytes,
+    /// Root of the parent beacon block (EIP-4788); `None` counts as zero.
+    pub parent_beacon_block_root: Option<B256>,
+    /// Withdrawals (EIP-4895); `None` counts as an empty list from Shanghai on.
+    pub withdrawals: Option<Vec<Withdrawal>>,
+}
+
+/// A block to which transactions are added one by one.
+///
+/// Owns all it needs, so it can move between threads. Dropping it undoes it: nothing is written anywhere.
+pub struct OpenBlock {
+    header: Header,
+    withdrawals: Option<Vec<Withdrawal>>,
+    execution: Execution,
+    transactions: Vec<Arc<Transaction>>,
+    senders: Vec<Address>,
+    /// Upper bound of the block's RLP so far.
+    size_bytes: usize,
+}
+
+impl std::fmt::Debug for OpenBlock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenBlock")
+            .field("number", &self.header.number)
+            .field("parent_hash", &self.header.parent_hash)
+            .field("transactions", &self.transactions.len())
+            .field("gas_used", &self.execution.tally.cumulative_gas_used)
+            .finish_non_exhaustive()
+    }
+}
+
+impl OpenBlock {
+    /// Opens the child of `parent` on the state after `parent`, and makes the calls that precede transactions.
+    ///
+    /// # Errors
+    /// If the attributes give a header that [`crate::execute_block`] would refuse, if the fork has proof of work
+    /// or is newer than Osaka's blob-parameter forks, or if state cannot be read.
+    pub fn begin(
+        spec: Arc<ChainSpec>,
+        parent: &SealedHeader,
+        attributes: BlockAttributes,
+        state: Arc<dyn StateProvider>,
+    ) -> Result<Self, ExecutionError> {
+        let header = next_header(&spec, parent, &attributes)?;
+        let fork = spec.fork_at(header.number, header.timestamp);
+        let withdrawals =
+            (Fork::Shanghai <= fork).then(|| attributes.withdrawals.unwrap_or_default());
+        let size_bytes = HEADER_RLP_BYTES_MAX
+            + WITHDRAWAL_RLP_BYTES_MAX * withdrawals.as_ref().map_or(0, Vec::len);
+        let execution = Execution::begin(spec, &header, state)?;
+        Ok(Self {
+            header,
+            withdrawals,
+            execution,
+            transactions: Vec::new(),
+            senders: Vec::new(),
+            size_bytes,
+        })
+    }
+
+    /// Executes a transaction as the next of the block.
+    ///
+    /// A rejected transaction leaves no trace in the block: neither in state nor in gas nor in what is warm.
+    /// `sender` must be the address that [`crate::recover_sender`] gives; it is not recovered again.
+    pub fn execute(
+        &mut self,
+        tx: Arc<Transaction>,
+        sender: Address,
+    ) -> Result<TransactionOutcome, TransactionError> {
+        let size = self.size_bytes + tx.network_len();
+        if Fork::Osaka <= self.execution.fork && BLOCK_RLP_BYTES_MAX < size {
+            return Err(
+                TransactionRejected::BlockSizeExhausted { size, max: BLOCK_RLP_BYTES_MAX }.into()
+            );
+        }
+        let outcome = self.execution.execute(&tx, sender)?;
+        self.size_bytes = size;
+        self.transactions.push(tx);
+        self.senders.push(sender);
+        Ok(outcome)
+    }
+
+    /// The header as far as it is known: without gas used, bloom and roots.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Gas that transactions have used so far.
+    pub const fn gas_used(&self) -> u64 {
+        self.execution.tally.cumulative_gas_used
+    }
+
+    /// Gas that the block has left.
+    pub const fn gas_remaining(&self) -> u64 {
+        self.header.gas_limit.saturating_sub(self.gas_used())
+    }
+
+    /// Blob gas that transactions have used so far.
+    pub const fn blob_gas_used(&self) -> u64 {
+        self.execution.tally.blob_gas_used
+    }
+
+    /// The transactions so far, in order.
+    pub fn transactions(&self) -> &[Arc<Transaction>] {
+        &self.transactions
+    }
+
+    /// The senders so far, one a transaction.
+    pub fn senders(&self) -> &[Address] {
+        &self.senders
+    }
+
+    /// The receipts so far, one a transaction.
+    pub fn receipts(&self) -> &[Receipt] {
+        &self.execution.tally.receipts
+    }
+
+    /// What the block has changed so far, its pre-block calls included. Costs time in proportion.
+    pub fn diff(&self) -> Result<StateDiff, ExecutionError> {
+        Ok(self.execution.overlay().diff()?)
+    }
+
+    /// The state after the transactions so far, frozen: what the `pending` tag reads.
+    pub fn pending_state(&self) -> Result<DiffState, ExecutionError> {
+        let base = Arc::clone(self.execution.overlay().parent_state());
+        Ok(DiffState::open(base, Arc::new(self.diff()?)))
+    }
+
+    /// The least effective tip in wei per gas that `tx` pays in this block, `None` if it cannot pay the base fee.
+    pub fn effective_tip(&self, tx: &Transaction) -> Option<u128> {
+        tx.effective_tip_per_gas(self.execution.env().block_env.basefee)
+    }
+
+    /// Ends the block: withdrawals, requests, roots of the body. The state root is left to the caller.
+    pub fn finish(self) -> Result<UnsealedBlock, ExecutionError> {
+        let finished = self.execution.finish(&[], self.withdrawals.as_deref())?;
+        Ok(UnsealedBlock::assemble(
+            self.header,
+            self.transactions,
+            self.senders,
+            self.withdrawals,
+            finished,
+        ))
+    }
+}
+
+/// The header of the block to open, checked as if it came from elsewhere.
+fn next_header(
+    spec: &ChainSpec,
+    parent: &SealedHeader,
+    attributes: &BlockAttributes,
+) -> Result<Header, ExecutionError> {
+    let number = parent.number + 1;
+    let timestamp = attributes.timestamp;
+    let fork = spec.fork_at(number, timestamp);
+    if fork < Fork::Paris || Fork::Amsterdam <= fork {
+        return Err(ExecutionError::ForkUnsupported { fork });
+    }
+    let is_cancun = Fork::Cancun <= fork;
+    let header = Header {
+        parent_hash: parent.hash(),
+        ommers_hash: EMPTY_OMMER_ROOT_HASH,
+        beneficiary: attributes.beneficiary,
+        number,
+        gas_limit: attributes.gas_limit,
+        timestamp,
+        extra_data: attributes.extra_data.clone(),
+        mix_hash: attributes.prev_randao,
+        base_fee_per_gas: spec.next_base_fee(parent),
+        withdrawals_root: (Fork::Shanghai <= fork).then_some(B256::ZERO),
+        blob_gas_used: is_cancun.then_some(0),
+        excess_blob_gas: spec.next_excess_blob_gas(parent, timestamp),
+        parent_beacon_block_root: is_cancun
+            .then(|| attributes.parent_beacon_block_root.unwrap_or_default()),
+        requests_hash: (Fork::Prague <= fork).then_some(B256::ZERO),
+        ..Default::default()
+    };
+    header_rules::check(spec, &header, parent)?;
+    Ok(header)
+}

@@ -1,0 +1,290 @@
+//! The state of a block while it is executed: what was read, and what has changed.
+
+use crate::ChainSpec;
+use alloy_primitives::{
+    Address, B256, KECCAK256_EMPTY, U256,
+    map::{AddressMap, B256HashMap, HashMap},
+};
+use revm::{
+    Database, DatabaseCommit,
+    database_interface::DBErrorMarker,
+    state::{Account as EvmAccount, AccountInfo, Bytecode},
+};
+use std::sync::Arc;
+use weir_primitives::{Account, AccountDiff, SlotDiff, StateDiff, StateError, StateProvider};
+
+/// Code hash under which an account without code but with storage is shown to the EVM.
+///
+/// Creating a contract on such an account must fail (EIP-7610). The EVM decides by nonce and code hash
+/// alone; the zero hash is different from that of no code, and the EVM still counts the account as codeless.
+const STORAGE_WITHOUT_CODE: B256 = B256::ZERO;
+
+/// A failed read, in the shape that the EVM carries out of its depths.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(transparent)]
+pub(crate) struct ReadError(#[from] pub(crate) StateError);
+
+impl DBErrorMarker for ReadError {}
+
+/// Reads through to the parent state once a key, holds the changes of the block, and turns into a [`StateDiff`].
+pub(crate) struct Overlay {
+    spec: Arc<ChainSpec>,
+    state: Arc<dyn StateProvider>,
+    accounts: AddressMap<Entry>,
+    /// Codes that this block created or set.
+    created_codes: B256HashMap<Bytecode>,
+}
+
+impl std::fmt::Debug for Overlay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Overlay").field("accounts", &self.accounts.len()).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Entry {
+    before: Option<Account>,
+    now: Option<Account>,
+    /// The parent state holds storage for this account, which has neither code nor nonce (EIP-7610).
+    has_orphan_storage: bool,
+    /// Everything that the parent state holds in storage is gone.
+    is_wiped: bool,
+    slots: HashMap<U256, Slot>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    /// The value in the parent state, `None` if it was never read.
+    before: Option<U256>,
+    now: U256,
+}
+
+impl Entry {
+    fn load(state: &dyn StateProvider, address: &Address) -> Result<Self, StateError> {
+        let before = state.account(address)?;
+        let has_orphan_storage = match &before {
+            Some(account) if account.nonce == 0 && !account.has_code() => {
+                state.has_storage(address)?
+            }
+            _ => false,
+        };
+        Ok(Self { before, now: before, has_orphan_storage, ..Self::default() })
+    }
+
+    fn info(&self) -> Option<AccountInfo> {
+        let account = self.now.as_ref()?;
+        let mut info = AccountInfo {
+            balance: account.balance,
+            nonce: account.nonce,
+            code_hash: account.code_hash,
+            account_id: None,
+            code: None,
+        };
+        if !account.has_code() {
+            info.code = Some(Bytecode::default());
+            if self.has_orphan_storage && !self.is_wiped {
+                info.code_hash = STORAGE_WITHOUT_CODE;
+            }
+        }
+        Some(info)
+    }
+
+    fn wipe(&mut self) {
+        // An account that did not exist has no storage to delete.
+        self.is_wiped |= self.before.is_some();
+        self.slots.values_mut().for_each(|slot| slot.now = U256::ZERO);
+    }
+
+    fn write(&mut self, key: U256, now: U256) {
+        let unread = Slot { before: self.before.is_none().then_some(U256::ZERO), now };
+        self.slots.entry(key).or_insert(unread).now = now;
+    }
+
+    fn diff(
+        &self,
+        address: &Address,
+        state: &dyn StateProvider,
+    ) -> Result<Option<AccountDiff>, StateError> {
+        let mut slots: HashMap<U256, SlotDiff> = HashMap::default();
+        for (key, slot) in &self.slots {
+            let before = match slot.before {
+                Some(before) => before,
+                None => state.storage(address, key)?,
+            };
+            if before != slot.now {
+                slots.insert(*key, SlotDiff { before, after: slot.now });
+            }
+        }
+        if self.before == self.now && slots.is_empty() && !self.is_wiped {
+            return Ok(None);
+        }
+        Ok(Some(AccountDiff {
+            before: self.before,
+            after: self.now,
+            is_storage_wiped: self.is_wiped,
+            slots,
+        }))
+    }
+}
+
+impl Overlay {
+    pub(crate) fn new(spec: Arc<ChainSpec>, state: Arc<dyn StateProvider>) -> Self {
+        Self { spec, state, accounts: AddressMap::default(), created_codes: B256HashMap::default() }
+    }
+
+    fn entry(&mut self, address: Address) -> Result<&mut Entry, ReadError> {
+        use alloy_primitives::map::Entry as MapEntry;
+        match self.accounts.entry(address) {
+            MapEntry::Occupied(entry) => Ok(entry.into_mut()),
+            MapEntry::Vacant(vacant) => {
+                Ok(vacant.insert(Entry::load(self.state.as_ref(), &address)?))
+            }
+        }
+    }
+
+    /// The account as it is now.
+    pub(crate) fn account(&mut self, address: Address) -> Result<Option<Account>, ReadError> {
+        Ok(self.entry(address)?.now)
+    }
+
+    /// Adds wei to a balance outside any transaction: withdrawals and rewards.
+    ///
+    /// An account that is empty afterwards does not exist (EIP-161), unless `keeps_empty`.
+    pub(crate) fn add_balance(
+        &mut self,
+        address: Address,
+        wei: U256,
+        keeps_empty: bool,
+    ) -> Result<(), ReadError> {
+        let entry = self.entry(address)?;
+        let mut account = entry.now.unwrap_or_default();
+        account.balance = account.balance.saturating_add(wei);
+        if account.is_empty() && !keeps_empty {
+            if entry.now.is_some() {
+                entry.wipe();
+            }
+            entry.now = None;
+        } else {
+            entry.now = Some(account);
+        }
+        Ok(())
+    }
+
+    /// Takes the whole balance of an account, which stays (the DAO fork).
+    pub(crate) fn drain_balance(&mut self, address: Address) -> Result<U256, ReadError> {
+        let entry = self.entry(address)?;
+        Ok(entry.now.as_mut().map_or(U256::ZERO, |account| std::mem::take(&mut account.balance)))
+    }
+
+    /// What has changed since the parent state.
+    pub(crate) fn diff(&self) -> Result<StateDiff, StateError> {
+        let mut diff = StateDiff::default();
+        for (address, entry) in &self.accounts {
+            let Some(account) = entry.diff(address, self.state.as_ref())? else { continue };
+            if let Some(after) = &account.after
+                && account.before.is_none_or(|before| before.code_hash != after.code_hash)
+                && let Some(code) = self.created_codes.get(&after.code_hash)
+            {
+                diff.codes.insert(after.code_hash, code.original_bytes());
+            }
+            diff.accounts.insert(*address, account);
+        }
+        Ok(diff)
+    }
+
+    /// The state on which the block stands.
+    pub(crate) fn parent_state(&self) -> &Arc<dyn StateProvider> {
+        &self.state
+    }
+
+    fn commit_account(&mut self, address: Address, account: EvmAccount) {
+        if !account.is_touched() {
+            return;
+        }
+        let entry = self.accounts.entry(address).or_default();
+        if account.is_selfdestructed() {
+            entry.now = None;
+            entry.wipe();
+            return;
+        }
+        // The journal has already spared empty accounts where the fork keeps them (before EIP-161).
+        if account.is_empty() && !account.is_created() {
+            if entry.now.is_some() {
+                entry.wipe();
+            }
+            entry.now = None;
+            return;
+        }
+        if account.is_created() {
+            entry.wipe();
+        }
+        let code_hash = match account.info.code_hash {
+            STORAGE_WITHOUT_CODE => KECCAK256_EMPTY,
+            hash => hash,
+        };
+        if code_hash != KECCAK256_EMPTY
+            && entry.now.is_none_or(|now| now.code_hash != code_hash)
+            && let Some(code) = account.info.code
+        {
+            self.created_codes.insert(code_hash, code);
+        }
+        entry.now =
+            Some(Account { nonce: account.info.nonce, balance: account.info.balance, code_hash });
+        for (key, slot) in account.storage {
+            if slot.is_changed() {
+                entry.write(key, slot.present_value);
+            }
+        }
+    }
+}
+
+impl Database for Overlay {
+    type Error = ReadError;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, ReadError> {
+        Ok(self.entry(address)?.info())
+    }
+
+    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, ReadError> {
+        if code_hash == STORAGE_WITHOUT_CODE || code_hash == KECCAK256_EMPTY {
+            return Ok(Bytecode::default());
+        }
+        if let Some(code) = self.created_codes.get(&code_hash) {
+            return Ok(code.clone());
+        }
+        if let Some(code) = self.spec.codes.code(&code_hash) {
+            return Ok(code);
+        }
+        let raw = self.state.code(&code_hash)?.ok_or(StateError::Missing { hash: code_hash })?;
+        // Code that looks like a broken delegation can only be older than EIP-3541: ordinary code.
+        let code =
+            Bytecode::new_raw_checked(raw.clone()).unwrap_or_else(|_| Bytecode::new_legacy(raw));
+        self.spec.codes.insert(code_hash, code.clone());
+        Ok(code)
+    }
+
+    fn storage(&mut self, address: Address, key: U256) -> Result<U256, ReadError> {
+        let state = Arc::clone(&self.state);
+        let entry = self.entry(address)?;
+        if let Some(slot) = entry.slots.get(&key) {
+            return Ok(slot.now);
+        }
+        let before =
+            if entry.before.is_none() { U256::ZERO } else { state.storage(&address, &key)? };
+        let now = if entry.is_wiped { U256::ZERO } else { before };
+        entry.slots.insert(key, Slot { before: Some(before), now });
+        Ok(now)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, ReadError> {
+        Ok(self.state.block_hash(number)?.unwrap_or_default())
+    }
+}
+
+impl DatabaseCommit for Overlay {
+    fn commit(&mut self, changes: AddressMap<EvmAccount>) {
+        for (address, account) in changes {
+            self.commit_account(address, account);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The consuming end of the socket.
+
+use crate::{
+    ConsumerError, FeedAssembler, FeedEvent, Hello, Message, Position, Start, SyncFault, Welcome,
+    codec::encode, frames::FrameReader,
+};
+use std::{path::PathBuf, time::Duration};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+};
+
+/// Default time without any record after which a feed counts as dead; ten heartbeats.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Settings of a [`FeedConsumer`].
+#[derive(Debug, Clone)]
+pub struct ConsumerOptions {
+    /// The producer's socket.
+    pub path: PathBuf,
+    /// The chain wanted, or [`ANY_CHAIN`](crate::ANY_CHAIN).
+    pub chain_id: u64,
+    /// Where to begin.
+    pub start: Start,
+    /// Time without any record after which the feed counts as dead.
+    pub idle_timeout: Duration,
+    /// The user that the producer must run under, checked with the kernel (`SO_PEERCRED`); `None` for any.
+    pub producer_uid: Option<u32>,
+}
+
+impl ConsumerOptions {
+    /// The defaults: any chain, from now on, any user.
+    pub const fn at(path: PathBuf) -> Self {
+        Self {
+            path,
+            chain_id: crate::ANY_CHAIN,
+            start: Start::Live,
+            idle_timeout: IDLE_TIMEOUT,
+            producer_uid: None,
+        }
+    }
+}
+
+/// Reads a feed socket and hands out checked events.
+///
+/// After any error the connection is spent: act by [`ConsumerError::severity`], then [`FeedConsumer::resume`].
+/// Nothing is handed out twice across a resume.
+#[derive(Debug)]
+pub struct FeedConsumer {
+    options: ConsumerOptions,
+    reader: FrameReader<OwnedReadHalf>,
+    /// Kept open: the producer takes a closed half as the end of the session.
+    _writer: OwnedWriteHalf,
+    assembler: FeedAssembler,
+}
+
+impl FeedConsumer {
+    /// Connects and shakes hands.
+    ///
+    /// # Errors
+    /// If the socket cannot be reached or runs under another user, or the producer refuses.
+    pub async fn connect(options: ConsumerOptions) -> Result<Self, ConsumerError> {
+        let (reader, writer, welcome) = greet(&options, options.start).await?;
+        let assembler = FeedAssembler::new(&welcome);
+        Ok(Self { options, reader, _writer: writer, assembler })
+    }
+
+    /// The next event. Cancel-safe.
+    ///
+    /// # Errors
+    /// See [`ConsumerError`]; a block that was cut short or fails a check is dropped whole.
+    pub async fn next(&mut self) -> Result<FeedEvent, ConsumerError> {
+        let timeout = self.options.idle_timeout;
+        loop {
+            let message = tokio::time::timeout(timeout, self.reader.next())
+                .await
+                .map_err(|_| ConsumerError::Idle { seconds: timeout.as_secs() })??;
+            let event = self.assembler.push(message).map_err(ConsumerError::NotSynced)?;
+            if let Some(event) = event {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// Reconnects and goes on after the last complete event. If the producer cannot, the next event is a
+    /// [`FeedEvent::Gap`].
+    ///
+    /// # Errors
+    /// As [`FeedConsumer::connect`]; the position is kept, so it can be tried again.
+    pub async fn resume(&mut self) -> Result<(), ConsumerError> {
+        let start = Start::Resume(self.position());
+        let (reader, writer, welcome) = greet(&self.options, start).await?;
+        self.assembler.resume(&welcome);
+        (self.reader, self._writer) = (reader, writer);
+        Ok(())
+    }
+
+    /// What is wanted next.
+    pub const fn position(&self) -> Position {
+        self.assembler.position()
+    }
+
+    /// The chain of the stream.
+    pub const fn chain_id(&self) -> u64 {
+        self.assembler.chain_id()
+    }
+}
+
+type Greeted = (FrameReader<OwnedReadHalf>, OwnedWriteHalf, Welcome);
+
+async fn greet(options: &ConsumerOptions, start: Start) -> Result<Greeted, ConsumerError> {
+    let stream = UnixStream::connect(&options.path).await.map_err(ConsumerError::Io)?;
+    if let Some(expected) = options.producer_uid {
+        let found = stream.peer_cred().map_err(ConsumerError::Io)?.uid();
+        if found != expected {
+            return Err(ConsumerError::ForeignUser { expected, found });
+        }
+    }
+    let (reader, mut writer) = stream.into_split();
+    let mut bytes = Vec::new();
+    encode(&Message::Hello(Hello::new(options.chain_id, start)), &mut bytes);
+    writer.write_all(&bytes).await.map_err(ConsumerError::Io)?;
+    let mut reader = FrameReader::new(reader);
+    let idle = || ConsumerError::Idle { seconds: options.idle_timeout.as_secs() };
+    let answer = tokio::time::timeout(options.idle_timeout, reader.next()).await;
+    match answer.map_err(|_| idle())?? {
+        Message::Welcome(welcome) => Ok((reader, writer, welcome)),
+        Message::Refused(refused) => Err(ConsumerError::Refused(refused)),
+        _ => Err(ConsumerError::NotSynced(SyncFault::Handshake)),
+    }
+}

@@ -1,0 +1,63 @@
+//! The stream as consumers see it: whole blocks, reorg brackets, notices.
+
+use crate::{Completeness, Gap, Heartbeat, ReorgEnd, ReorgStart, Reverted};
+use std::sync::Arc;
+use weir_arena::BlockEnvelope;
+use weir_primitives::BlockRef;
+
+/// A complete block in its place in the stream. Cheap to clone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SequencedBlock {
+    /// The producer's epoch.
+    pub epoch: u64,
+    /// Sequence number in that epoch.
+    pub seq: u64,
+    /// How the producer knows that nothing is missing.
+    pub completeness: Completeness,
+    /// The block with its pool events.
+    pub envelope: Arc<BlockEnvelope>,
+}
+
+/// What a consumer is handed. The in-process path and the socket hand out the same values.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FeedEvent {
+    /// A whole block, checked.
+    Block(SequencedBlock),
+    /// A reorg begins: hold back publication until its end.
+    ReorgStart(ReorgStart),
+    /// A block is reverted, newest first.
+    Reverted(Reverted),
+    /// The reorg is complete.
+    ReorgEnd(ReorgEnd),
+    /// The producer lives.
+    Heartbeat(Heartbeat),
+    /// The consumer misses records and is not synced.
+    Gap(Gap),
+}
+
+impl FeedEvent {
+    /// The sequence number, or `None` for notices, which have none.
+    pub const fn seq(&self) -> Option<u64> {
+        match self {
+            Self::Block(block) => Some(block.seq),
+            Self::ReorgStart(start) => Some(start.seq),
+            Self::Reverted(reverted) => Some(reverted.seq),
+            Self::ReorgEnd(end) => Some(end.seq),
+            Self::Heartbeat(_) | Self::Gap(_) => None,
+        }
+    }
+}
+
+/// How the canonical chain changed, in envelopes; what a producer publishes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FeedUpdate {
+    /// Blocks were appended to the tip, oldest first.
+    Committed(Vec<Arc<BlockEnvelope>>),
+    /// `old` blocks (oldest first) left the chain; `new` ones (oldest first, perhaps none) took their place.
+    Reorged {
+        /// What left, oldest first.
+        old: Vec<BlockRef>,
+        /// What joined, oldest first.
+        new: Vec<Arc<BlockEnvelope>>,
+    },
+}

@@ -1,0 +1,183 @@
+//! The body of a pool event: one kind byte, then fields of fixed width.
+
+use crate::{
+    CodecError,
+    wire::{FieldReader, FrameWriter},
+};
+use alloy_primitives::{Address, I256, U256};
+use weir_arena::{PoolEvent, PoolId};
+
+/// Width of a V2 reserve in bits (`uint112`).
+const RESERVE_BITS: u32 = 112;
+/// Width of a square-root price in bits (`uint160`).
+const SQRT_PRICE_BITS: usize = 160;
+/// Ticks are `int24`.
+const TICKS: std::ops::RangeInclusive<i32> = -(1 << 23)..=(1 << 23) - 1;
+/// Fees are `uint24`.
+const FEE_LIMIT: u32 = 1 << 24;
+
+const POOL_ADDRESS: u8 = 0;
+const POOL_ID: u8 = 1;
+
+// The tags, and the order and width of the fields after them, are those of the envelope's digest.
+const V2_CREATED: u8 = 1;
+const V2_SYNC: u8 = 2;
+const V2_SWAP: u8 = 3;
+const V2_MINT: u8 = 4;
+const V2_BURN: u8 = 5;
+const V3_CREATED: u8 = 6;
+const V3_INITIALIZE: u8 = 7;
+const V3_SWAP: u8 = 8;
+const V3_MINT: u8 = 9;
+const V3_BURN: u8 = 10;
+const V3_SET_FEE_PROTOCOL: u8 = 11;
+
+/// Kind byte and 32 bytes: an address comes first in them and is followed by twelve zero bytes.
+pub(crate) fn write_pool(pool: &PoolId, out: &mut FrameWriter<'_>) {
+    match pool {
+        PoolId::Address(address) => out.u8(POOL_ADDRESS).bytes(address.as_slice()).bytes(&[0; 12]),
+        PoolId::Id(id) => out.u8(POOL_ID).bytes(id.as_slice()),
+    };
+}
+
+pub(crate) fn read_pool(fields: &mut FieldReader<'_>) -> Result<PoolId, CodecError> {
+    match fields.u8()? {
+        POOL_ADDRESS => {
+            let address = fields.address()?;
+            let is_padded = fields.array::<12>()? == [0; 12];
+            is_padded
+                .then_some(PoolId::Address(address))
+                .ok_or(CodecError::Padding { field: "pool" })
+        }
+        POOL_ID => fields.hash().map(PoolId::Id),
+        other => Err(CodecError::UnknownValue { field: "pool_kind", value: other.into() }),
+    }
+}
+
+pub(crate) fn write_event(event: &PoolEvent, out: &mut FrameWriter<'_>) {
+    match *event {
+        PoolEvent::V2Created { factory, token0, token1 } => {
+            out.u8(V2_CREATED);
+            write_addresses(&[factory, token0, token1], out);
+        }
+        PoolEvent::V2Sync { reserve0, reserve1 } => {
+            out.u8(V2_SYNC).u128(reserve0).u128(reserve1);
+        }
+        PoolEvent::V2Swap { amount0_in, amount1_in, amount0_out, amount1_out } => {
+            out.u8(V2_SWAP).u256(amount0_in).u256(amount1_in);
+            out.u256(amount0_out).u256(amount1_out);
+        }
+        PoolEvent::V2Mint { amount0, amount1 } => {
+            out.u8(V2_MINT).u256(amount0).u256(amount1);
+        }
+        PoolEvent::V2Burn { amount0, amount1 } => {
+            out.u8(V2_BURN).u256(amount0).u256(amount1);
+        }
+        PoolEvent::V3Created { factory, token0, token1, fee_pips, tick_spacing } => {
+            out.u8(V3_CREATED);
+            write_addresses(&[factory, token0, token1], out);
+            out.u32(fee_pips).i32(tick_spacing);
+        }
+        PoolEvent::V3Initialize { sqrt_price, tick } => {
+            out.u8(V3_INITIALIZE).u256(sqrt_price).i32(tick);
+        }
+        PoolEvent::V3Swap { amount0, amount1, sqrt_price, liquidity, tick } => {
+            out.u8(V3_SWAP).u256(amount0.into_raw()).u256(amount1.into_raw());
+            out.u256(sqrt_price).u128(liquidity).i32(tick);
+        }
+        PoolEvent::V3Mint { lower, upper, amount, amount0, amount1 } => {
+            out.u8(V3_MINT).i32(lower).i32(upper).u128(amount).u256(amount0).u256(amount1);
+        }
+        PoolEvent::V3Burn { lower, upper, amount, amount0, amount1 } => {
+            out.u8(V3_BURN).i32(lower).i32(upper).u128(amount).u256(amount0).u256(amount1);
+        }
+        PoolEvent::V3SetFeeProtocol { fee_protocol0, fee_protocol1 } => {
+            out.u8(V3_SET_FEE_PROTOCOL).u8(fee_protocol0).u8(fee_protocol1);
+        }
+    }
+}
+
+pub(crate) fn read_event(fields: &mut FieldReader<'_>) -> Result<PoolEvent, CodecError> {
+    Ok(match fields.u8()? {
+        V2_CREATED => PoolEvent::V2Created {
+            factory: fields.address()?,
+            token0: fields.address()?,
+            token1: fields.address()?,
+        },
+        V2_SYNC => PoolEvent::V2Sync { reserve0: reserve(fields)?, reserve1: reserve(fields)? },
+        V2_SWAP => PoolEvent::V2Swap {
+            amount0_in: fields.u256()?,
+            amount1_in: fields.u256()?,
+            amount0_out: fields.u256()?,
+            amount1_out: fields.u256()?,
+        },
+        V2_MINT => PoolEvent::V2Mint { amount0: fields.u256()?, amount1: fields.u256()? },
+        V2_BURN => PoolEvent::V2Burn { amount0: fields.u256()?, amount1: fields.u256()? },
+        V3_CREATED => PoolEvent::V3Created {
+            factory: fields.address()?,
+            token0: fields.address()?,
+            token1: fields.address()?,
+            fee_pips: fee(fields)?,
+            tick_spacing: tick(fields, "tick_spacing")?,
+        },
+        V3_INITIALIZE => {
+            PoolEvent::V3Initialize { sqrt_price: sqrt_price(fields)?, tick: tick(fields, "tick")? }
+        }
+        V3_SWAP => PoolEvent::V3Swap {
+            amount0: I256::from_raw(fields.u256()?),
+            amount1: I256::from_raw(fields.u256()?),
+            sqrt_price: sqrt_price(fields)?,
+            liquidity: fields.u128()?,
+            tick: tick(fields, "tick")?,
+        },
+        V3_MINT => PoolEvent::V3Mint {
+            lower: tick(fields, "lower")?,
+            upper: tick(fields, "upper")?,
+            amount: fields.u128()?,
+            amount0: fields.u256()?,
+            amount1: fields.u256()?,
+        },
+        V3_BURN => PoolEvent::V3Burn {
+            lower: tick(fields, "lower")?,
+            upper: tick(fields, "upper")?,
+            amount: fields.u128()?,
+            amount0: fields.u256()?,
+            amount1: fields.u256()?,
+        },
+        V3_SET_FEE_PROTOCOL => {
+            PoolEvent::V3SetFeeProtocol { fee_protocol0: fields.u8()?, fee_protocol1: fields.u8()? }
+        }
+        other => {
+            let value = other.into();
+            return Err(CodecError::UnknownValue { field: "event_kind", value });
+        }
+    })
+}
+
+fn write_addresses(addresses: &[Address], out: &mut FrameWriter<'_>) {
+    for address in addresses {
+        out.bytes(address.as_slice());
+    }
+}
+
+fn reserve(fields: &mut FieldReader<'_>) -> Result<u128, CodecError> {
+    let value = fields.u128()?;
+    let is_in_range = value >> RESERVE_BITS == 0;
+    is_in_range.then_some(value).ok_or(CodecError::OutOfRange { field: "reserve" })
+}
+
+fn sqrt_price(fields: &mut FieldReader<'_>) -> Result<U256, CodecError> {
+    let value = fields.u256()?;
+    let is_in_range = value.bit_len() <= SQRT_PRICE_BITS;
+    is_in_range.then_some(value).ok_or(CodecError::OutOfRange { field: "sqrt_price" })
+}
+
+fn tick(fields: &mut FieldReader<'_>, field: &'static str) -> Result<i32, CodecError> {
+    let value = fields.i32()?;
+    TICKS.contains(&value).then_some(value).ok_or(CodecError::OutOfRange { field })
+}
+
+fn fee(fields: &mut FieldReader<'_>) -> Result<u32, CodecError> {
+    let value = fields.u32()?;
+    (value < FEE_LIMIT).then_some(value).ok_or(CodecError::OutOfRange { field: "fee_pips" })
+}

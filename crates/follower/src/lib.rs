@@ -1,0 +1,35 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+pub use error::{ClientError, RefusedError, SignerError};
+
+mod config;
+pub use config::ClientConfig;
+
+mod backoff;
+pub use backoff::Backoff;
+
+mod request;
+
+mod client;
+pub use client::{ChainClient, SealedBlock};
+
+mod raw;
+
+mod calls;
+pub use calls::{CallOutcome, CallRequest};
+
+mod fees;
+pub use fees::Fees;
+
+mod receipt;
+pub use receipt::{Inclusion, SendOutcome};
+
+mod signer;
+pub use signer::{L1Transaction, SignedTransaction, Signer};
+
+mod sender;
+pub use sender::{Position, TransactionSender};
+
+mod inclusion;
+pub use inclusion::{InclusionConfig, InclusionState, InclusionTracker, NextAction, Observation};

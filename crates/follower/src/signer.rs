@@ -1,0 +1,156 @@
+//! A key, and what it signs.
+
+use crate::{Fees, SignerError};
+use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
+use alloy_eips::eip2718::Encodable2718;
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use alloy_signer::SignerSync;
+use alloy_signer_local::PrivateKeySigner;
+use std::{fmt, path::Path};
+use zeroize::Zeroizing;
+
+/// A secp256k1 key. Neither `Debug` nor any error shows it; its memory is wiped on drop.
+#[derive(Clone)]
+pub struct Signer {
+    key: PrivateKeySigner,
+}
+
+/// A transaction to sign: everything but fees and chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct L1Transaction {
+    /// The nonce, which the caller owns.
+    pub nonce: u64,
+    /// The recipient.
+    pub to: Address,
+    /// Wei sent along.
+    pub value: U256,
+    /// The calldata.
+    pub input: Bytes,
+    /// Gas limit.
+    pub gas_limit: u64,
+}
+
+/// A signed transaction: the same bytes can be sent any number of times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedTransaction {
+    /// EIP-2718 bytes.
+    pub raw: Bytes,
+    /// Hash of the transaction.
+    pub hash: B256,
+}
+
+impl Signer {
+    /// Reads a key from a file that holds 32 bytes in hexadecimal, with or without `0x`; white space around it is ignored.
+    ///
+    /// # Errors
+    /// [`SignerError`].
+    pub fn from_file(path: &Path) -> Result<Self, SignerError> {
+        let text = std::fs::read_to_string(path)
+            .map(Zeroizing::new)
+            .map_err(|source| SignerError::Read { path: path.to_owned(), source })?;
+        let mut bytes = Zeroizing::new([0u8; 32]);
+        alloy_primitives::hex::decode_to_slice(text.trim(), bytes.as_mut())
+            .map_err(|_| SignerError::Format { path: path.to_owned() })?;
+        Self::from_bytes(&bytes)
+    }
+
+    /// Takes a key as bytes.
+    ///
+    /// # Errors
+    /// [`SignerError::Range`].
+    pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, SignerError> {
+        let key = PrivateKeySigner::from_slice(bytes).map_err(|_| SignerError::Range)?;
+        Ok(Self { key })
+    }
+
+    /// The address of the key.
+    pub const fn address(&self) -> Address {
+        self.key.address()
+    }
+
+    /// Signs an EIP-1559 transaction. Deterministic (RFC 6979): the same request gives the same bytes.
+    pub fn sign(&self, chain_id: u64, fees: Fees, request: &L1Transaction) -> SignedTransaction {
+        let transaction = TxEip1559 {
+            chain_id,
+            nonce: request.nonce,
+            gas_limit: request.gas_limit,
+            max_fee_per_gas: fees.max_fee_per_gas,
+            max_priority_fee_per_gas: fees.max_priority_fee_per_gas,
+            to: TxKind::Call(request.to),
+            value: request.value,
+            access_list: Default::default(),
+            input: request.input.clone(),
+        };
+        let signature = self
+            .key
+            .sign_hash_sync(&transaction.signature_hash())
+            .expect("signing a hash with a local key cannot fail");
+        let envelope = TxEnvelope::from(transaction.into_signed(signature));
+        SignedTransaction { raw: envelope.encoded_2718().into(), hash: *envelope.tx_hash() }
+    }
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer").field("address", &self.address()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::address;
+    use std::io::Write;
+
+    const KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+
+    fn read(content: &str) -> Result<Signer, SignerError> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(content.as_bytes()).unwrap();
+        Signer::from_file(file.path())
+    }
+
+    #[test]
+    fn a_key_file_is_read_with_and_without_prefix() {
+        let expected = address!("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
+        assert_eq!(read(KEY).unwrap().address(), expected);
+        assert_eq!(read(&format!(" 0x{KEY}\n")).unwrap().address(), expected);
+    }
+
+    #[test]
+    fn bad_key_files_are_told_apart_and_never_quoted() {
+        let message = |content: &str| read(content).unwrap_err().to_string();
+        assert!(message(&KEY[2..]).starts_with("key file is not 32 bytes"));
+        assert!(message(&format!("{KEY}00")).starts_with("key file is not 32 bytes"));
+        assert!(message("zz").starts_with("key file is not 32 bytes"));
+        assert_eq!(message(&"00".repeat(32)), "key is not a valid secp256k1 key");
+        assert_eq!(message(&"ff".repeat(32)), "key is not a valid secp256k1 key");
+        assert!(!message(&KEY[2..]).contains(&KEY[4..12]));
+        let absent = Signer::from_file(Path::new("/nonexistent/key")).unwrap_err();
+        assert!(matches!(absent, SignerError::Read { .. }));
+    }
+
+    #[test]
+    fn debug_shows_the_address_and_nothing_else() {
+        let debug = format!("{:?}", read(KEY).unwrap());
+        assert_eq!(debug, "Signer { address: 0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266, .. }");
+    }
+
+    #[test]
+    fn signing_twice_gives_the_same_bytes_and_another_fee_gives_others() {
+        let signer = read(KEY).unwrap();
+        let request = L1Transaction {
+            nonce: 7,
+            to: Address::ZERO,
+            value: U256::ZERO,
+            input: Bytes::from_static(b"payload"),
+            gas_limit: 100_000,
+        };
+        let fees = Fees { max_fee_per_gas: 10, max_priority_fee_per_gas: 1 };
+        let first = signer.sign(1, fees, &request);
+        assert_eq!(first, signer.sign(1, fees, &request));
+        assert_ne!(first.hash, signer.sign(1, fees.bumped(), &request).hash);
+        assert_ne!(first.hash, signer.sign(2, fees, &request).hash);
+        assert_eq!(first.hash, alloy_primitives::keccak256(&first.raw));
+    }
+}

@@ -1,0 +1,53 @@
+//! The functions of the Uniswap V2 and V3 pool contracts that the check calls.
+//!
+//! Signatures are those of `IUniswapV2Pair` (v2-core 1.0.1) and `IUniswapV3Pool` (v3-core 1.0.1).
+
+alloy_sol_types::sol! {
+    #[derive(Debug)]
+    interface V2Pair {
+        function getReserves() external view returns (uint112 reserve0, uint112 reserve1, uint32 blockTimestampLast);
+        function token0() external view returns (address);
+        function token1() external view returns (address);
+        function swap(uint256 amount0Out, uint256 amount1Out, address to, bytes data) external;
+    }
+
+    #[derive(Debug)]
+    interface V3Pool {
+        function slot0() external view returns (
+            uint160 sqrtPriceX96,
+            int24 tick,
+            uint16 observationIndex,
+            uint16 observationCardinality,
+            uint16 observationCardinalityNext,
+            uint8 feeProtocol,
+            bool unlocked
+        );
+        function liquidity() external view returns (uint128);
+        function fee() external view returns (uint24);
+        function tickSpacing() external view returns (int24);
+        function tickBitmap(int16 wordPosition) external view returns (uint256);
+        function ticks(int24 tick) external view returns (
+            uint128 liquidityGross,
+            int128 liquidityNet,
+            uint256 feeGrowthOutside0X128,
+            uint256 feeGrowthOutside1X128,
+            int56 tickCumulativeOutside,
+            uint160 secondsPerLiquidityOutsideX128,
+            uint32 secondsOutside,
+            bool initialized
+        );
+        function swap(
+            address recipient,
+            bool zeroForOne,
+            int256 amountSpecified,
+            uint160 sqrtPriceLimitX96,
+            bytes data
+        ) external returns (int256 amount0, int256 amount1);
+    }
+
+    /// What a token is replaced by while a pair's swap is simulated.
+    #[derive(Debug)]
+    interface TokenStub {
+        function setBalance(uint256 balance) external;
+    }
+}

@@ -1,0 +1,177 @@
+//! `weir pools check`: the arena against the contracts, at one block hash, to the wei.
+
+mod abi;
+mod compare;
+mod contract;
+mod quotes;
+mod served;
+mod simulator;
+
+pub use compare::Difference;
+
+use alloy_eips::BlockNumberOrTag;
+use alloy_primitives::{Address, B256};
+use compare::{compare_v2, compare_v3};
+use contract::ContractReader;
+use quotes::QuoteCheck;
+use served::ServedPool;
+use weir_follower::{ChainClient, ClientError};
+
+/// What to check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckOptions {
+    /// The node whose contracts are read.
+    pub rpc_url: String,
+    /// Where `weir_listPools`, `weir_getPool` and `weir_quote` are answered; `None` for the same node.
+    pub arena_url: Option<String>,
+}
+
+/// What was compared, and the first difference.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    /// Number of the block.
+    pub block_number: u64,
+    /// Its hash.
+    pub block_hash: B256,
+    /// Pools compared.
+    pub pools: u64,
+    /// Pools that the arena does not claim to know, with their status: neither right nor wrong.
+    pub skipped: Vec<(String, String)>,
+    /// Words of tick bitmaps read.
+    pub words: u64,
+    /// Initialized ticks compared.
+    pub ticks: u64,
+    /// Quotes compared.
+    pub quotes: u64,
+    /// The first difference; nothing after it was compared.
+    pub difference: Option<Difference>,
+}
+
+/// Why the check could not be made. A difference is no error.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The node does not answer.
+    #[error("node cannot be read")]
+    Node {
+        /// Why.
+        #[source]
+        source: ClientError,
+    },
+    /// The arena does not answer.
+    #[error("arena cannot be read")]
+    Arena {
+        /// Why.
+        #[source]
+        source: ClientError,
+    },
+    /// An answer of the arena is not of the form expected.
+    #[error("answer is malformed: method={method}")]
+    Answer {
+        /// The method.
+        method: &'static str,
+    },
+    /// The arena lists a contract that does not answer as a pool of its protocol.
+    #[error("contract is no such pool: address={pool}")]
+    NotAPool {
+        /// Its address.
+        pool: Address,
+    },
+    /// The node does not run simulated calls: it ignores the code overrides of `eth_call`.
+    #[error("node does not simulate calls with code overrides")]
+    Simulation,
+}
+
+/// Compares every pool that the arena lists with its contract.
+///
+/// The block is the arena's newest, by hash. State is compared at that hash: tokens, fee, reserves; price, tick, liquidity, every
+/// word of the bitmap and every initialized tick. Then quotes in both directions at several amounts are compared with
+/// what the pools' own code does in a simulated call, each at the block of the quote. It ends with the first difference.
+///
+/// # Errors
+/// If the comparison could not be made.
+pub async fn pools_check(options: &CheckOptions) -> Result<CheckReport, CheckError> {
+    let connect = async |url: &str| ChainClient::connect(url).await;
+    let node = connect(&options.rpc_url).await.map_err(|source| CheckError::Node { source })?;
+    let arena = match &options.arena_url {
+        None => node.clone(),
+        Some(url) => connect(url).await.map_err(|source| CheckError::Arena { source })?,
+    };
+    let listed = served::list(&arena).await?;
+    let mut report = CheckReport::default();
+    let Some(newest) = listed.iter().max_by_key(|pool| pool.block_number) else {
+        return Ok(report);
+    };
+    (report.block_number, report.block_hash) = (newest.block_number, newest.block_hash);
+    report.difference = compare_block(&node, &report).await?;
+    for pool in &listed {
+        if report.difference.is_some() {
+            break;
+        }
+        check_pool(&node, &arena, pool, &mut report).await?;
+    }
+    Ok(report)
+}
+
+/// The arena's block must be on the node's chain.
+async fn compare_block(
+    node: &ChainClient,
+    report: &CheckReport,
+) -> Result<Option<Difference>, CheckError> {
+    let at = BlockNumberOrTag::Number(report.block_number);
+    let found = node.reference(at).await.map_err(|source| CheckError::Node { source })?;
+    let chain = found.map(|block| block.hash);
+    Ok((chain != Some(report.block_hash)).then(|| Difference {
+        pool: "all".to_owned(),
+        field: format!("hash of block {}", report.block_number),
+        chain: chain.map_or_else(|| "absent".to_owned(), |hash| hash.to_string()),
+        arena: report.block_hash.to_string(),
+    }))
+}
+
+async fn check_pool(
+    node: &ChainClient,
+    arena: &ChainClient,
+    listed: &ServedPool,
+    report: &mut CheckReport,
+) -> Result<(), CheckError> {
+    if listed.status != "live" && listed.status != "uninitialized" {
+        report.skipped.push((listed.id.clone(), listed.status.clone()));
+        return Ok(());
+    }
+    let served = served::pool(arena, &listed.id, report.block_number).await?;
+    let served = served.ok_or(CheckError::Answer { method: "weir_getPool" })?;
+    if served.block_hash != report.block_hash {
+        report.difference = Some(Difference {
+            pool: served.id,
+            field: format!("hash of block {}", report.block_number),
+            chain: report.block_hash.to_string(),
+            arena: served.block_hash.to_string(),
+        });
+        return Ok(());
+    }
+    let address = served.id.parse().map_err(|_| CheckError::Answer { method: "weir_getPool" })?;
+    let reader = ContractReader { node, block_hash: report.block_hash };
+    let mut quotes = QuoteCheck { node, arena, compared: 0 };
+    match served.protocol.as_str() {
+        "v2" => {
+            let state = reader.v2(address).await?;
+            report.difference = compare_v2(&state, &served);
+            if report.difference.is_none() {
+                report.difference = quotes.v2(&served, &state).await?;
+            }
+        }
+        "v3" => {
+            let state = reader.v3(address).await?;
+            report.words += state.words_read;
+            report.ticks += state.ticks.len() as u64;
+            report.difference = compare_v3(&state, &served);
+            if report.difference.is_none() && served.status == "live" {
+                report.difference = quotes.v3(&served, &state).await?;
+            }
+        }
+        _ => return Err(CheckError::Answer { method: "weir_getPool" }),
+    }
+    report.pools += 1;
+    report.quotes += quotes.compared;
+    Ok(())
+}

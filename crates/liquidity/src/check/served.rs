@@ -1,0 +1,121 @@
+//! What the arena answers, as this check reads it: a reader of its own, not the server's types.
+
+use super::CheckError;
+use alloy_primitives::{Address, B256, U256};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use weir_follower::ChainClient;
+
+/// A pool as `weir_listPools` and `weir_getPool` show it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ServedPool {
+    pub(super) id: String,
+    pub(super) protocol: String,
+    pub(super) token0: Address,
+    pub(super) token1: Address,
+    pub(super) fee: u32,
+    pub(super) status: String,
+    pub(super) block_number: u64,
+    pub(super) block_hash: B256,
+    pub(super) reserve0: Option<String>,
+    pub(super) reserve1: Option<String>,
+    pub(super) sqrt_price_x96: Option<String>,
+    pub(super) tick: Option<i32>,
+    pub(super) tick_spacing: Option<i32>,
+    pub(super) liquidity: Option<String>,
+    #[serde(default)]
+    pub(super) ticks: Vec<ServedTick>,
+}
+
+/// One initialized tick.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ServedTick {
+    pub(super) index: i32,
+    pub(super) liquidity_gross: String,
+    pub(super) liquidity_net: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ServedQuote {
+    amount_out: String,
+    block_hash: B256,
+}
+
+/// A quote of the arena, with the block it holds at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ArenaQuote {
+    pub(super) amount_out: U256,
+    pub(super) block_hash: B256,
+}
+
+/// All pools, page by page.
+pub(super) async fn list(arena: &ChainClient) -> Result<Vec<ServedPool>, CheckError> {
+    const PAGE: usize = 1_000;
+    let mut pools: Vec<ServedPool> = Vec::new();
+    loop {
+        let request = json!([{"offset": pools.len(), "limit": PAGE}]);
+        let page: Vec<ServedPool> = read(arena, "weir_listPools", request).await?;
+        let is_last = page.len() < PAGE;
+        pools.extend(page);
+        if is_last {
+            return Ok(pools);
+        }
+    }
+}
+
+/// One pool with its ticks after a block.
+pub(super) async fn pool(
+    arena: &ChainClient,
+    id: &str,
+    block: u64,
+) -> Result<Option<ServedPool>, CheckError> {
+    read(arena, "weir_getPool", json!([id, format!("{block:#x}")])).await
+}
+
+/// Hash of the arena's newest block.
+pub(super) async fn tip(arena: &ChainClient, id: &str) -> Result<B256, CheckError> {
+    let pool: ServedPool = read(arena, "weir_getPool", json!([id])).await?;
+    Ok(pool.block_hash)
+}
+
+/// A quote through one pool at the arena's tip; `None` if the arena refuses the amount.
+pub(super) async fn quote(
+    arena: &ChainClient,
+    id: &str,
+    token_in: Address,
+    amount_in: U256,
+) -> Result<Option<ArenaQuote>, CheckError> {
+    let path = json!([[{"pool": id, "tokenIn": token_in}], format!("{amount_in:#x}")]);
+    let answer = arena.read_json("weir_quote", path).await;
+    let answer = match answer {
+        // The node's word for a quote that cannot be given: the chain must refuse it, too.
+        Err(error) if error.refused().is_some_and(|refused| refused.code == -32602) => {
+            return Ok(None);
+        }
+        answer => answer.map_err(|source| CheckError::Arena { source })?,
+    };
+    let quote: ServedQuote = parse("weir_quote", answer)?;
+    let amount_out =
+        decimal(&quote.amount_out).ok_or(CheckError::Answer { method: "weir_quote" })?;
+    Ok(Some(ArenaQuote { amount_out, block_hash: quote.block_hash }))
+}
+
+fn decimal(text: &str) -> Option<U256> {
+    U256::from_str_radix(text, 10).ok()
+}
+
+async fn read<T: DeserializeOwned>(
+    arena: &ChainClient,
+    method: &'static str,
+    params: Value,
+) -> Result<T, CheckError> {
+    let answer = arena.read_json(method, params).await;
+    parse(method, answer.map_err(|source| CheckError::Arena { source })?)
+}
+
+fn parse<T: DeserializeOwned>(method: &'static str, answer: Value) -> Result<T, CheckError> {
+    serde_json::from_value(answer).map_err(|_| CheckError::Answer { method })
+}

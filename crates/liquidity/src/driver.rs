@@ -1,0 +1,68 @@
+//! The task around the engine.
+
+use crate::{
+    BlockSource, LiquidityError, LiquidityHandle, LiquidityOptions, engine::LiquidityEngine,
+};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use weir_feed::FeedProducer;
+use weir_primitives::ChainUpdate;
+use weir_runtime::Shutdown;
+
+/// Updates that may wait for the engine. The sender waits when it is full: no update is ever dropped.
+pub const UPDATE_QUEUE: usize = 256;
+
+/// Follows chain updates with the arena, and publishes views and feed events.
+pub struct LiquidityDriver {
+    engine: LiquidityEngine,
+    updates: mpsc::Receiver<ChainUpdate>,
+}
+
+impl std::fmt::Debug for LiquidityDriver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LiquidityDriver").finish_non_exhaustive()
+    }
+}
+
+impl LiquidityDriver {
+    /// A driver, the handle for readers, and the sender for updates. Reads and applies nothing yet.
+    ///
+    /// Make `feed` with the chain's id. Send every update of the chain from now on: blocks that [`LiquidityDriver::run`]
+    /// has read from `source` by then are recognised and skipped.
+    pub fn new(
+        options: LiquidityOptions,
+        source: Arc<dyn BlockSource>,
+        feed: FeedProducer,
+    ) -> (Self, LiquidityHandle, mpsc::Sender<ChainUpdate>) {
+        let handle = LiquidityHandle::new(options.chain_id);
+        let (sender, updates) = mpsc::channel(UPDATE_QUEUE);
+        let engine = LiquidityEngine::new(options, source, feed, handle.clone());
+        (Self { engine, updates }, handle, sender)
+    }
+
+    /// Rebuilds the arena from stored blocks, then follows updates until shutdown or until all senders are gone.
+    ///
+    /// # Errors
+    /// If stored blocks cannot be read or are no chain: the engine is `Halted` then.
+    pub async fn run(mut self, shutdown: Shutdown) -> Result<(), LiquidityError> {
+        self.engine = off_worker(self.engine, LiquidityEngine::rebuild).await?;
+        loop {
+            let update = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Ok(()),
+                update = self.updates.recv() => update,
+            };
+            let Some(update) = update else { return Ok(()) };
+            self.engine = off_worker(self.engine, move |engine| engine.follow(&update)).await?;
+        }
+    }
+}
+
+/// Runs CPU-bound work off the asynchronous workers.
+async fn off_worker(
+    mut engine: LiquidityEngine,
+    work: impl FnOnce(&mut LiquidityEngine) -> Result<(), LiquidityError> + Send + 'static,
+) -> Result<LiquidityEngine, LiquidityError> {
+    let done = tokio::task::spawn_blocking(move || work(&mut engine).map(|()| engine));
+    done.await.map_err(|_| LiquidityError::Panicked)?
+}

@@ -1,0 +1,362 @@
+//! The driver through commits, reorgs and reverts: always equal to a rebuild and to the contracts.
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+mod common;
+use alloy_primitives::U256;
+use common::{CHAIN, Chain, Dice, PAIR, POOL, TOKEN0, TOKEN1, V2_FACTORY, V3_FACTORY};
+use std::sync::Arc;
+use tokio::{sync::mpsc, task::JoinHandle};
+use weir_arena::{
+    ArenaConfig, Discovery, PoolArena, PoolKey, PoolState, PoolStatic, PoolStatus, Protocol,
+};
+use weir_feed::{
+    ConsumerOptions, FeedConsumer, FeedEvent, FeedProducer, FeedServer, GapReason, ServerOptions,
+    Start,
+};
+use weir_liquidity::{
+    BlockSource, LiquidityDriver, LiquidityError, LiquidityHandle, LiquidityOptions, LiquidityView,
+    PoolSelection, TradingState,
+};
+use weir_primitives::{BlockRef, ChainUpdate, ExecutedBlock, StateError};
+use weir_rpc::{ListPools, PathHop, PoolsBackend};
+use weir_runtime::{Shutdown, ShutdownReason};
+
+struct Engine {
+    handle: LiquidityHandle,
+    updates: mpsc::Sender<ChainUpdate>,
+    feed: FeedProducer,
+    shutdown: Shutdown,
+    task: JoinHandle<Result<(), LiquidityError>>,
+}
+
+impl Engine {
+    fn start(chain: &Arc<Chain>) -> Self {
+        Self::start_with(chain, LiquidityOptions::own_chain(CHAIN))
+    }
+
+    fn start_with(chain: &Arc<Chain>, options: LiquidityOptions) -> Self {
+        let feed = FeedProducer::new(CHAIN, 1, 128);
+        let source: Arc<dyn BlockSource> = Arc::<Chain>::clone(chain);
+        let (driver, handle, updates) = LiquidityDriver::new(options, source, feed.clone());
+        let shutdown = Shutdown::new();
+        let task = tokio::spawn(driver.run(shutdown.clone()));
+        Self { handle, updates, feed, shutdown, task }
+    }
+
+    /// Waits until the engine stands at the chain's tip.
+    async fn at(&self, chain: &Chain) -> Arc<LiquidityView> {
+        let tip = chain.tip_world().reference().hash;
+        let mut changes = self.handle.subscribe();
+        loop {
+            changes.mark_unchanged();
+            let view = self.handle.view();
+            if view.state == TradingState::Live && view.head.tip().is_some_and(|at| at.hash == tip)
+            {
+                return view;
+            }
+            changes.changed().await.unwrap();
+        }
+    }
+
+    async fn send(&self, update: ChainUpdate) {
+        self.updates.send(update).await.unwrap();
+    }
+
+    async fn stop(self) {
+        self.shutdown.trigger(ShutdownReason::Done);
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+/// What the engine says must be what the contracts hold.
+fn assert_equals_contracts(view: &LiquidityView, chain: &Chain) {
+    let world = chain.tip_world();
+    let pool = |address| view.head.get(&PoolKey::address(CHAIN, address));
+    if world.reference().number == 0 {
+        assert!(view.head.is_empty());
+        return;
+    }
+    let pair = pool(PAIR).unwrap();
+    assert!(matches!(pair.state(), PoolState::V2(state) if state.reserves == world.reserves));
+    let PoolState::V3(state) = pool(POOL).unwrap().state() else { panic!() };
+    assert_eq!((state.slot, &*state.ticks), (world.slot, &world.ticks));
+}
+
+async fn rebuilt_digest(chain: &Arc<Chain>) -> alloy_primitives::B256 {
+    let engine = Engine::start(chain);
+    let digest = engine.at(chain).await.head.digest();
+    engine.stop().await;
+    digest
+}
+
+#[tokio::test]
+async fn every_state_equals_the_contracts_and_a_rebuild() {
+    for seed in 0..8 {
+        let mut dice = Dice(seed);
+        let chain = Chain::new();
+        let engine = Engine::start(&chain);
+        for _ in 0..40 {
+            let height = chain.tip_world().reference().number;
+            let update = match dice.below(3) {
+                0 if height > 0 => {
+                    let depth = 1 + dice.below(height.min(9)) as usize;
+                    chain.reorg(depth, dice.below(6), &mut dice)
+                }
+                _ => chain.commit(1 + dice.below(3), &mut dice),
+            };
+            engine.send(update).await;
+            let view = engine.at(&chain).await;
+            assert_equals_contracts(&view, &chain);
+        }
+        let view = engine.at(&chain).await;
+        assert_eq!(view.head.digest(), rebuilt_digest(&chain).await, "seed={seed}");
+        engine.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn updates_that_the_store_already_held_are_skipped() {
+    let (mut dice, chain) = (Dice(1), Chain::new());
+    let early = chain.commit(5, &mut dice);
+    let reorg = chain.reorg(2, 3, &mut dice);
+    // The engine starts late, and gets everything again.
+    let engine = Engine::start(&chain);
+    engine.at(&chain).await;
+    let published = engine.feed.heartbeat();
+    assert_eq!((published.next_seq, published.head_number), (7, 6));
+    engine.send(reorg.clone()).await;
+    let next = chain.commit(1, &mut dice);
+    engine.send(next).await;
+    let view = engine.at(&chain).await;
+    assert_equals_contracts(&view, &chain);
+    // Each block went into the feed once.
+    assert_eq!(engine.feed.heartbeat().next_seq, 8);
+    drop(early);
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn an_update_that_does_not_connect_leads_to_a_rebuild() {
+    let (mut dice, chain) = (Dice(2), Chain::new());
+    let engine = Engine::start(&chain);
+    engine.send(chain.commit(3, &mut dice)).await;
+    engine.at(&chain).await;
+    let lost = chain.commit(2, &mut dice);
+    drop(lost);
+    engine.send(chain.commit(1, &mut dice)).await;
+    assert_equals_contracts(&*engine.at(&chain).await, &chain);
+    // Blocks were missing, none was replaced: the feed goes on in its epoch.
+    let heartbeat = engine.feed.heartbeat();
+    assert_eq!((heartbeat.epoch, heartbeat.next_seq), (1, 7));
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn a_reorg_below_the_ring_rebuilds_and_starts_a_new_epoch() {
+    let (mut dice, chain) = (Dice(3), Chain::new());
+    let options = LiquidityOptions { ring_blocks: 4, ..LiquidityOptions::own_chain(CHAIN) };
+    let engine = Engine::start_with(&chain, options);
+    let mut reader = engine.feed.subscribe(Start::Live);
+    engine.send(chain.commit(20, &mut dice)).await;
+    engine.at(&chain).await;
+    engine.send(chain.reorg(12, 3, &mut dice)).await;
+    let view = engine.at(&chain).await;
+    assert_equals_contracts(&view, &chain);
+    assert_eq!(view.head.digest(), rebuilt_digest(&chain).await);
+    assert_eq!(engine.feed.heartbeat().epoch, 2);
+    let gap = loop {
+        match reader.next().await.unwrap() {
+            FeedEvent::Gap(gap) => break gap,
+            FeedEvent::Block(block) => assert_eq!(block.epoch, 1),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((gap.reason, gap.epoch), (GapReason::Epoch, 2));
+    engine.stop().await;
+}
+
+/// Applies feed events to an arena, as a consumer in another process does.
+fn follow(arena: &mut PoolArena, event: FeedEvent) {
+    match event {
+        FeedEvent::Block(block) => drop(arena.apply(&block.envelope).unwrap()),
+        FeedEvent::Reverted(reverted) => {
+            assert_eq!(arena.revert_tip().unwrap().block.hash, reverted.block.hash);
+        }
+        FeedEvent::ReorgStart(_) | FeedEvent::ReorgEnd(_) | FeedEvent::Heartbeat(_) => {}
+        FeedEvent::Gap(gap) => panic!("{gap:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_arena_behind_the_socket_equals_the_engines() {
+    let (mut dice, chain) = (Dice(4), Chain::new());
+    let engine = Engine::start(&chain);
+    engine.at(&chain).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("feed.sock");
+    let server = FeedServer::bind(engine.feed.clone(), ServerOptions::at(path.clone())).unwrap();
+    let server = tokio::spawn(server.run(engine.shutdown.clone()));
+    let start = Start::Oldest;
+    let mut consumer =
+        FeedConsumer::connect(ConsumerOptions { start, ..ConsumerOptions::at(path) })
+            .await
+            .unwrap();
+    let config = ArenaConfig { discovery: Discovery::All, ..ArenaConfig::new(CHAIN) };
+    let mut arena = PoolArena::new(config);
+    for round in 0..30 {
+        let update = if round % 4 == 3 {
+            chain.reorg(2, 1 + round % 3, &mut dice)
+        } else {
+            chain.commit(2, &mut dice)
+        };
+        engine.send(update).await;
+        let view = engine.at(&chain).await;
+        let tip = engine.feed.heartbeat().next_seq;
+        while consumer.position().next_seq < tip {
+            follow(&mut arena, consumer.next().await.unwrap());
+        }
+        assert_eq!(arena.digest(), view.head.digest(), "round={round}");
+    }
+    engine.stop().await;
+    server.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn past_blocks_are_answered_with_their_ticks() {
+    let (mut dice, chain) = (Dice(5), Chain::new());
+    let options = LiquidityOptions { ring_blocks: 16, ..LiquidityOptions::own_chain(CHAIN) };
+    let engine = Engine::start_with(&chain, options);
+    engine.send(chain.commit(40, &mut dice)).await;
+    engine.at(&chain).await;
+    engine.send(chain.reorg(5, 8, &mut dice)).await;
+    let view = engine.at(&chain).await;
+    let (oldest, tip) = (view.oldest().unwrap(), chain.tip_world().reference().number);
+    assert!(oldest <= tip - 16);
+    for number in oldest..=tip {
+        let world = chain.world(number);
+        let pool = engine.handle.get_pool(&POOL.to_string(), Some(number)).unwrap().unwrap();
+        assert_eq!(pool.block_hash, world.reference().hash);
+        assert_eq!(pool.liquidity, Some(world.slot.liquidity.to_string()));
+        assert_eq!(pool.sqrt_price_x96, Some(world.slot.sqrt_price.to_string()));
+        let ticks: Vec<_> = pool
+            .ticks
+            .unwrap()
+            .iter()
+            .map(|tick| (tick.index, tick.liquidity_net.clone()))
+            .collect();
+        let expected: Vec<_> =
+            world.ticks.iter().map(|(tick, info)| (tick.get(), info.net.to_string())).collect();
+        assert_eq!(ticks, expected, "block {number}");
+        let pair = engine.handle.get_pool(&PAIR.to_string(), Some(number)).unwrap().unwrap();
+        assert_eq!(pair.reserve0, Some(world.reserves.reserve0.to_string()));
+    }
+    for number in [oldest - 1, tip + 1] {
+        let refused = engine.handle.get_pool(&PAIR.to_string(), Some(number)).unwrap_err();
+        assert!(refused.to_string().contains("block is not kept"), "{refused}");
+    }
+    assert_eq!(engine.handle.get_pool(&TOKEN0.to_string(), None).unwrap(), None);
+    assert!(engine.handle.get_pool("nonsense", None).is_err());
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn quotes_follow_paths_and_refuse_with_a_reason() {
+    let (mut dice, chain) = (Dice(6), Chain::new());
+    let engine = Engine::start(&chain);
+    engine.send(chain.commit(10, &mut dice)).await;
+    engine.at(&chain).await;
+    let hop =
+        |pool: alloy_primitives::Address, token_in| PathHop { pool: pool.to_string(), token_in };
+    let amount = U256::from(1_000_000);
+    let path = [hop(PAIR, TOKEN0), hop(POOL, TOKEN1)];
+    let quote = engine.handle.quote(&path, amount).unwrap();
+    let world = chain.tip_world();
+    assert_eq!(quote.block_hash, world.reference().hash);
+    assert_eq!(quote.hops[0].amount_out, quote.hops[1].amount_in);
+    assert_eq!((quote.hops[1].token_out, &quote.hops[1].amount_out), (TOKEN0, &quote.amount_out));
+    let refused =
+        |path: &[PathHop], amount| engine.handle.quote(path, amount).unwrap_err().to_string();
+    assert!(refused(&[hop(TOKEN0, TOKEN0)], amount).contains("pool is unknown"));
+    assert!(refused(&[hop(PAIR, POOL)], amount).contains("token is not in the pool"));
+    assert!(refused(&[hop(PAIR, TOKEN0), hop(POOL, TOKEN0)], amount).contains("do not connect"));
+    assert!(refused(&[hop(POOL, TOKEN0)], U256::MAX >> 2).contains("pool gives no quote"));
+    let all = engine.handle.list_pools(&ListPools::default()).unwrap();
+    let names: Vec<_> =
+        all.iter().map(|pool| (pool.protocol.as_str(), pool.status.as_str())).collect();
+    assert_eq!(names, [("v2", "live"), ("v3", "live")]);
+    assert!(all[1].ticks.is_none());
+    let v3 = ListPools { protocol: Some("v3".to_owned()), ..ListPools::default() };
+    assert_eq!(engine.handle.list_pools(&v3).unwrap().len(), 1);
+    let other = ListPools { protocol: Some("v9".to_owned()), ..ListPools::default() };
+    assert!(engine.handle.list_pools(&other).is_err());
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn no_quotes_before_the_first_rebuild() {
+    let chain = Chain::new();
+    let source: Arc<dyn BlockSource> = Arc::<Chain>::clone(&chain);
+    let feed = FeedProducer::new(CHAIN, 1, 128);
+    let (_driver, handle, _updates) =
+        LiquidityDriver::new(LiquidityOptions::own_chain(CHAIN), source, feed);
+    assert_eq!(handle.state(), TradingState::Resyncing { pools: 0 });
+    let hop = PathHop { pool: PAIR.to_string(), token_in: TOKEN0 };
+    let refused = handle.quote(&[hop], U256::from(1)).unwrap_err().to_string();
+    assert!(refused.contains("no quotes now: resyncing"), "{refused}");
+    assert!(handle.list_pools(&ListPools::default()).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_whitelist_is_all_that_is_followed() {
+    let (mut dice, chain) = (Dice(7), Chain::new());
+    let listed = PoolStatic {
+        key: PoolKey::address(CHAIN, POOL),
+        protocol: Protocol::UniswapV3,
+        token0: TOKEN0,
+        token1: TOKEN1,
+        fee_pips: 3000,
+        tick_spacing: 60,
+        factory: V3_FACTORY,
+        decimals: Some((18, 18)),
+    };
+    let absent = PoolStatic { key: PoolKey::address(CHAIN, V2_FACTORY), ..listed };
+    let pools = PoolSelection::Listed(vec![listed, absent]);
+    let options = LiquidityOptions { pools, ..LiquidityOptions::own_chain(CHAIN) };
+    chain.commit(5, &mut dice);
+    let engine = Engine::start_with(&chain, options);
+    let view = engine.at(&chain).await;
+    let status =
+        |address| view.head.get(&PoolKey::address(CHAIN, address)).map(|pool| pool.status());
+    assert_eq!(status(POOL), Some(PoolStatus::Live));
+    assert_eq!(status(PAIR), None);
+    // A contract that was never seen to be created is not guessed at.
+    assert_eq!(status(V2_FACTORY), Some(PoolStatus::Unsynced));
+    let PoolState::V3(state) = view.head.get(&listed.key).unwrap().state() else { panic!() };
+    assert_eq!(state.slot, chain.tip_world().slot);
+    engine.stop().await;
+}
+
+/// A store with a hole.
+struct Holed(Arc<Chain>);
+
+impl BlockSource for Holed {
+    fn tip(&self) -> Result<BlockRef, StateError> {
+        self.0.tip()
+    }
+
+    fn block(&self, number: u64) -> Result<Option<ExecutedBlock>, StateError> {
+        if number == 2 { Ok(None) } else { self.0.block(number) }
+    }
+}
+
+#[tokio::test]
+async fn a_broken_store_halts_with_a_reason() {
+    let (mut dice, chain) = (Dice(8), Chain::new());
+    chain.commit(4, &mut dice);
+    let feed = FeedProducer::new(CHAIN, 1, 128);
+    let (driver, handle, _updates) =
+        LiquidityDriver::new(LiquidityOptions::own_chain(CHAIN), Arc::new(Holed(chain)), feed);
+    let error = driver.run(Shutdown::new()).await.unwrap_err();
+    assert!(matches!(error, LiquidityError::MissingBlock { number: 2 }), "{error:?}");
+    assert_eq!(handle.state().name(), "halted");
+}

@@ -1,0 +1,5 @@
+//! Load and traffic against a real node: anvil.
+
+mod anvil;
+mod load;
+mod traffic;

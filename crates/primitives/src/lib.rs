@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+
+mod account;
+pub use account::{Account, KECCAK_EMPTY};
+
+mod state;
+pub use state::{EmptyState, StateError, StateProvider};
+
+mod diff;
+pub use diff::{AccountDiff, SlotDiff, StateDiff};
+
+mod block;
+pub use block::{
+    Block, BlockRef, ExecutedBlock, Header, Receipt, RecoveredBlock, SenderError, Transaction,
+};
+
+mod segment;
+pub use segment::{ChainSegment, SegmentError};
+
+mod update;
+pub use update::ChainUpdate;
+
+mod heads;
+pub use heads::{Heads, HeadsError};
+
+mod status;
+pub use status::TransactionStatus;
+
+mod severity;
+pub use severity::Severity;

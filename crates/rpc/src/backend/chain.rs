@@ -1,0 +1,182 @@
+//! The chain, its pool of transactions and its updates.
+
+use super::{BackendError, PoolContent, PoolStatus, PoolTransaction, SubmitError};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use tokio::sync::broadcast;
+use weir_evm::{ChainSpec, SealedHeader};
+use weir_primitives::{
+    Account, ChainUpdate, ExecutedBlock, Heads, StateError, StateProvider, TransactionStatus,
+};
+
+/// Chain updates in order. A receiver that falls behind gets `Lagged`; its client is told and disconnected.
+pub type UpdateReceiver = broadcast::Receiver<Arc<ChainUpdate>>;
+
+/// Transactions as the pool accepts them. A receiver that falls behind gets `Lagged`.
+pub type PendingTransactions = broadcast::Receiver<PoolTransaction>;
+
+/// The block being built.
+#[derive(Clone)]
+pub struct PendingView {
+    /// The transactions executed so far; the roots and the hash of its header mean nothing yet.
+    pub block: ExecutedBlock,
+    /// The state after them.
+    pub state: Arc<dyn StateProvider>,
+}
+
+impl std::fmt::Debug for PendingView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PendingView")
+            .field("block", &self.block.reference())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What happens to a transaction whose nonce is higher than the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NonceGap {
+    /// It waits in the pool.
+    Queue,
+    /// It is refused with code 6 and the nonce expected as data, and not added (EIP-7966).
+    Refuse,
+}
+
+/// Progress towards the network's head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SyncStatus {
+    /// Block number at which the synchronisation began.
+    pub starting: u64,
+    /// Block number reached.
+    pub current: u64,
+    /// Highest block number known.
+    pub highest: u64,
+}
+
+/// Whether the node should be sent traffic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// It serves.
+    Ready,
+    /// It does not serve yet, or not any more.
+    NotReady {
+        /// Why, for the operator.
+        reason: String,
+    },
+}
+
+/// A slot with its Merkle proof.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotProof {
+    /// The slot number.
+    pub slot: U256,
+    /// Its value.
+    pub value: U256,
+    /// Trie nodes from the storage root down, each RLP-encoded.
+    pub nodes: Vec<Bytes>,
+}
+
+/// An account with its Merkle proof.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountProof {
+    /// The account; `None` if the proof is one of absence.
+    pub account: Option<Account>,
+    /// Root of its storage trie.
+    pub storage_root: B256,
+    /// Trie nodes from the state root down, each RLP-encoded.
+    pub nodes: Vec<Bytes>,
+    /// Proofs of the slots asked for, in order.
+    pub slots: Vec<SlotProof>,
+}
+
+/// Reads of the chain, and the one write.
+///
+/// Reads are synchronous and quick (a lookup); whatever executes code or walks many blocks is run by this crate on
+/// blocking threads behind a bounded semaphore, so that reads never starve writes.
+pub trait ChainBackend: Send + Sync + 'static {
+    /// The rules of the chain.
+    fn spec(&self) -> &Arc<ChainSpec>;
+
+    /// The unsafe, safe and finalized heads.
+    fn heads(&self) -> Heads;
+
+    /// The canonical block with this number.
+    fn block_by_number(&self, number: u64) -> Result<Option<ExecutedBlock>, BackendError>;
+
+    /// The block with this hash, canonical or not.
+    fn block_by_hash(&self, hash: &B256) -> Result<Option<ExecutedBlock>, BackendError>;
+
+    /// The canonical header with this number.
+    fn header_by_number(&self, number: u64) -> Result<Option<SealedHeader>, BackendError>;
+
+    /// The header with this hash, canonical or not.
+    fn header_by_hash(&self, hash: &B256) -> Result<Option<SealedHeader>, BackendError>;
+
+    /// A transaction of the canonical chain: its block and its index in it.
+    fn transaction(&self, hash: &B256) -> Result<Option<(ExecutedBlock, usize)>, BackendError>;
+
+    /// The state after the canonical block with this number.
+    ///
+    /// # Errors
+    /// [`StateError::Pruned`] if it is no longer kept.
+    fn state_at(&self, number: u64) -> Result<Arc<dyn StateProvider>, StateError>;
+
+    /// The open block, where the node has one.
+    fn pending(&self) -> Option<PendingView>;
+
+    /// An account and slots with their proofs after the canonical block with this number.
+    ///
+    /// # Errors
+    /// [`BackendError::Unsupported`] unless overridden.
+    fn proof(
+        &self,
+        _number: u64,
+        _address: Address,
+        _slots: &[U256],
+    ) -> Result<AccountProof, BackendError> {
+        Err(BackendError::Unsupported)
+    }
+
+    /// Decodes, checks and accepts an encoded transaction (a blob transaction with its sidecar).
+    ///
+    /// Resolves once the transaction is durable. Futures first polled in order are accepted in order. A client may
+    /// hang up: dropping the future must not leave a transaction half accepted, and need not withdraw it.
+    fn submit(&self, raw: Bytes, gap: NonceGap) -> BoxFuture<'static, Result<B256, SubmitError>>;
+
+    /// A transaction that is accepted and in no sealed block.
+    fn pool_transaction(&self, hash: &B256) -> Option<PoolTransaction>;
+
+    /// Everything in the pool, by sender and nonce.
+    fn pool_content(&self) -> PoolContent;
+
+    /// What the pool holds of one sender, by nonce.
+    fn pool_content_from(&self, sender: &Address) -> PoolContent;
+
+    /// How many transactions the pool holds.
+    fn pool_status(&self) -> PoolStatus;
+
+    /// The next nonce of an account: behind the open block and the pool's contiguous transactions.
+    fn pending_nonce(&self, address: &Address) -> Result<u64, BackendError>;
+
+    /// The lowest priority fee per gas the pool accepts, in wei.
+    fn tip_floor(&self) -> u128;
+
+    /// The state of synchronisation; `None` if the node is at the head.
+    fn sync_status(&self) -> Option<SyncStatus> {
+        None
+    }
+
+    /// What became of a transaction; `None` if it was never seen.
+    fn transaction_status(&self, hash: &B256) -> Result<Option<TransactionStatus>, BackendError>;
+
+    /// Whether `GET /health/ready` says yes.
+    fn readiness(&self) -> Readiness {
+        Readiness::Ready
+    }
+
+    /// Chain updates from now on.
+    fn subscribe_updates(&self) -> UpdateReceiver;
+
+    /// Newly accepted transactions from now on.
+    fn subscribe_pending(&self) -> PendingTransactions;
+}

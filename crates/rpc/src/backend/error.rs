@@ -1,0 +1,51 @@
+//! Why a backend could not answer.
+
+use std::{error::Error, sync::Arc};
+use weir_primitives::StateError;
+
+/// Why a read failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum BackendError {
+    /// The store failed.
+    #[error("store failed: {0}")]
+    Store(#[source] Arc<dyn Error + Send + Sync>),
+    /// State could not be read; [`StateError::Pruned`] becomes code 4444.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// This node does not offer the read; the method answers as if it did not exist.
+    #[error("not offered by this node")]
+    Unsupported,
+    /// The request names something that does not exist or does not fit, in words for the caller (code -32602).
+    #[error("{reason}")]
+    Refused {
+        /// What is wrong with the request.
+        reason: String,
+    },
+}
+
+impl BackendError {
+    /// Wraps an error of the backing store.
+    pub fn store(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Store(Arc::new(error))
+    }
+
+    /// A request that names something unknown.
+    pub fn refused(reason: impl Into<String>) -> Self {
+        Self::Refused { reason: reason.into() }
+    }
+}
+
+/// Why a transaction was not accepted, in the terms of JSON-RPC.
+///
+/// A struct, not an enum: the reasons belong to the pool and to the decoder, and this crate passes them on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SubmitError {
+    /// The error code: -32000 for a transaction that is not valid, 1000 if it is known already, -32003 if refused,
+    /// -32005 if a limit is reached, 5 and 6 as EIP-7966 says.
+    pub code: i32,
+    /// The reason, in geth's words where geth has them.
+    pub message: String,
+    /// Data for programs: the hash, or the nonce expected (EIP-7966).
+    pub data: Option<String>,
+}

@@ -1,0 +1,258 @@
+//! From a message to its answer.
+
+use crate::{
+    api::Api,
+    args::Args,
+    backend::Backends,
+    config::ServerConfig,
+    error::{INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, RESPONSE_TOO_LARGE, RpcError},
+    json::Answer,
+    message::{self, Call, Entry, Message, Params},
+    meter::Meters,
+    methods::{Handler, METHODS, Method},
+};
+use alloy_primitives::map::HashMap;
+use bytes::Bytes;
+use futures_util::stream::{FuturesOrdered, StreamExt};
+use serde_json::value::RawValue;
+use std::{sync::Arc, time::Instant};
+use tokio::sync::Semaphore;
+
+/// Submissions of one batch that are in progress at once: they share group commits of the journal.
+const BATCH_SUBMISSIONS_MAX: usize = 512;
+
+/// Where subscriptions go: the WebSocket a message came from.
+pub(crate) trait Subscriber: Send + Sync {
+    /// Handles `eth_subscribe`; delivery begins after the answer is queued.
+    fn subscribe(&self, params: &Params) -> Answer;
+    /// Handles `eth_unsubscribe`.
+    fn unsubscribe(&self, params: &Params) -> Answer;
+}
+
+/// Runs requests against the method table.
+pub(crate) struct Dispatcher {
+    pub(crate) api: Arc<Api>,
+    index: HashMap<&'static str, usize>,
+    meters: Meters,
+    /// Heavy reads running.
+    readers: Arc<Semaphore>,
+    /// Heavy reads running and waiting.
+    tickets: Arc<Semaphore>,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(backends: Backends, config: ServerConfig) -> Self {
+        let readers = config.readers.max(1);
+        let tickets = readers + config.readers_waiting_max;
+        Self {
+            index: METHODS.iter().enumerate().map(|(at, method)| (method.name, at)).collect(),
+            meters: Meters::new(),
+            readers: Arc::new(Semaphore::new(readers)),
+            tickets: Arc::new(Semaphore::new(tickets)),
+            api: Arc::new(Api::new(backends, config)),
+        }
+    }
+
+    /// Answers a message; `None` if nothing is to be sent (notifications).
+    pub(crate) async fn handle(
+        &self,
+        body: &Bytes,
+        subscriber: Option<&dyn Subscriber>,
+    ) -> Option<String> {
+        match message::parse(body) {
+            Ok(Message::Single(entry)) => self.entry(body, entry, subscriber).await,
+            Ok(Message::Batch(members)) => self.batch(body, &members, subscriber).await,
+            Err(error) => Some(message::response("null", &Err(error))),
+        }
+    }
+
+    async fn entry(
+        &self,
+        body: &Bytes,
+        entry: Entry<'_>,
+        subscriber: Option<&dyn Subscriber>,
+    ) -> Option<String> {
+        match entry {
+            Entry::Call(call) => {
+                let answer = self.call(body, &call, subscriber).await;
+                Some(message::response(call.id, &answer))
+            }
+            Entry::Notification(call) => {
+                // A subscription nobody learns the id of would be a leak.
+                let _unanswered = self.call(body, &call, None).await;
+                None
+            }
+            Entry::Invalid { id, error } => Some(message::response(id, &Err(error))),
+        }
+    }
+
+    async fn batch(
+        &self,
+        body: &Bytes,
+        members: &[&RawValue],
+        subscriber: Option<&dyn Subscriber>,
+    ) -> Option<String> {
+        let limit = self.api.config.batch_items_max;
+        if members.len() > limit {
+            let error = Api::too_large("batch", members.len(), limit);
+            return Some(message::response("null", &Err(error)));
+        }
+        let mut answers = BatchAnswers::new(self.api.config.batch_response_bytes_max);
+        let mut submissions = FuturesOrdered::new();
+        for member in members {
+            let entry = message::parse_entry(member);
+            let is_submission = self.is_submission(&entry);
+            if !is_submission || submissions.len() == BATCH_SUBMISSIONS_MAX {
+                // Order matters to callers that send and then read: finish what was sent first.
+                answers.drain(&mut submissions).await;
+            }
+            if is_submission {
+                submissions.push_back(self.entry(body, entry, None));
+                continue;
+            }
+            let answer = match answers.refusal(&entry) {
+                Some(refusal) => refusal,
+                None => self.entry(body, entry, subscriber).await,
+            };
+            answers.push(answer);
+        }
+        answers.drain(&mut submissions).await;
+        answers.finish()
+    }
+
+    fn is_submission(&self, entry: &Entry<'_>) -> bool {
+        let (Entry::Call(call) | Entry::Notification(call)) = entry else { return false };
+        self.method(&call.method)
+            .is_some_and(|(_, method)| matches!(method.handler, Handler::Async(_)))
+    }
+
+    fn method(&self, name: &str) -> Option<(usize, &'static Method)> {
+        let at = *self.index.get(name)?;
+        Some((at, &METHODS[at]))
+    }
+
+    async fn call(
+        &self,
+        body: &Bytes,
+        call: &Call<'_>,
+        subscriber: Option<&dyn Subscriber>,
+    ) -> Answer {
+        let Some((at, method)) = self.method(&call.method) else {
+            self.meters.unknown();
+            return Err(RpcError::method_not_found(&call.method));
+        };
+        let start = Instant::now();
+        let params = Params::of(body, call.params);
+        let answer = self.run(method, params, subscriber).await.and_then(|json| {
+            let limit = self.api.config.response_bytes_max;
+            if json.as_str().len() <= limit {
+                return Ok(json);
+            }
+            let bytes = json.as_str().len();
+            let message = format!("response too large: bytes={bytes} limit={limit}");
+            Err(RpcError::new(RESPONSE_TOO_LARGE, message))
+        });
+        self.meters.record(at, start.elapsed(), answer.is_err());
+        answer
+    }
+
+    async fn run(
+        &self,
+        method: &'static Method,
+        params: Params,
+        subscriber: Option<&dyn Subscriber>,
+    ) -> Answer {
+        let unsupported = || RpcError::new(METHOD_NOT_FOUND, "notifications not supported");
+        match method.handler {
+            Handler::Quick(handler) => handler(&self.api, &Args::read(&params, method.args_max())?),
+            Handler::Heavy(handler) => self.heavy(method, handler, params).await,
+            Handler::Async(handler) => handler(Arc::clone(&self.api), params).await,
+            Handler::Subscribe => subscriber.ok_or_else(unsupported)?.subscribe(&params),
+            Handler::Unsubscribe => subscriber.ok_or_else(unsupported)?.unsubscribe(&params),
+        }
+    }
+
+    /// Runs a read on a blocking thread, at most `readers` at once, with a bounded queue before them.
+    async fn heavy(
+        &self,
+        method: &'static Method,
+        handler: fn(&Api, &Args<'_>) -> Answer,
+        params: Params,
+    ) -> Answer {
+        let Ok(ticket) = Arc::clone(&self.tickets).try_acquire_owned() else {
+            let limit = self.api.config.readers_waiting_max;
+            return Err(RpcError::limit(format!("too many reads are waiting: limit={limit}")));
+        };
+        let turn = Arc::clone(&self.readers).acquire_owned().await;
+        let api = Arc::clone(&self.api);
+        let read = tokio::task::spawn_blocking(move || {
+            let _held = (ticket, turn);
+            handler(&api, &Args::read(&params, method.args_max())?)
+        });
+        read.await.unwrap_or_else(|error| {
+            tracing::error!(method = method.name, %error, "read ended early");
+            Err(RpcError::new(INTERNAL_ERROR, "the read ended early"))
+        })
+    }
+}
+
+/// The answers of a batch, up to a size.
+struct BatchAnswers {
+    text: String,
+    bytes_max: usize,
+}
+
+impl BatchAnswers {
+    fn new(bytes_max: usize) -> Self {
+        Self { text: String::from("["), bytes_max }
+    }
+
+    fn push(&mut self, answer: Option<String>) {
+        let Some(answer) = answer else { return };
+        if self.text.len() > 1 {
+            self.text.push(',');
+        }
+        self.text.push_str(&answer);
+    }
+
+    async fn drain<F>(&mut self, submissions: &mut FuturesOrdered<F>)
+    where
+        F: Future<Output = Option<String>>,
+    {
+        while let Some(answer) = submissions.next().await {
+            self.push(answer);
+        }
+    }
+
+    /// Once the answers fill the limit, the rest of the calls is not run.
+    fn refusal(&self, entry: &Entry<'_>) -> Option<Option<String>> {
+        if self.text.len() <= self.bytes_max {
+            return None;
+        }
+        let limit = self.bytes_max;
+        let error = RpcError::new(
+            RESPONSE_TOO_LARGE,
+            format!("response too large: the answers of the batch exceed limit={limit} bytes"),
+        );
+        Some(match entry {
+            Entry::Call(call) => Some(message::response(call.id, &Err(error))),
+            Entry::Invalid { id, error } => Some(message::response(id, &Err(error.clone()))),
+            Entry::Notification(_) => None,
+        })
+    }
+
+    fn finish(mut self) -> Option<String> {
+        if self.text.len() == 1 {
+            return None;
+        }
+        self.text.push(']');
+        Some(self.text)
+    }
+}
+
+/// A request that breaks a limit before it could be read.
+pub(crate) fn oversize(bytes: usize, limit: usize) -> String {
+    let error =
+        RpcError::new(INVALID_REQUEST, format!("request too large: bytes={bytes} limit={limit}"));
+    message::response("null", &Err(error))
+}

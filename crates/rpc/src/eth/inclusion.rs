@@ -1,0 +1,115 @@
+//! Waiting for transactions to be sealed.
+
+use crate::backend::ChainBackend;
+use alloy_primitives::{B256, map::HashMap};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use tokio::sync::{broadcast::error::RecvError, oneshot};
+use weir_primitives::ChainUpdate;
+use weir_runtime::Shutdown;
+
+/// A caller's place among those who wait; given up when dropped, also by a client that hangs up.
+#[derive(Debug)]
+pub(crate) struct Inclusion<'a> {
+    watch: &'a InclusionWatch,
+    hash: B256,
+    told: oneshot::Receiver<()>,
+}
+
+impl Inclusion<'_> {
+    /// Resolves once the transaction is sealed.
+    pub(crate) async fn sealed(&mut self) {
+        if (&mut self.told).await.is_err() {
+            // The sender is dropped only by telling; without it there is nothing to wait for.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for Inclusion<'_> {
+    fn drop(&mut self) {
+        self.told.close();
+        let mut waiting = self.watch.waiting.lock();
+        if let Some(waiters) = waiting.get_mut(&self.hash) {
+            waiters.retain(|waiter| !waiter.is_closed());
+            if waiters.is_empty() {
+                waiting.remove(&self.hash);
+            }
+        }
+    }
+}
+
+/// Callers waiting for a hash. One task looks at each sealed block once, however many wait.
+#[derive(Debug, Default)]
+pub(crate) struct InclusionWatch {
+    waiting: Mutex<HashMap<B256, Vec<oneshot::Sender<()>>>>,
+}
+
+impl InclusionWatch {
+    /// Waits for a block with the transaction, from now on.
+    pub(crate) fn wait_for(&self, hash: B256) -> Inclusion<'_> {
+        let (tell, told) = oneshot::channel();
+        self.waiting.lock().entry(hash).or_default().push(tell);
+        Inclusion { watch: self, hash, told }
+    }
+
+    fn included(&self, hash: &B256) {
+        for waiter in self.waiting.lock().remove(hash).unwrap_or_default() {
+            // A waiter that timed out is gone.
+            let _ = waiter.send(());
+        }
+    }
+
+    fn apply(&self, update: &ChainUpdate) {
+        if self.waiting.lock().is_empty() {
+            return;
+        }
+        let blocks = update.new().into_iter().flat_map(|segment| segment.blocks());
+        for transaction in blocks.flat_map(|block| block.block.transactions()) {
+            self.included(transaction.tx_hash());
+        }
+    }
+
+    /// After a gap in the updates: asks the chain about everything that is waited for.
+    fn catch_up(&self, chain: &dyn ChainBackend) {
+        let hashes: Vec<B256> = self.waiting.lock().keys().copied().collect();
+        for hash in hashes {
+            if chain.transaction(&hash).is_ok_and(|found| found.is_some()) {
+                self.included(&hash);
+            }
+        }
+    }
+
+    /// Follows the chain until shutdown or until the chain ends.
+    pub(crate) async fn run(&self, chain: Arc<dyn ChainBackend>, shutdown: Shutdown) {
+        let mut updates = chain.subscribe_updates();
+        loop {
+            let update = tokio::select! {
+                () = shutdown.cancelled() => return,
+                update = updates.recv() => update,
+            };
+            match update {
+                Ok(update) => self.apply(&update),
+                Err(RecvError::Lagged(_)) => self.catch_up(&*chain),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waiter_that_gives_up_leaves_nothing_behind() {
+        let watch = InclusionWatch::default();
+        let hash = B256::repeat_byte(1);
+        let one = watch.wait_for(hash);
+        let two = watch.wait_for(hash);
+        drop(one);
+        assert_eq!(watch.waiting.lock()[&hash].len(), 1);
+        drop(two);
+        assert!(watch.waiting.lock().is_empty());
+    }
+}

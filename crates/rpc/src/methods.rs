@@ -1,0 +1,167 @@
+//! The method table: the one list of what this server answers.
+
+use crate::{
+    api::Api, args::Args, debug, eth, json::Answer, message::Params, net, txpool, web3, weir,
+};
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+
+/// How a method is run.
+#[derive(Clone, Copy)]
+pub(crate) enum Handler {
+    /// A lookup, run where the request is read.
+    Quick(fn(&Api, &Args<'_>) -> Answer),
+    /// A read that executes code or walks blocks, run on a blocking thread behind the reader limit.
+    Heavy(fn(&Api, &Args<'_>) -> Answer),
+    /// A write: it waits for the journal, never for a thread.
+    Async(fn(Arc<Api>, Params) -> BoxFuture<'static, Answer>),
+    /// `eth_subscribe`.
+    Subscribe,
+    /// `eth_unsubscribe`.
+    Unsubscribe,
+}
+
+/// A row of the table.
+pub(crate) struct Method {
+    /// The name on the wire.
+    pub(crate) name: &'static str,
+    /// Its parameters, separated by commas; a question mark means optional.
+    pub(crate) params: &'static str,
+    /// What runs it.
+    pub(crate) handler: Handler,
+}
+
+impl Method {
+    /// Number of parameters it takes at most.
+    pub(crate) fn args_max(&self) -> usize {
+        if self.params.is_empty() { 0 } else { self.params.split(',').count() }
+    }
+}
+
+const fn quick(
+    name: &'static str,
+    params: &'static str,
+    handler: fn(&Api, &Args<'_>) -> Answer,
+) -> Method {
+    Method { name, params, handler: Handler::Quick(handler) }
+}
+
+const fn heavy(
+    name: &'static str,
+    params: &'static str,
+    handler: fn(&Api, &Args<'_>) -> Answer,
+) -> Method {
+    Method { name, params, handler: Handler::Heavy(handler) }
+}
+
+/// Every method, by namespace and name.
+pub(crate) static METHODS: &[Method] = &[
+    heavy("debug_getRawBlock", "block", debug::raw_block),
+    quick("debug_getRawHeader", "block", debug::raw_header),
+    heavy("debug_getRawReceipts", "block", debug::raw_receipts),
+    quick("debug_getRawTransaction", "hash", debug::raw_transaction),
+    quick("eth_accounts", "", eth::accounts),
+    quick("eth_blobBaseFee", "", eth::blob_base_fee),
+    quick("eth_blockNumber", "", eth::block_number),
+    heavy("eth_call", "request,block?,stateOverrides?,blockOverrides?", eth::call),
+    quick("eth_chainId", "", eth::chain_id),
+    heavy("eth_createAccessList", "request,block?,stateOverrides?", eth::create_access_list),
+    heavy("eth_estimateGas", "request,block?,stateOverrides?,blockOverrides?", eth::estimate_gas),
+    heavy("eth_feeHistory", "blockCount,newestBlock,rewardPercentiles?", eth::fee_history),
+    heavy("eth_gasPrice", "", eth::gas_price),
+    quick("eth_getBalance", "address,block?", eth::balance),
+    heavy("eth_getBlockByHash", "hash,fullTransactions?", eth::block_by_hash),
+    heavy("eth_getBlockByNumber", "block,fullTransactions?", eth::block_by_number),
+    heavy("eth_getBlockReceipts", "block", eth::block_receipts),
+    quick("eth_getBlockTransactionCountByHash", "hash", eth::transaction_count_by_hash),
+    quick("eth_getBlockTransactionCountByNumber", "block", eth::transaction_count_by_number),
+    quick("eth_getCode", "address,block?", eth::code),
+    heavy("eth_getFilterChanges", "filterId", eth::filter_changes),
+    heavy("eth_getFilterLogs", "filterId", eth::filter_logs),
+    heavy("eth_getLogs", "filter", eth::logs),
+    heavy("eth_getProof", "address,slots,block?", eth::proof),
+    quick(
+        "eth_getRawTransactionByBlockHashAndIndex",
+        "hash,index",
+        eth::raw_transaction_by_block_hash,
+    ),
+    quick(
+        "eth_getRawTransactionByBlockNumberAndIndex",
+        "block,index",
+        eth::raw_transaction_by_block_number,
+    ),
+    quick("eth_getRawTransactionByHash", "hash", eth::raw_transaction),
+    quick("eth_getStorageAt", "address,slot,block?", eth::storage_at),
+    heavy("eth_getStorageValues", "slotsByAddress,block?", eth::storage_values),
+    quick("eth_getTransactionByBlockHashAndIndex", "hash,index", eth::transaction_by_block_hash),
+    quick(
+        "eth_getTransactionByBlockNumberAndIndex",
+        "block,index",
+        eth::transaction_by_block_number,
+    ),
+    quick("eth_getTransactionByHash", "hash", eth::transaction),
+    quick("eth_getTransactionCount", "address,block?", eth::nonce),
+    quick("eth_getTransactionReceipt", "hash", eth::receipt),
+    quick("eth_getUncleByBlockHashAndIndex", "hash,index", eth::uncle_by_block_hash),
+    quick("eth_getUncleByBlockNumberAndIndex", "block,index", eth::uncle_by_block_number),
+    quick("eth_getUncleCountByBlockHash", "hash", eth::uncle_count_by_hash),
+    quick("eth_getUncleCountByBlockNumber", "block", eth::uncle_count_by_number),
+    heavy("eth_maxPriorityFeePerGas", "", eth::max_priority_fee),
+    quick("eth_newBlockFilter", "", eth::new_block_filter),
+    quick("eth_newFilter", "filter", eth::new_filter),
+    quick("eth_newPendingTransactionFilter", "fullTransactions?", eth::new_pending_filter),
+    Method {
+        name: "eth_sendRawTransaction",
+        params: "transaction",
+        handler: Handler::Async(eth::send_raw_transaction),
+    },
+    Method {
+        name: "eth_sendRawTransactionSync",
+        params: "transaction,timeoutMs?",
+        handler: Handler::Async(eth::send_raw_transaction_sync),
+    },
+    Method { name: "eth_subscribe", params: "kind,options?", handler: Handler::Subscribe },
+    quick("eth_syncing", "", eth::syncing),
+    quick("eth_uninstallFilter", "filterId", eth::uninstall_filter),
+    Method { name: "eth_unsubscribe", params: "subscriptionId", handler: Handler::Unsubscribe },
+    quick("net_listening", "", net::listening),
+    quick("net_peerCount", "", net::peer_count),
+    quick("net_version", "", net::version),
+    quick("rpc_modules", "", net::modules),
+    heavy("txpool_content", "", txpool::content),
+    quick("txpool_contentFrom", "address", txpool::content_from),
+    heavy("txpool_inspect", "", txpool::inspect),
+    quick("txpool_status", "", txpool::status),
+    quick("web3_clientVersion", "", web3::client_version),
+    quick("web3_sha3", "data", web3::sha3),
+    quick("weir_batches", "first?,limit?", weir::batches),
+    quick("weir_getPool", "id,block?", weir::pool),
+    heavy("weir_listPools", "filter?", weir::list_pools),
+    heavy("weir_quote", "path,amountIn", weir::quote),
+    quick("weir_transactionStatus", "hash", weir::transaction_status),
+];
+
+/// Names and parameters of every method, for documents made from the table.
+pub fn method_names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    METHODS.iter().map(|method| (method.name, method.params))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_unique() {
+        for pair in METHODS.windows(2) {
+            assert!(pair[0].name < pair[1].name, "{} before {}", pair[0].name, pair[1].name);
+        }
+    }
+
+    #[test]
+    fn arity_follows_from_the_parameters() {
+        let arity = |name| METHODS.iter().find(|method| method.name == name).unwrap().args_max();
+        assert_eq!(arity("eth_chainId"), 0);
+        assert_eq!(arity("eth_getBalance"), 2);
+        assert_eq!(arity("eth_call"), 4);
+    }
+}

@@ -1,0 +1,28 @@
+//! `GET /health/live` and `GET /health/ready`, for probes.
+
+use crate::backend::{ChainBackend, Readiness};
+use http::{Method, StatusCode};
+
+/// The answer for a path under `/health`, or `None` if the path is another.
+pub(super) fn answer(
+    chain: &dyn ChainBackend,
+    method: &Method,
+    path: &str,
+) -> Option<(StatusCode, String)> {
+    if !path.starts_with("/health/") {
+        return None;
+    }
+    if method != Method::GET && method != Method::HEAD {
+        return Some((StatusCode::METHOD_NOT_ALLOWED, "GET only\n".to_owned()));
+    }
+    Some(match path {
+        "/health/live" => (StatusCode::OK, "live\n".to_owned()),
+        "/health/ready" => match chain.readiness() {
+            Readiness::Ready => (StatusCode::OK, "ready\n".to_owned()),
+            Readiness::NotReady { reason } => {
+                (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n"))
+            }
+        },
+        _ => (StatusCode::NOT_FOUND, "no such probe\n".to_owned()),
+    })
+}

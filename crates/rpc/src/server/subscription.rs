@@ -1,0 +1,167 @@
+//! `eth_subscribe`: events pushed to a WebSocket.
+
+use super::outbox::{Farewell, Outbox};
+use crate::{
+    api::Api,
+    args::{Args, invalid},
+    backend::{PendingTransactions, UpdateReceiver},
+    error::RpcError,
+    eth::{LogCriteria, sync_status_view, update_logs},
+    json::Json,
+    txpool::wire,
+    wire::WireHeader,
+};
+use alloy_primitives::B128;
+use serde::Serialize;
+use std::sync::Arc;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use weir_primitives::ChainUpdate;
+
+/// What is delivered.
+#[derive(Debug)]
+pub(super) enum Topic {
+    /// Headers of sealed blocks.
+    NewHeads(UpdateReceiver),
+    /// Matching logs; `removed` when their block left the chain.
+    Logs(UpdateReceiver, Box<LogCriteria>),
+    /// Accepted transactions, as hashes or whole.
+    Pending(PendingTransactions, PendingForm),
+    /// Whether the node synchronises.
+    Syncing(UpdateReceiver),
+}
+
+/// How accepted transactions are shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum PendingForm {
+    Hash,
+    Full,
+}
+
+impl Topic {
+    /// Reads the parameters of `eth_subscribe`. Receiving begins here, before the answer is sent, so nothing is missed.
+    pub(super) fn parse(api: &Api, args: &Args<'_>) -> Result<Self, RpcError> {
+        let kind = args.string(0)?;
+        Ok(match kind.as_str() {
+            "newHeads" => Self::NewHeads(api.chain().subscribe_updates()),
+            "logs" => {
+                let criteria = LogCriteria::parse(1, args.raw(1).unwrap_or("{}"))?;
+                Self::Logs(api.chain().subscribe_updates(), Box::new(criteria))
+            }
+            "newPendingTransactions" => {
+                let form = if args.flag(1)? { PendingForm::Full } else { PendingForm::Hash };
+                Self::Pending(api.chain().subscribe_pending(), form)
+            }
+            "syncing" => Self::Syncing(api.chain().subscribe_updates()),
+            _ => return Err(invalid(0, format!("no {kind:?} subscription in eth namespace"))),
+        })
+    }
+
+    /// Delivers until the session ends.
+    pub(super) async fn run(self, api: Arc<Api>, id: B128, outbox: Outbox) {
+        let feed = Feed { id, outbox };
+        match self {
+            Self::NewHeads(updates) => {
+                feed.follow(updates, |update, feed| feed.heads(update)).await
+            }
+            Self::Logs(updates, criteria) => {
+                let deliver = |update: &Arc<ChainUpdate>, feed: &Feed| {
+                    update_logs(update, &criteria).iter().try_for_each(|log| feed.push(log))
+                };
+                feed.follow(updates, deliver).await;
+            }
+            Self::Pending(transactions, form) => {
+                feed.follow(transactions, |pooled, feed| match form {
+                    PendingForm::Hash => feed.push(&pooled.hash),
+                    PendingForm::Full => feed.push(&wire(pooled)),
+                })
+                .await;
+            }
+            Self::Syncing(updates) => {
+                let mut last = None;
+                let mut deliver = |feed: &Feed| {
+                    let status = sync_status_view(&api).ok();
+                    if status == last {
+                        return Ok(());
+                    }
+                    last = status;
+                    last.as_ref().map_or(Ok(()), |status| feed.push_json(status))
+                };
+                if deliver(&feed).is_ok() {
+                    feed.follow(updates, |_, feed| deliver(feed)).await;
+                }
+            }
+        }
+    }
+}
+
+/// The peer takes events slower than they come.
+struct Behind;
+
+/// One subscription's way to the peer.
+struct Feed {
+    id: B128,
+    outbox: Outbox,
+}
+
+impl Feed {
+    /// Hands each event to `deliver` until the source or the session ends. A peer that falls behind is disconnected
+    /// with a notice: a stream with a silent hole would be worse than none.
+    async fn follow<T: Clone>(
+        &self,
+        mut source: Receiver<T>,
+        mut deliver: impl FnMut(&T, &Self) -> Result<(), Behind>,
+    ) {
+        loop {
+            let event = tokio::select! {
+                () = self.outbox.closed() => return,
+                event = source.recv() => event,
+            };
+            match event {
+                Ok(event) if deliver(&event, self).is_ok() => {}
+                Ok(_) => return self.give_up("the client reads too slowly"),
+                Err(RecvError::Lagged(missed)) => {
+                    return self.give_up(&format!("the subscription fell behind: missed={missed}"));
+                }
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    fn heads(&self, update: &ChainUpdate) -> Result<(), Behind> {
+        let blocks = update.new().into_iter().flat_map(|segment| segment.blocks());
+        for block in blocks {
+            let header = block.block.header();
+            self.push(&WireHeader { hash: block.block.hash(), header })?;
+        }
+        Ok(())
+    }
+
+    fn push<T: Serialize>(&self, event: &T) -> Result<(), Behind> {
+        match Json::of(event) {
+            Ok(json) => self.push_json(&json),
+            // Logged where it failed; there is no event to send.
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn push_json(&self, event: &Json) -> Result<(), Behind> {
+        let text = self.notification("result", event.as_str());
+        if self.outbox.notify(text) { Ok(()) } else { Err(Behind) }
+    }
+
+    fn notification(&self, member: &str, value: &str) -> String {
+        let id = self.id;
+        format!(
+            r#"{{"jsonrpc":"2.0","method":"eth_subscription","params":{{"subscription":"{id}","{member}":{value}}}}}"#
+        )
+    }
+
+    fn give_up(&self, why: &str) {
+        let error = RpcError::limit(why.to_owned());
+        let error = serde_json::to_string(&error).expect("an integer and strings can be written");
+        let notice = Some(self.notification("error", &error));
+        let reason = "subscription lagged";
+        self.outbox.close(Farewell { notice, code: CloseCode::Again, reason });
+    }
+}

@@ -1,0 +1,59 @@
+//! The server over real sockets, in front of a chain in memory; clients write their own bytes.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod chain;
+mod client;
+mod liquidity;
+
+mod clients;
+mod compat;
+mod http;
+mod limits;
+mod methods;
+mod protocol;
+mod subscriptions;
+mod websocket;
+
+use chain::MemoryChain;
+use std::{net::SocketAddr, sync::Arc};
+use weir_rpc::{Backends, RpcServer, ServerConfig};
+use weir_runtime::{Shutdown, ShutdownReason};
+
+/// A server on a free port, stopped when dropped.
+pub(crate) struct Node {
+    pub(crate) address: SocketAddr,
+    pub(crate) chain: Arc<MemoryChain>,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) running: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.shutdown.trigger(ShutdownReason::Done);
+    }
+}
+
+pub(crate) fn config() -> ServerConfig {
+    ServerConfig::new("127.0.0.1:0".parse().unwrap())
+}
+
+/// Serves `chain`.
+pub(crate) async fn serve(chain: MemoryChain, config: ServerConfig) -> Node {
+    let chain = Arc::new(chain);
+    let backends = Backends {
+        chain: chain.clone(),
+        pools: Some(Arc::new(liquidity::Pools)),
+        batches: Some(Arc::new(liquidity::Batches)),
+    };
+    let server = RpcServer::bind(config, backends).await.unwrap();
+    let address = server.address();
+    let shutdown = Shutdown::new();
+    let stopping = shutdown.clone();
+    let running = tokio::spawn(async move { server.run(stopping).await.unwrap() });
+    Node { address, chain, shutdown, running: Some(running) }
+}
+
+/// Serves a fresh chain with the default settings.
+pub(crate) async fn node() -> Node {
+    serve(MemoryChain::dev(), config()).await
+}

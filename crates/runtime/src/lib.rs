@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+mod shutdown;
+pub use shutdown::{Shutdown, ShutdownReason};
+
+mod tasks;
+pub use tasks::{TaskError, TaskSet};
+
+mod clock;
+pub use clock::{Clock, SystemClock};
+
+mod logs;
+pub use logs::{LogError, LogFormat, LogOptions, init_logs};
+
+mod metrics_server;
+pub use metrics_server::{MetricsHandle, MetricsServer, MetricsServerError, install_metrics};
+
+mod signals;
+pub use signals::watch_signals;

@@ -1,0 +1,204 @@
+//! The chain as the JSON-RPC server reads it.
+
+use crate::{Chain, ChainView, DropLog, GapPolicy, Ingress, IngressError, SharedPool};
+use alloy_primitives::{Address, B256, Bytes};
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use tokio::sync::broadcast;
+use weir_evm::{ChainSpec, SealedHeader};
+use weir_primitives::{
+    ChainUpdate, ExecutedBlock, Heads, StateError, StateProvider, TransactionStatus,
+};
+use weir_rpc::{
+    BackendError, ChainBackend, NonceGap, PendingView, PoolContent, PoolStatus, PoolTransaction,
+    SubmitError,
+};
+use weir_txpool::{Placement, PoolError, SenderView};
+
+/// JSON-RPC code of a transaction that is not valid (geth's default code).
+const INVALID_TRANSACTION: i32 = -32_000;
+/// JSON-RPC code of a limit that is reached.
+const LIMIT_REACHED: i32 = -32_005;
+/// JSON-RPC code of a node that failed.
+const INTERNAL: i32 = -32_603;
+/// EIP-7966: the nonce is ahead; the data says which is expected.
+const NONCE_GAP: i32 = 6;
+
+/// What the JSON-RPC server asks of the sequencer.
+#[derive(Debug, Clone)]
+pub struct NodeBackend {
+    chain: Arc<Chain>,
+    pool: Arc<SharedPool>,
+    ingress: Arc<Ingress>,
+    drops: Arc<DropLog>,
+}
+
+impl NodeBackend {
+    /// A backend on the running parts of a node.
+    pub const fn new(
+        chain: Arc<Chain>,
+        pool: Arc<SharedPool>,
+        ingress: Arc<Ingress>,
+        drops: Arc<DropLog>,
+    ) -> Self {
+        Self { chain, pool, ingress, drops }
+    }
+
+    fn location(&self, view: &ChainView, hash: &B256) -> Result<Option<(u64, u64)>, BackendError> {
+        view.snapshot().transaction_location(hash).map_err(BackendError::store)
+    }
+
+    fn number_of(&self, view: &ChainView, hash: &B256) -> Result<Option<u64>, BackendError> {
+        view.snapshot().number_of(hash).map_err(BackendError::store)
+    }
+}
+
+impl ChainBackend for NodeBackend {
+    fn spec(&self) -> &Arc<ChainSpec> {
+        self.chain.spec()
+    }
+
+    fn heads(&self) -> Heads {
+        self.chain.view().heads()
+    }
+
+    fn block_by_number(&self, number: u64) -> Result<Option<ExecutedBlock>, BackendError> {
+        self.chain.view().block_by_number(number).map_err(BackendError::store)
+    }
+
+    fn block_by_hash(&self, hash: &B256) -> Result<Option<ExecutedBlock>, BackendError> {
+        let view = self.chain.view();
+        match self.number_of(&view, hash)? {
+            Some(number) => view.block_by_number(number).map_err(BackendError::store),
+            None => Ok(None),
+        }
+    }
+
+    fn header_by_number(&self, number: u64) -> Result<Option<SealedHeader>, BackendError> {
+        self.chain.view().header_by_number(number).map_err(BackendError::store)
+    }
+
+    fn header_by_hash(&self, hash: &B256) -> Result<Option<SealedHeader>, BackendError> {
+        let view = self.chain.view();
+        match self.number_of(&view, hash)? {
+            Some(number) => view.header_by_number(number).map_err(BackendError::store),
+            None => Ok(None),
+        }
+    }
+
+    fn transaction(&self, hash: &B256) -> Result<Option<(ExecutedBlock, usize)>, BackendError> {
+        let view = self.chain.view();
+        let Some((number, index)) = self.location(&view, hash)? else { return Ok(None) };
+        let block = view.block_by_number(number).map_err(BackendError::store)?;
+        let index = usize::try_from(index).unwrap_or(usize::MAX);
+        Ok(block.map(|block| (block, index)))
+    }
+
+    fn state_at(&self, number: u64) -> Result<Arc<dyn StateProvider>, StateError> {
+        self.chain.view().state_at(number)
+    }
+
+    fn pending(&self) -> Option<PendingView> {
+        None
+    }
+
+    fn submit(&self, raw: Bytes, gap: NonceGap) -> BoxFuture<'static, Result<B256, SubmitError>> {
+        let ingress = Arc::clone(&self.ingress);
+        let gap = match gap {
+            NonceGap::Queue => GapPolicy::Queue,
+            NonceGap::Refuse => GapPolicy::Refuse,
+        };
+        Box::pin(async move { ingress.submit(raw, gap).await.map_err(submit_error) })
+    }
+
+    fn pool_transaction(&self, hash: &B256) -> Option<PoolTransaction> {
+        self.pool.lock().get(hash).map(|transaction| shared(transaction))
+    }
+
+    fn pool_content(&self) -> PoolContent {
+        let pool = self.pool.lock();
+        let mut senders: Vec<_> = pool.senders().collect();
+        senders.sort_unstable_by_key(|sender| sender.address);
+        let mut content = PoolContent::default();
+        for sender in senders {
+            add_sender(&mut content, &sender);
+        }
+        content
+    }
+
+    fn pool_content_from(&self, sender: &Address) -> PoolContent {
+        let mut content = PoolContent::default();
+        if let Some(sender) = self.pool.lock().sender(sender) {
+            add_sender(&mut content, &sender);
+        }
+        content
+    }
+
+    fn pool_status(&self) -> PoolStatus {
+        let status = self.pool.lock().status();
+        PoolStatus { pending: status.pending as u64, queued: status.queued as u64 }
+    }
+
+    fn pending_nonce(&self, address: &Address) -> Result<u64, BackendError> {
+        let account = self.chain.view().snapshot().account(address)?;
+        let nonce = account.unwrap_or_default().nonce;
+        Ok(self.pool.lock().pending_nonce(address, nonce))
+    }
+
+    fn tip_floor(&self) -> u128 {
+        0
+    }
+
+    fn transaction_status(&self, hash: &B256) -> Result<Option<TransactionStatus>, BackendError> {
+        let view = self.chain.view();
+        if let Some((block, index)) = self.location(&view, hash)? {
+            let header = view.header_by_number(block).map_err(BackendError::store)?;
+            let hash = header.map(|header| header.hash()).unwrap_or_default();
+            return Ok(Some(TransactionStatus::Included { block, hash, index }));
+        }
+        let placement = self.pool.lock().placement(hash);
+        Ok(match placement {
+            Some(Placement::Pending) => Some(TransactionStatus::Pending),
+            Some(Placement::Queued { missing_nonce }) => {
+                Some(TransactionStatus::Queued { missing_nonce })
+            }
+            None => self.drops.reason(hash).map(|reason| TransactionStatus::Dropped { reason }),
+        })
+    }
+
+    fn subscribe_updates(&self) -> broadcast::Receiver<Arc<ChainUpdate>> {
+        self.chain.subscribe()
+    }
+
+    fn subscribe_pending(&self) -> broadcast::Receiver<PoolTransaction> {
+        self.ingress.subscribe()
+    }
+}
+
+pub(crate) fn shared(transaction: &weir_txpool::PoolTransaction) -> PoolTransaction {
+    PoolTransaction {
+        hash: transaction.hash,
+        transaction: Arc::clone(&transaction.tx),
+        sender: transaction.sender,
+    }
+}
+
+fn add_sender(content: &mut PoolContent, sender: &SenderView<'_>) {
+    content.pending.extend(sender.pending().map(|transaction| shared(transaction)));
+    content.queued.extend(sender.queued().map(|transaction| shared(transaction)));
+}
+
+fn submit_error(error: IngressError) -> SubmitError {
+    let (code, data) = match &error {
+        IngressError::NonceGap { expected } => (NONCE_GAP, Some(format!("{expected:#x}"))),
+        IngressError::Pool(PoolError::Full { .. }) => (LIMIT_REACHED, None),
+        IngressError::Decode(_) | IngressError::Signature(_) | IngressError::Pool(_) => {
+            (INVALID_TRANSACTION, None)
+        }
+        IngressError::State(_) | IngressError::Journal(_) | IngressError::Stopping => {
+            tracing::error!(%error, "transaction could not be accepted");
+            (INTERNAL, None)
+        }
+    };
+    SubmitError { code, message: error.to_string(), data }
+}

@@ -1,0 +1,243 @@
+//! The way of a transaction from its bytes to a durable place in the pool.
+
+use crate::{Chain, DropLog, SharedPool, backend::shared, metrics};
+use alloy_eips::Encodable2718;
+use alloy_primitives::{B256, Bytes};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use tokio::sync::{broadcast, oneshot};
+use weir_evm::{DecodeError, Fork, SignatureError, decode_transaction, intrinsic_gas, recover_sender};
+use weir_primitives::{Account, StateError, StateProvider};
+use weir_storage::{Journal, JournalError, JournalRecord};
+use weir_txpool::{
+    AdmissionRules, IntrinsicGas, Placement, PoolError, PoolTransaction, SenderCode, SenderState,
+    admission,
+};
+
+/// Journal record: an accepted transaction in its EIP-2718 encoding.
+pub const RECORD_TRANSACTION: u8 = 1;
+
+/// Newly accepted transactions that a subscriber may fall behind before it is told that it lagged.
+const PENDING_QUEUE_TRANSACTIONS: usize = 16_384;
+
+/// Length of an EIP-7702 delegation designator and its prefix.
+const DELEGATION_BYTES: usize = 23;
+const DELEGATION_PREFIX: [u8; 3] = [0xef, 0x01, 0x00];
+
+/// Why a transaction was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum IngressError {
+    /// The bytes are not a transaction. Fix them.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// The signature does not recover to an address. Sign again.
+    #[error("invalid sender: {0}")]
+    Signature(#[from] SignatureError),
+    /// A rule of the pool refuses it.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The nonce is ahead and the caller asked not to queue.
+    #[error("nonce gap: expected={expected}")]
+    NonceGap {
+        /// The nonce that the sender's next transaction must have.
+        expected: u64,
+    },
+    /// The sender's account could not be read; try again.
+    #[error("state cannot be read")]
+    State(#[from] StateError),
+    /// The transaction could not be made durable and is not accepted.
+    #[error("transaction cannot be made durable")]
+    Journal(#[from] JournalError),
+    /// The node is stopping.
+    #[error("node is stopping")]
+    Stopping,
+}
+
+/// Whether a transaction with a nonce gap before it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GapPolicy {
+    /// It waits in the pool.
+    Queue,
+    /// It is refused.
+    Refuse,
+}
+
+/// Accepts transactions: decoded, recovered, checked, pooled, durable; in that order, each step once.
+pub struct Ingress {
+    chain: Arc<Chain>,
+    pool: Arc<SharedPool>,
+    /// `None` on an ephemeral chain.
+    journal: Option<Journal>,
+    arrivals: AtomicU64,
+    accepted: broadcast::Sender<weir_rpc::PoolTransaction>,
+    drops: Arc<DropLog>,
+}
+
+impl fmt::Debug for Ingress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ingress").field("journal", &self.journal.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl Ingress {
+    /// Accepts into `pool`, durably if there is a journal.
+    pub fn new(
+        chain: Arc<Chain>,
+        pool: Arc<SharedPool>,
+        journal: Option<Journal>,
+        drops: Arc<DropLog>,
+    ) -> Self {
+        let accepted = broadcast::Sender::new(PENDING_QUEUE_TRANSACTIONS);
+        Self { chain, pool, journal, arrivals: AtomicU64::new(0), accepted, drops }
+    }
+
+    /// Newly accepted transactions from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<weir_rpc::PoolTransaction> {
+        self.accepted.subscribe()
+    }
+
+    /// Accepts a transaction and returns its hash once it is as durable as the journal promises.
+    pub async fn submit(&self, raw: Bytes, gap: GapPolicy) -> Result<B256, IngressError> {
+        let transaction = self.check(&raw)?;
+        let hash = transaction.hash;
+        self.admit(transaction, gap)?;
+        let Some(journal) = &self.journal else { return Ok(hash) };
+        let (answer, durable) = oneshot::channel();
+        let on_durable = Box::new(move |result| {
+            // The caller may have gone; the record stays all the same.
+            let _ = answer.send(result);
+        });
+        let record = JournalRecord { kind: RECORD_TRANSACTION, payload: raw.into() };
+        let result = match journal.append(record, on_durable) {
+            Ok(()) => durable.await.map_err(|_| IngressError::Stopping)?,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = result {
+            // What is in the open block already cannot be taken back: it is then in the block, which is durable itself.
+            let _ = self.pool.lock().remove(hash);
+            return Err(error.into());
+        }
+        Ok(hash)
+    }
+
+    /// Takes back a transaction that was accepted before a restart. One that no longer fits the state is dropped.
+    pub fn restore(&self, raw: &[u8]) -> Result<B256, IngressError> {
+        let transaction = self.check(raw)?;
+        let hash = transaction.hash;
+        self.admit(transaction, GapPolicy::Queue)?;
+        Ok(hash)
+    }
+
+    /// Decodes, recovers and checks everything that needs no state.
+    fn check(&self, raw: &[u8]) -> Result<PoolTransaction, IngressError> {
+        let tx = decode_transaction(raw)?;
+        let sender = recover_sender(&tx)?;
+        let (fork, rules) = self.rules();
+        let gas = intrinsic_gas(&tx, fork);
+        let gas = IntrinsicGas { initial: gas.intrinsic, floor: gas.floor };
+        let arrival = self.arrivals.fetch_add(1, Ordering::Relaxed);
+        let transaction = PoolTransaction::new(Arc::new(tx), sender, arrival);
+        admission::validate(&transaction, gas, &rules)?;
+        Ok(transaction)
+    }
+
+    fn admit(&self, transaction: PoolTransaction, gap: GapPolicy) -> Result<(), IngressError> {
+        let view = self.chain.view();
+        let account = view.snapshot().account(&transaction.sender)?;
+        let state = sender_state(&**view.snapshot(), account)?;
+        let shared = (self.accepted.receiver_count() > 0).then(|| shared(&transaction));
+        let hash = transaction.hash;
+        let added = {
+            let mut pool = self.pool.lock();
+            if gap == GapPolicy::Refuse {
+                let expected = pool.pending_nonce(&transaction.sender, state.nonce);
+                if transaction.nonce > expected {
+                    return Err(IngressError::NonceGap { expected });
+                }
+            }
+            pool.add(transaction, &state)?
+        };
+        self.drops.forget(&hash);
+        for evicted in &added.evicted {
+            self.drops.record(*evicted, "evicted by a transaction that pays more: the pool is full");
+        }
+        if let Some(replaced) = added.replaced {
+            self.drops.record(replaced, &format!("replaced by {hash}"));
+        }
+        if added.placement == Placement::Pending {
+            self.pool.ring();
+        }
+        if let Some(transaction) = shared {
+            // An error only says that the last subscriber has just left.
+            let _ = self.accepted.send(transaction);
+        }
+        metrics::accepted();
+        Ok(())
+    }
+
+    /// The rules of the next block.
+    fn rules(&self) -> (Fork, AdmissionRules) {
+        let view = self.chain.view();
+        let header = view.head().block.header();
+        let spec = self.chain.spec();
+        let fork = spec.fork_at(header.number + 1, header.timestamp + 1);
+        let osaka = AdmissionRules::osaka(spec.chain_id(), header.gas_limit);
+        let rules = AdmissionRules {
+            types: accepted_types(fork),
+            max_init_code_bytes: osaka.max_init_code_bytes.filter(|_| Fork::Shanghai <= fork),
+            max_transaction_gas: osaka.max_transaction_gas.filter(|_| Fork::Osaka <= fork),
+            ..osaka
+        };
+        (fork, rules)
+    }
+
+    /// Rewrites the journal so that it holds what the pool holds and nothing else.
+    ///
+    /// The pool is locked while the rewrite is queued: a transaction accepted before is in the snapshot, one accepted
+    /// after is appended behind it.
+    pub fn compact_journal(&self) -> Result<(), JournalError> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        let pool = self.pool.lock();
+        let mut transactions: Vec<_> = pool.transactions().collect();
+        transactions.sort_unstable_by_key(|transaction| transaction.arrival);
+        let record = |transaction: &Arc<PoolTransaction>| JournalRecord {
+            kind: RECORD_TRANSACTION,
+            payload: transaction.tx.encoded_2718(),
+        };
+        journal.rotate(transactions.into_iter().map(record).collect())
+    }
+
+    /// Bytes in the journal.
+    pub fn journal_bytes(&self) -> u64 {
+        self.journal.as_ref().map_or(0, Journal::bytes)
+    }
+}
+
+/// Bit n is set if type n exists under the rules of `fork`.
+fn accepted_types(fork: Fork) -> u8 {
+    [(Fork::Frontier, 0), (Fork::Berlin, 1), (Fork::London, 2), (Fork::Prague, 4)]
+        .into_iter()
+        .filter(|(since, _)| *since <= fork)
+        .fold(0, |types, (_, ty)| types | 1 << ty)
+}
+
+/// What the pool must know of an account.
+pub(crate) fn sender_state(
+    state: &dyn StateProvider,
+    account: Option<Account>,
+) -> Result<SenderState, StateError> {
+    let account = account.unwrap_or_default();
+    let code = if account.has_code() {
+        let code = state.code(&account.code_hash)?.unwrap_or_default();
+        let is_delegation = code.len() == DELEGATION_BYTES && code.starts_with(&DELEGATION_PREFIX);
+        if is_delegation { SenderCode::Delegated } else { SenderCode::Contract }
+    } else {
+        SenderCode::Empty
+    };
+    Ok(SenderState { nonce: account.nonce, balance: account.balance, code })
+}

@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+
+mod chain;
+pub use chain::{Chain, ChainError, ChainView};
+
+mod pool;
+pub use pool::SharedPool;
+
+mod drops;
+pub use drops::DropLog;
+
+mod ingress;
+pub use ingress::{GapPolicy, Ingress, IngressError, RECORD_TRANSACTION};
+
+mod sequencing;
+pub use sequencing::{SequencingConfig, SequencingDriver, SequencingError};
+
+mod genesis;
+pub use genesis::{DEV_ACCOUNTS, DEV_BALANCE_ETHER, DEV_CHAIN_ID, dev_spec, genesis_state};
+
+mod metrics;
+pub use metrics::describe_metrics;
+
+mod backend;
+pub use backend::NodeBackend;
+
+pub mod batching;
+
+pub mod derive;

@@ -1,0 +1,81 @@
+//! What the sequencer tells Prometheus.
+
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
+use std::time::Duration;
+use weir_primitives::ExecutedBlock;
+use weir_txpool::PoolStatus;
+
+const HEAD: &str = "weir_chain_head_number";
+const BLOCKS: &str = "weir_chain_blocks_total";
+const TRANSACTIONS: &str = "weir_chain_transactions_total";
+const GAS: &str = "weir_chain_gas_total";
+const ROOT: &str = "weir_seal_root_seconds";
+const STORE: &str = "weir_seal_store_seconds";
+const ACCEPTED: &str = "weir_txpool_accepted_total";
+const DROPPED: &str = "weir_txpool_dropped_total";
+const PENDING: &str = "weir_txpool_pending";
+const QUEUED: &str = "weir_txpool_queued";
+const JOURNAL: &str = "weir_journal_bytes";
+
+/// Describes every metric of this crate; call it once, after the recorder is installed.
+pub fn describe_metrics() {
+    describe_gauge!(HEAD, "Number of the newest sealed block");
+    describe_counter!(BLOCKS, "Blocks sealed since the start");
+    describe_counter!(TRANSACTIONS, "Transactions in blocks sealed since the start");
+    describe_counter!(GAS, "Gas used by blocks sealed since the start");
+    describe_histogram!(ROOT, Unit::Seconds, "Time to finish a block and compute its roots");
+    describe_histogram!(STORE, Unit::Seconds, "Time to store a sealed block durably");
+    describe_counter!(ACCEPTED, "Transactions accepted into the pool");
+    describe_counter!(DROPPED, "Transactions that left the pool without being included");
+    describe_gauge!(PENDING, "Transactions in the pool that are executable next or behind such");
+    describe_gauge!(QUEUED, "Transactions in the pool that wait for a missing nonce");
+    describe_gauge!(JOURNAL, Unit::Bytes, "Size of the journal of accepted transactions");
+}
+
+pub(crate) fn accepted() {
+    counter!(ACCEPTED).increment(1);
+}
+
+pub(crate) fn dropped() {
+    counter!(DROPPED).increment(1);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gauges are floating point; 2^53 blocks are far")]
+pub(crate) fn pool(status: PoolStatus, journal_bytes: u64) {
+    gauge!(PENDING).set(status.pending as f64);
+    gauge!(QUEUED).set(status.queued as f64);
+    gauge!(JOURNAL).set(journal_bytes as f64);
+}
+
+/// How long the parts of sealing took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SealTimes {
+    pub(crate) root: Duration,
+    pub(crate) store: Duration,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gauges are floating point; 2^53 blocks are far")]
+pub(crate) fn sealed(block: &ExecutedBlock, times: SealTimes) {
+    let header = block.block.header();
+    gauge!(HEAD).set(header.number as f64);
+    counter!(BLOCKS).increment(1);
+    counter!(TRANSACTIONS).increment(block.receipts.len() as u64);
+    counter!(GAS).increment(header.gas_used);
+    histogram!(ROOT).record(times.root.as_secs_f64());
+    histogram!(STORE).record(times.store.as_secs_f64());
+    tracing::info!(
+        number = header.number,
+        hash = %block.block.hash(),
+        transactions = block.receipts.len(),
+        gas = header.gas_used,
+        root_us = micros(times.root),
+        store_us = micros(times.store),
+        "sealed"
+    );
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

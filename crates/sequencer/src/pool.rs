@@ -1,0 +1,51 @@
+//! The transaction pool behind its lock, with a bell for the sequencing loop.
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::{sync::Arc, time::Duration};
+use weir_builder::{CandidateSource, Returned};
+use weir_txpool::{PoolTransaction, TxPool};
+
+/// The pool that ingress fills and the sequencing loop empties.
+///
+/// LOCK ORDER: the pool's lock is taken alone; no other lock of this crate is taken while it is held, except that a
+/// journal rotation is queued under it, so that no accepted transaction falls between the two.
+#[derive(Debug)]
+pub struct SharedPool {
+    pool: Mutex<TxPool>,
+    bell: Condvar,
+}
+
+impl SharedPool {
+    /// Puts a pool behind a lock.
+    pub const fn new(pool: TxPool) -> Self {
+        Self { pool: Mutex::new(pool), bell: Condvar::new() }
+    }
+
+    /// Locks the pool; hold it for microseconds.
+    pub fn lock(&self) -> MutexGuard<'_, TxPool> {
+        self.pool.lock()
+    }
+
+    /// Wakes the sequencing loop: something executable may have come in.
+    pub fn ring(&self) {
+        self.bell.notify_one();
+    }
+
+    /// Waits for the bell, or for `timeout`. A bell that rang just before is missed, so the timeout is short.
+    pub fn wait(&self, timeout: Duration) {
+        let mut pool = self.pool.lock();
+        self.bell.wait_for(&mut pool, timeout);
+    }
+}
+
+impl CandidateSource for &SharedPool {
+    fn take(&mut self, max: usize, gas_available: u64, out: &mut Vec<Arc<PoolTransaction>>) {
+        CandidateSource::take(&mut *self.lock(), max, gas_available, out);
+    }
+
+    fn give_back(&mut self, returned: &[Returned]) {
+        if !returned.is_empty() {
+            self.lock().give_back(returned);
+        }
+    }
+}

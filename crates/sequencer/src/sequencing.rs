@@ -1,0 +1,220 @@
+//! The loop that turns the pool into blocks.
+
+use crate::{
+    Chain, ChainError, DropLog, Ingress, SharedPool,
+    ingress::sender_state,
+    metrics::{self, SealTimes},
+};
+use alloy_primitives::{Address, B256, Bytes, keccak256, map::B256Set};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use weir_builder::{BlockBuilder, BuildError, Step, StepLimits};
+use weir_evm::{BlockAttributes, SealedHeader};
+use weir_primitives::{ExecutedBlock, StateError, StateProvider};
+use weir_runtime::{Clock, Shutdown};
+use weir_storage::{JournalError, Snapshot};
+use weir_trie::StateTrie;
+use weir_txpool::SenderState;
+
+/// Transactions executed between two looks at the clock and the shutdown.
+const STEP_TRANSACTIONS_MAX: usize = 256;
+/// Nodes that the in-memory trie keeps between blocks (about 150 bytes each).
+const TRIE_NODES_MAX: usize = 4_000_000;
+/// The journal is rewritten when it has grown beyond this many bytes.
+const JOURNAL_COMPACT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How blocks are made.
+#[derive(Debug, Clone, Copy)]
+pub struct SequencingConfig {
+    /// Time between blocks; whole seconds.
+    pub block_time: Duration,
+    /// Longest wait between two steps of an open block.
+    pub step_time: Duration,
+    /// Receives the tips.
+    pub beneficiary: Address,
+    /// Seed of PREVRANDAO.
+    pub seed: u64,
+}
+
+/// Why sequencing stopped. All of these halt the node: what is on disk is consistent, what is in memory may not be.
+#[derive(Debug, thiserror::Error)]
+pub enum SequencingError {
+    /// A block could not be opened, extended or sealed.
+    #[error("block could not be built: number={number}")]
+    Build {
+        /// Number of the block.
+        number: u64,
+        /// What failed.
+        #[source]
+        source: BuildError,
+    },
+    /// A sealed block could not be stored.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The state after a block could not be read.
+    #[error("state cannot be read")]
+    State(#[from] StateError),
+    /// The journal could not be rewritten.
+    #[error("journal cannot be rewritten")]
+    Journal(#[from] JournalError),
+}
+
+/// Builds one block after the other on a thread of its own.
+pub struct SequencingDriver<C> {
+    chain: Arc<Chain>,
+    pool: Arc<SharedPool>,
+    ingress: Arc<Ingress>,
+    drops: Arc<DropLog>,
+    trie: StateTrie,
+    config: SequencingConfig,
+    clock: C,
+}
+
+impl<C> fmt::Debug for SequencingDriver<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SequencingDriver").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl<C: Clock> SequencingDriver<C> {
+    /// A driver that continues the chain at its head.
+    pub fn new(
+        chain: Arc<Chain>,
+        pool: Arc<SharedPool>,
+        ingress: Arc<Ingress>,
+        drops: Arc<DropLog>,
+        config: SequencingConfig,
+        clock: C,
+    ) -> Self {
+        let trie = StateTrie::new(chain.view().head().block.header().state_root);
+        Self { chain, pool, ingress, drops, trie, config, clock }
+    }
+
+    /// Builds blocks until shutdown. The open block is then dropped: its transactions are in the journal.
+    pub fn run(mut self, shutdown: &Shutdown) -> Result<(), SequencingError> {
+        while !shutdown.is_cancelled() {
+            self.produce(shutdown)?;
+        }
+        self.pool.lock().release_in_flight();
+        Ok(())
+    }
+
+    fn produce(&mut self, shutdown: &Shutdown) -> Result<(), SequencingError> {
+        let view = self.chain.view();
+        let parent = sealed_header(view.head());
+        let number = parent.number + 1;
+        let failed = |source| SequencingError::Build { number, source };
+        let attributes = self.attributes(&parent);
+        let seal_at = Duration::from_secs(attributes.timestamp);
+        let state = Arc::clone(view.snapshot()) as Arc<dyn StateProvider>;
+        let spec = Arc::clone(self.chain.spec());
+        let mut builder = BlockBuilder::begin(spec, &parent, attributes, state).map_err(failed)?;
+        while !shutdown.is_cancelled() {
+            let now = self.clock.now();
+            if now >= seal_at {
+                return self.seal(builder, &**view.snapshot(), number);
+            }
+            let step = self.step(&mut builder, seal_at).map_err(failed)?;
+            if step.transactions.is_empty() {
+                self.pool.wait((seal_at - now).min(self.config.step_time));
+            }
+        }
+        Ok(())
+    }
+
+    /// The block carries the time at which it is sealed: the next multiple of the block time, so that a published
+    /// block is never from the future.
+    fn attributes(&self, parent: &SealedHeader) -> BlockAttributes {
+        let block_time = self.config.block_time.as_secs().max(1);
+        let next = (self.clock.unix_seconds() / block_time + 1) * block_time;
+        let mut seed = [0; 16];
+        seed[..8].copy_from_slice(&self.config.seed.to_be_bytes());
+        seed[8..].copy_from_slice(&(parent.number + 1).to_be_bytes());
+        BlockAttributes {
+            timestamp: next.max(parent.timestamp + 1),
+            beneficiary: self.config.beneficiary,
+            prev_randao: keccak256(seed),
+            gas_limit: parent.gas_limit,
+            extra_data: Bytes::new(),
+            parent_beacon_block_root: Some(B256::ZERO),
+            withdrawals: None,
+        }
+    }
+
+    fn step(&self, builder: &mut BlockBuilder, seal_at: Duration) -> Result<Step, BuildError> {
+        let limits = StepLimits { max_transactions: STEP_TRANSACTIONS_MAX };
+        let should_stop = || self.clock.now() >= seal_at;
+        let mut candidates = &*self.pool;
+        let step = builder.step(&mut candidates, &limits, &should_stop)?;
+        for left_out in &step.rejected {
+            self.drops.record(left_out.hash, &left_out.reason.to_string());
+        }
+        Ok(step)
+    }
+
+    fn seal(
+        &mut self,
+        builder: BlockBuilder,
+        snapshot: &dyn Snapshot,
+        number: u64,
+    ) -> Result<(), SequencingError> {
+        let started = Instant::now();
+        let sealed = builder.seal(&mut self.trie, snapshot);
+        let sealed = sealed.map_err(|source| SequencingError::Build { number, source })?;
+        let root = started.elapsed();
+        self.chain.append(&sealed.executed, &sealed.hashed, &sealed.updates)?;
+        let store = started.elapsed() - root;
+        self.update_pool(&sealed.executed)?;
+        self.trie.evict(TRIE_NODES_MAX);
+        metrics::sealed(&sealed.executed, SealTimes { root, store });
+        self.chain.announce(sealed.executed);
+        if self.ingress.journal_bytes() > JOURNAL_COMPACT_BYTES {
+            self.ingress.compact_journal()?;
+        }
+        Ok(())
+    }
+
+    fn update_pool(&self, block: &ExecutedBlock) -> Result<(), SequencingError> {
+        let Some(diff) = &block.diff else { return Ok(()) };
+        let view = self.chain.view();
+        let changes: Vec<(Address, SenderState)> = diff
+            .accounts
+            .iter()
+            .map(|(address, change)| {
+                let state = sender_state(&**view.snapshot(), change.after)?;
+                Ok((*address, state))
+            })
+            .collect::<Result<_, StateError>>()?;
+        let next_base_fee = self.chain.spec().next_base_fee(block.block.header()).unwrap_or(0);
+        let mut pool = self.pool.lock();
+        let passed = pool.on_sealed(changes, next_base_fee);
+        let status = pool.status();
+        drop(pool);
+        self.record_overtaken(block, &passed);
+        metrics::pool(status, self.ingress.journal_bytes());
+        Ok(())
+    }
+
+    /// Transactions whose nonce is used up although the block does not include them.
+    fn record_overtaken(
+        &self,
+        block: &ExecutedBlock,
+        passed: &[Arc<weir_txpool::PoolTransaction>],
+    ) {
+        if passed.len() == block.block.transactions().len() {
+            return;
+        }
+        let included: B256Set =
+            block.block.transactions().iter().map(|tx| *tx.tx_hash()).collect();
+        for transaction in passed.iter().filter(|tx| !included.contains(&tx.hash)) {
+            self.drops.record(transaction.hash, "another transaction used its nonce");
+        }
+    }
+}
+
+fn sealed_header(block: &ExecutedBlock) -> SealedHeader {
+    SealedHeader::new_unchecked(block.block.header().clone(), block.block.hash())
+}

@@ -1,0 +1,145 @@
+//! The journal as its users hold it.
+
+use super::{
+    format::JournalRecord,
+    writer::{self, Command, Writer},
+};
+use crate::JournalError;
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{SyncSender, TrySendError, sync_channel},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+/// Called on the journal's thread once a record is as durable as [`Durability`] says, or with why it is not.
+///
+/// It must be short: every later record waits for it.
+pub type OnDurable = Box<dyn FnOnce(Result<(), JournalError>) + Send>;
+
+/// When a record counts as written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// After `fdatasync`, which is shared by all records that came while the one before was running. Survives power loss.
+    Always,
+    /// After `write`; synced at least this often. Survives `kill -9`, but power loss may take records this old.
+    Interval(Duration),
+    /// After `write`; synced when the system pleases. Survives `kill -9`.
+    None,
+}
+
+/// How a journal is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalOptions {
+    /// When a record counts as written.
+    pub durability: Durability,
+    /// Records that may wait for the writer; more are refused.
+    pub queue_records: usize,
+}
+
+impl Default for JournalOptions {
+    /// Every record synced; 65,536 may wait (two seconds of transactions at the design rate).
+    fn default() -> Self {
+        Self { durability: Durability::Always, queue_records: 65_536 }
+    }
+}
+
+/// An append-only file of records, written by a thread of its own.
+///
+/// Dropping it writes what is queued, syncs and closes the file.
+pub struct Journal {
+    commands: Option<SyncSender<Command>>,
+    thread: Option<JoinHandle<()>>,
+    bytes: Arc<AtomicU64>,
+    path: PathBuf,
+    queue_records: usize,
+    cut_bytes: u64,
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Journal {
+    /// Opens the journal in `dir`, making both if need be, and returns its records, oldest first.
+    ///
+    /// A tail that is not whole, as a crash leaves it, is cut off: see [`Journal::cut_bytes`].
+    pub fn open(
+        dir: &Path,
+        options: JournalOptions,
+    ) -> Result<(Self, Vec<JournalRecord>), JournalError> {
+        let opened = writer::open(dir)?;
+        let bytes = Arc::new(AtomicU64::new(opened.file_bytes));
+        let (commands, queue) = sync_channel(options.queue_records);
+        let writer = Writer::new(opened.files, options.durability, Arc::clone(&bytes));
+        let thread = std::thread::Builder::new()
+            .name("weir-journal".into())
+            .spawn(move || writer.run(&queue))
+            .map_err(|error| JournalError::Io { path: dir.to_owned(), error: Arc::new(error) })?;
+        let journal = Self {
+            commands: Some(commands),
+            thread: Some(thread),
+            bytes,
+            path: opened.path,
+            queue_records: options.queue_records,
+            cut_bytes: opened.cut_bytes,
+        };
+        Ok((journal, opened.records))
+    }
+
+    /// Queues a record; never blocks. `on_durable` is called once if, and only if, this answers `Ok`.
+    pub fn append(&self, record: JournalRecord, on_durable: OnDurable) -> Result<(), JournalError> {
+        record.check()?;
+        let commands = self.commands.as_ref().ok_or(JournalError::Closed)?;
+        commands.try_send(Command::Append { record, on_durable }).map_err(|error| match error {
+            TrySendError::Full(_) => JournalError::QueueFull { records: self.queue_records },
+            TrySendError::Disconnected(_) => JournalError::Closed,
+        })
+    }
+
+    /// Replaces the contents by `keep`, atomically: after a crash the file holds the old contents or the new.
+    ///
+    /// Records appended before this call and not in `keep` are gone; those appended after it follow `keep`.
+    /// Blocks until the new file is on disk, whatever the durability.
+    pub fn rotate(&self, keep: Vec<JournalRecord>) -> Result<(), JournalError> {
+        keep.iter().try_for_each(JournalRecord::check)?;
+        let (done, answer) = sync_channel(1);
+        let commands = self.commands.as_ref().ok_or(JournalError::Closed)?;
+        commands.send(Command::Rotate { keep, done }).map_err(|_| JournalError::Closed)?;
+        answer.recv().map_err(|_| JournalError::Closed)?
+    }
+
+    /// Bytes in the file.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of a torn tail that were cut off when the journal was opened; zero after a clean stop.
+    pub const fn cut_bytes(&self) -> u64 {
+        self.cut_bytes
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        drop(self.commands.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+            && !std::thread::panicking()
+        {
+            panic!("the journal's thread panicked: a callback did, or the journal has a bug");
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The journal's thread: takes what is queued, writes it, syncs once, answers all.
+
+use super::{
+    format::{self, JournalRecord},
+    handle::{Durability, OnDurable},
+};
+use crate::JournalError;
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender},
+    },
+    time::{Duration, Instant},
+};
+
+const JOURNAL_FILE: &str = "journal.log";
+const NEW_FILE: &str = "journal.new";
+const LOCK_FILE: &str = "journal.lock";
+
+/// Bytes after which a group is written even if more records wait: bounds latency and memory.
+const GROUP_BYTES_MAX: usize = 4 << 20;
+
+/// What the thread is asked to do.
+pub(super) enum Command {
+    Append { record: JournalRecord, on_durable: OnDurable },
+    Rotate { keep: Vec<JournalRecord>, done: SyncSender<Result<(), JournalError>> },
+}
+
+/// The open files of a journal.
+#[derive(Debug)]
+pub(super) struct Files {
+    dir: PathBuf,
+    journal: File,
+    /// Held for its lock.
+    _lock: File,
+}
+
+/// A journal as it was found.
+pub(super) struct Opened {
+    pub(super) files: Files,
+    pub(super) path: PathBuf,
+    pub(super) records: Vec<JournalRecord>,
+    pub(super) file_bytes: u64,
+    pub(super) cut_bytes: u64,
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> JournalError + use<> {
+    let path = path.to_owned();
+    |error| JournalError::Io { path, error: Arc::new(error) }
+}
+
+/// Locks the directory, reads the records and cuts a torn tail.
+pub(super) fn open(dir: &Path) -> Result<Opened, JournalError> {
+    fs::create_dir_all(dir).map_err(failed(dir))?;
+    let lock = lock(&dir.join(LOCK_FILE))?;
+    let path = dir.join(JOURNAL_FILE);
+    let mut options = OpenOptions::new();
+    let journal =
+        options.read(true).append(true).create(true).open(&path).map_err(failed(&path))?;
+    let file = fs::read(&path).map_err(failed(&path))?;
+    let (records, whole) = format::parse(&file, &path)?;
+    let mut files = Files { dir: dir.to_owned(), journal, _lock: lock };
+    if whole < file.len() {
+        files.journal.set_len(whole as u64).map_err(failed(&path))?;
+        files.journal.sync_all().map_err(failed(&path))?;
+    }
+    if whole == 0 {
+        files.journal.write_all(&format::header()).map_err(failed(&path))?;
+        files.journal.sync_all().map_err(failed(&path))?;
+        sync_dir(dir).map_err(failed(dir))?;
+    }
+    let file_bytes = whole.max(format::HEADER_BYTES) as u64;
+    let cut_bytes = (file.len() - whole) as u64;
+    Ok(Opened { files, path, records, file_bytes, cut_bytes })
+}
+
+fn lock(path: &Path) -> Result<File, JournalError> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    let file = file.map_err(failed(path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(JournalError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(failed(path)(error)),
+    }
+}
+
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+impl Files {
+    /// Makes `contents` the journal: written aside, synced, then renamed into place.
+    fn replace(&mut self, contents: &[u8]) -> io::Result<()> {
+        let new = self.dir.join(NEW_FILE);
+        let mut file = File::create(&new)?;
+        file.write_all(contents)?;
+        file.sync_all()?;
+        let path = self.dir.join(JOURNAL_FILE);
+        fs::rename(&new, &path)?;
+        sync_dir(&self.dir)?;
+        self.journal = OpenOptions::new().append(true).open(&path)?;
+        Ok(())
+    }
+}
+
+/// The state of the thread.
+pub(super) struct Writer {
+    files: Files,
+    durability: Durability,
+    bytes: Arc<AtomicU64>,
+    /// Records of the present group, encoded.
+    buffer: Vec<u8>,
+    waiting: Vec<OnDurable>,
+    /// When the oldest byte that is written and not synced was written.
+    unsynced_since: Option<Instant>,
+    /// The first failure. Nothing is written after it.
+    poison: Option<JournalError>,
+}
+
+impl Writer {
+    pub(super) const fn new(files: Files, durability: Durability, bytes: Arc<AtomicU64>) -> Self {
+        Self {
+            files,
+            durability,
+            bytes,
+            buffer: Vec::new(),
+            waiting: Vec::new(),
+            unsynced_since: None,
+            poison: None,
+        }
+    }
+
+    /// Serves the queue until every sender is gone, then syncs.
+    pub(super) fn run(mut self, queue: &Receiver<Command>) {
+        loop {
+            match self.next(queue) {
+                Ok(command) => self.serve(command, queue),
+                Err(RecvTimeoutError::Timeout) => self.sync_if_due(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        if self.unsynced_since.is_some() {
+            self.sync();
+        }
+    }
+
+    /// Waits for a command, or until a sync is due.
+    fn next(&self, queue: &Receiver<Command>) -> Result<Command, RecvTimeoutError> {
+        match self.until_due() {
+            Some(wait) => queue.recv_timeout(wait),
+            None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    fn until_due(&self) -> Option<Duration> {
+        match (self.durability, self.unsynced_since) {
+            (Durability::Interval(interval), Some(since)) if self.poison.is_none() => {
+                Some(interval.saturating_sub(since.elapsed()))
+            }
+            _ => None,
+        }
+    }
+
+    fn sync_if_due(&mut self) {
+        if self.until_due() == Some(Duration::ZERO) {
+            self.sync();
+        }
+    }
+
+    /// Serves `first` and what waits behind it, up to a rotation or a full group.
+    fn serve(&mut self, first: Command, queue: &Receiver<Command>) {
+        let mut next = Some(first);
+        while let Some(command) = next.take() {
+            match command {
+                Command::Append { record, on_durable } => {
+                    record.encode(&mut self.buffer);
+                    self.waiting.push(on_durable);
+                    if self.buffer.len() < GROUP_BYTES_MAX {
+                        next = queue.try_recv().ok();
+                    }
+                }
+                Command::Rotate { keep, done } => {
+                    self.flush();
+                    let result = self.rotate(&keep);
+                    // The caller waits for the answer; if it is gone, nobody needs it.
+                    let _ = done.send(result);
+                }
+            }
+        }
+        self.flush();
+        self.sync_if_due();
+    }
+
+    /// Writes the group and answers its records.
+    fn flush(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        if self.poison.is_none() {
+            self.write_group();
+        }
+        self.buffer.clear();
+        for on_durable in self.waiting.drain(..) {
+            on_durable(self.poison.clone().map_or(Ok(()), Err));
+        }
+    }
+
+    fn write_group(&mut self) {
+        if let Err(error) = self.files.journal.write_all(&self.buffer) {
+            self.fail(error);
+            return;
+        }
+        self.bytes.fetch_add(self.buffer.len() as u64, Ordering::Relaxed);
+        self.unsynced_since.get_or_insert_with(Instant::now);
+        if self.durability == Durability::Always {
+            self.sync();
+        }
+    }
+
+    fn sync(&mut self) {
+        match self.files.journal.sync_data() {
+            Ok(()) => self.unsynced_since = None,
+            // The system may have dropped the pages: nothing written since the last sync can be relied upon.
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn rotate(&mut self, keep: &[JournalRecord]) -> Result<(), JournalError> {
+        if let Some(poison) = &self.poison {
+            return Err(poison.clone());
+        }
+        let mut contents = format::header().to_vec();
+        keep.iter().for_each(|record| record.encode(&mut contents));
+        if let Err(error) = self.files.replace(&contents) {
+            self.fail(error);
+        }
+        if let Some(poison) = &self.poison {
+            return Err(poison.clone());
+        }
+        self.unsynced_since = None;
+        self.bytes.store(contents.len() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn fail(&mut self, error: io::Error) {
+        let path = self.files.dir.join(JOURNAL_FILE);
+        self.poison.get_or_insert_with(|| JournalError::Io { path, error: Arc::new(error) });
+        self.unsynced_since = None;
+    }
+}

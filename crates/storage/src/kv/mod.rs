@@ -1,0 +1,37 @@
+//! Ordered tables of bytes: all that a backend has to offer.
+
+mod table;
+pub(crate) use table::Table;
+
+mod write;
+pub(crate) use write::{open_or_create, write_commit, write_records};
+
+use crate::StorageError;
+use std::{borrow::Cow, ops::ControlFlow};
+
+/// Takes an entry; may end the walk.
+pub(crate) type EntryVisitor<'a> =
+    dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StorageError> + 'a;
+
+/// Read access to one version of the tables.
+pub(crate) trait TableRead {
+    /// The value of a key.
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StorageError>;
+
+    /// Visits the entries whose key starts with `prefix`, in order.
+    fn scan(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        visit: &mut EntryVisitor<'_>,
+    ) -> Result<(), StorageError>;
+}
+
+/// Write access in one transaction. The writes become visible together, or not at all.
+pub(crate) trait TableWrite: TableRead {
+    /// Writes a value, or with `None` deletes what is there. Ascending keys are fastest.
+    fn put(&mut self, table: Table, key: &[u8], value: Option<&[u8]>) -> Result<(), StorageError>;
+
+    /// Deletes every entry whose key starts with `prefix`.
+    fn delete_prefix(&mut self, table: Table, prefix: &[u8]) -> Result<(), StorageError>;
+}

@@ -1,0 +1,86 @@
+//! The tables. Names are on disk.
+
+/// A table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Table {
+    /// Schema version, chain identity, head.
+    Meta,
+    /// Block number to hash and header.
+    Headers,
+    /// Block number to body.
+    Bodies,
+    /// Block number to senders.
+    Senders,
+    /// Block number to receipts.
+    Receipts,
+    /// Block hash to number.
+    BlockNumbers,
+    /// Transaction hash to block number and index.
+    Transactions,
+    /// Hashed address to account.
+    Accounts,
+    /// Hashed address and hashed slot to value.
+    Storage,
+    /// Code hash to code.
+    Codes,
+    /// Path to node of the account trie.
+    AccountNodes,
+    /// Hashed address and path to node of a storage trie.
+    StorageNodes,
+    /// Block number, hashed address and hashed slot to the value that the block's storage wipe removed.
+    WipedSlots,
+    /// Namespace and key to record.
+    Records,
+}
+
+impl Table {
+    /// All tables, in the order of their discriminants.
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Meta,
+        Self::Headers,
+        Self::Bodies,
+        Self::Senders,
+        Self::Receipts,
+        Self::BlockNumbers,
+        Self::Transactions,
+        Self::Accounts,
+        Self::Storage,
+        Self::Codes,
+        Self::AccountNodes,
+        Self::StorageNodes,
+        Self::WipedSlots,
+        Self::Records,
+    ];
+
+    /// The name on disk.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Meta => "meta",
+            Self::Headers => "headers",
+            Self::Bodies => "bodies",
+            Self::Senders => "senders",
+            Self::Receipts => "receipts",
+            Self::BlockNumbers => "block_numbers",
+            Self::Transactions => "transactions",
+            Self::Accounts => "accounts",
+            Self::Storage => "storage",
+            Self::Codes => "codes",
+            Self::AccountNodes => "account_nodes",
+            Self::StorageNodes => "storage_nodes",
+            Self::WipedSlots => "wiped_slots",
+            Self::Records => "records",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_tables_are_listed_at_their_discriminant() {
+        for (index, table) in Table::ALL.into_iter().enumerate() {
+            assert_eq!(table as usize, index);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What a commit writes, whatever the backend.
+
+use super::{Table, TableWrite};
+use crate::{
+    BlockCommit, GenesisState, RecordWrite, StorageError,
+    codec::{self, META_CHAIN, META_HEAD, META_SCHEMA, SCHEMA_VERSION, StoragePath},
+    error::ChainIdentity,
+};
+use alloy_primitives::B256;
+use std::ops::ControlFlow;
+use weir_primitives::{Account, ExecutedBlock, StateDiff};
+use weir_trie::{AccountChange, HashedDiff, TrieUpdates};
+
+/// Writes genesis into empty tables; otherwise checks that they are of this program and this chain.
+pub(crate) fn open_or_create(
+    tables: &mut impl TableWrite,
+    genesis: &GenesisState,
+) -> Result<(), StorageError> {
+    let genesis_hash = genesis.block.block.hash();
+    let expected = ChainIdentity { chain_id: genesis.chain_id, genesis_hash };
+    let Some(found) = codec::read_schema(tables)? else {
+        tables.put(Table::Meta, META_SCHEMA, Some(&SCHEMA_VERSION.to_be_bytes()))?;
+        tables.put(Table::Meta, META_CHAIN, Some(&codec::encode_identity(&expected)))?;
+        let GenesisState { block, hashed, trie, .. } = genesis;
+        return write_block(tables, &BlockCommit { block, hashed, trie });
+    };
+    if found > SCHEMA_VERSION {
+        return Err(StorageError::SchemaTooNew { found, supported: SCHEMA_VERSION });
+    }
+    let found = codec::read_identity(tables)?.ok_or(codec::malformed(Table::Meta))?;
+    if found == expected { Ok(()) } else { Err(StorageError::ForeignChain { expected, found }) }
+}
+
+/// Writes the child of the head.
+pub(crate) fn write_commit(
+    tables: &mut impl TableWrite,
+    commit: &BlockCommit<'_>,
+) -> Result<(), StorageError> {
+    let head = codec::read_head(tables)?.ok_or(codec::malformed(Table::Meta))?;
+    let block = commit.block.reference();
+    if !block.is_child_of(&head) {
+        return Err(StorageError::NotChildOfHead { head, block });
+    }
+    write_block(tables, commit)
+}
+
+/// Writes records in order.
+pub(crate) fn write_records(
+    tables: &mut impl TableWrite,
+    writes: &[RecordWrite],
+) -> Result<(), StorageError> {
+    for write in writes {
+        let (bytes, bytes_max) = (write.key.len(), RecordWrite::KEY_BYTES_MAX);
+        if bytes > bytes_max {
+            return Err(StorageError::RecordKeyTooLong { bytes, bytes_max });
+        }
+        let key = codec::record_key(write.namespace, &write.key);
+        tables.put(Table::Records, &key, write.value.as_deref())?;
+    }
+    Ok(())
+}
+
+fn write_block(tables: &mut impl TableWrite, commit: &BlockCommit<'_>) -> Result<(), StorageError> {
+    let reference = commit.block.reference();
+    let number = reference.number;
+    let diff = commit.block.diff.as_ref().ok_or(StorageError::DiffMissing { number })?;
+    debug_assert_eq!(diff.accounts.len(), commit.hashed.accounts.len(), "hashed is of this diff");
+    write_chain(tables, commit.block)?;
+    write_codes(tables, diff)?;
+    write_state(tables, number, commit.hashed)?;
+    write_nodes(tables, commit.trie)?;
+    tables.put(Table::Meta, META_HEAD, Some(&codec::encode_head(&reference)))
+}
+
+fn write_chain(tables: &mut impl TableWrite, executed: &ExecutedBlock) -> Result<(), StorageError> {
+    let block = &executed.block;
+    let number = block.header().number;
+    let key = number.to_be_bytes();
+    let body = alloy_rlp::encode(&block.block().body);
+    let receipts = alloy_rlp::encode(&*executed.receipts);
+    let header = codec::encode_header(block.hash(), block.header());
+    tables.put(Table::Headers, &key, Some(&header))?;
+    tables.put(Table::Bodies, &key, Some(&body))?;
+    tables.put(Table::Senders, &key, Some(&codec::encode_senders(block.senders())))?;
+    tables.put(Table::Receipts, &key, Some(&receipts))?;
+    tables.put(Table::BlockNumbers, block.hash().as_slice(), Some(&key))?;
+    let hashes = block.transactions().iter().map(|transaction| *transaction.tx_hash());
+    let mut locations: Vec<(B256, usize)> =
+        hashes.enumerate().map(|(index, hash)| (hash, index)).collect();
+    locations.sort_unstable();
+    for (hash, index) in locations {
+        let location = codec::encode_location(number, index);
+        tables.put(Table::Transactions, hash.as_slice(), Some(&location))?;
+    }
+    Ok(())
+}
+
+fn write_codes(tables: &mut impl TableWrite, diff: &StateDiff) -> Result<(), StorageError> {
+    let mut codes: Vec<_> = diff.codes.iter().collect();
+    codes.sort_unstable_by_key(|(hash, _)| **hash);
+    for (hash, code) in codes {
+        tables.put(Table::Codes, hash.as_slice(), Some(code))?;
+    }
+    Ok(())
+}
+
+fn write_state(
+    tables: &mut impl TableWrite,
+    number: u64,
+    hashed: &HashedDiff,
+) -> Result<(), StorageError> {
+    for (key, change) in &hashed.accounts {
+        let account = change.account.map(|leaf| {
+            let account =
+                Account { nonce: leaf.nonce, balance: leaf.balance, code_hash: leaf.code_hash };
+            codec::encode_account(&account)
+        });
+        tables.put(Table::Accounts, key.as_slice(), account.as_deref())?;
+    }
+    for (key, change) in &hashed.accounts {
+        write_slots(tables, number, key, change)?;
+    }
+    Ok(())
+}
+
+fn write_slots(
+    tables: &mut impl TableWrite,
+    number: u64,
+    account: &B256,
+    change: &AccountChange,
+) -> Result<(), StorageError> {
+    if change.is_storage_wiped || change.account.is_none() {
+        wipe_slots(tables, number, account)?;
+    }
+    if change.account.is_some() {
+        for (slot, value) in &change.slots {
+            let encoded = (!value.is_zero()).then(|| codec::encode_slot(value));
+            tables.put(Table::Storage, &codec::slot_key(account, slot), encoded.as_deref())?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves the storage of an account to where history finds it.
+fn wipe_slots(
+    tables: &mut impl TableWrite,
+    number: u64,
+    account: &B256,
+) -> Result<(), StorageError> {
+    let mut wiped = Vec::new();
+    tables.scan(Table::Storage, account.as_slice(), &mut |key, value| {
+        wiped.push((codec::wiped_key(number, account, &key[32..]), value.to_vec()));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    if wiped.is_empty() {
+        return Ok(());
+    }
+    tables.delete_prefix(Table::Storage, account.as_slice())?;
+    for (key, value) in wiped {
+        tables.put(Table::WipedSlots, &key, Some(&value))?;
+    }
+    Ok(())
+}
+
+fn write_nodes(tables: &mut impl TableWrite, trie: &TrieUpdates) -> Result<(), StorageError> {
+    for account in &trie.wiped_storage {
+        tables.delete_prefix(Table::StorageNodes, account.as_slice())?;
+    }
+    for (path, rlp) in &trie.account_nodes {
+        tables.put(
+            Table::AccountNodes,
+            &StoragePath::of_account(path),
+            rlp.as_ref().map(AsRef::as_ref),
+        )?;
+    }
+    for (account, path, rlp) in &trie.storage_nodes {
+        let key = StoragePath::of_storage(account, path);
+        tables.put(Table::StorageNodes, &key, rlp.as_ref().map(AsRef::as_ref))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+#![doc = include_str!("../README.md")]
+
+mod store;
+pub use store::{BlockCommit, GenesisState, Store, StoreStats, TableStats};
+
+mod snapshot;
+pub use snapshot::{LeafVisitor, Records, SlotVisitor, Snapshot};
+
+mod record;
+pub use record::{RecordNamespace, RecordWrite};
+
+mod hashing;
+pub use hashing::hash_diff;
+
+mod history;
+pub use history::HistoricalState;
+
+mod integrity;
+pub use integrity::state_root_from_leaves;
+
+mod mdbx;
+pub use mdbx::{MdbxStore, StoreOptions};
+
+mod memory;
+pub use memory::MemoryStore;
+
+mod journal;
+pub use journal::{Durability, Journal, JournalOptions, JournalRecord, OnDurable};
+
+mod error;
+pub use error::{ChainIdentity, JournalError, StorageError};
+
+mod codec;
+mod kv;
+
+#[cfg(feature = "test-utils")]
+pub mod conformance;

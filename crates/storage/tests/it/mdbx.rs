@@ -1,0 +1,134 @@
+//! What only a store on disk can do: come back, and refuse what is not its own.
+
+use std::fs;
+use tempfile::TempDir;
+use weir_primitives::StateProvider;
+use weir_storage::{
+    MdbxStore, RecordNamespace, RecordWrite, StorageError, Store, StoreOptions,
+    conformance::TestChain, state_root_from_leaves,
+};
+
+#[test]
+fn reopened_store_is_where_it_was() {
+    let folder = TempDir::new().unwrap();
+    let mut chain = TestChain::new(40);
+    for _ in 0..6 {
+        let store = MdbxStore::open(StoreOptions::new(folder.path()), chain.genesis()).unwrap();
+        assert_eq!(store.snapshot().unwrap().head(), chain.head());
+        for _ in 0..5 {
+            store.commit(&chain.next_block().commit()).unwrap();
+        }
+    }
+    let store = MdbxStore::open(StoreOptions::new(folder.path()), chain.genesis()).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    assert_eq!(snapshot.head(), chain.head());
+    for number in 0..=chain.head().number {
+        let block = snapshot.block_by_number(number).unwrap().unwrap();
+        assert_eq!(block.block.hash(), snapshot.block_hash(number).unwrap().unwrap());
+    }
+    let (_, header) = snapshot.header_by_number(chain.head().number).unwrap().unwrap();
+    assert_eq!(state_root_from_leaves(&*snapshot).unwrap(), header.state_root);
+}
+
+#[test]
+fn foreign_chains_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let options = StoreOptions::new(folder.path());
+    let ours = TestChain::new(41);
+    drop(MdbxStore::open(options.clone(), ours.genesis()).unwrap());
+    let mut other_id = ours.genesis().clone();
+    other_id.chain_id += 1;
+    for genesis in [&other_id, TestChain::new(42).genesis()] {
+        let error = MdbxStore::open(options.clone(), genesis).unwrap_err();
+        let StorageError::ForeignChain { expected, found } = error else { panic!("{error}") };
+        assert_eq!(expected.chain_id, genesis.chain_id);
+        assert_eq!(found.genesis_hash, ours.genesis().block.block.hash());
+    }
+    MdbxStore::open(options, ours.genesis()).unwrap();
+}
+
+#[test]
+fn newer_schemas_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let chain = TestChain::new(43);
+    drop(MdbxStore::open(StoreOptions::new(folder.path()), chain.genesis()).unwrap());
+    {
+        let environment =
+            signet_libmdbx::Environment::builder().set_max_dbs(16).open(folder.path()).unwrap();
+        let transaction = environment.begin_rw_unsync().unwrap();
+        let meta = transaction.open_db(Some("meta")).unwrap();
+        let newer = 2u32.to_be_bytes();
+        transaction.put(meta, b"schema", newer, signet_libmdbx::WriteFlags::UPSERT).unwrap();
+        transaction.commit().unwrap();
+    }
+    let error = MdbxStore::open(StoreOptions::new(folder.path()), chain.genesis()).unwrap_err();
+    assert!(matches!(error, StorageError::SchemaTooNew { found: 2, supported: 1 }), "{error}");
+}
+
+#[test]
+fn a_second_opener_is_told_that_the_store_is_in_use() {
+    let folder = TempDir::new().unwrap();
+    let chain = TestChain::new(44);
+    let store = MdbxStore::open(StoreOptions::new(folder.path()), chain.genesis()).unwrap();
+    let error = MdbxStore::open(StoreOptions::new(folder.path()), chain.genesis()).unwrap_err();
+    assert!(matches!(error, StorageError::InUse { .. }), "{error}");
+    drop(store);
+    MdbxStore::open(StoreOptions::new(folder.path()), chain.genesis()).unwrap();
+}
+
+#[test]
+fn a_path_that_is_a_file_is_named() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, b"not a directory").unwrap();
+    let chain = TestChain::new(45);
+    let error = MdbxStore::open(StoreOptions::new(&path), chain.genesis()).unwrap_err();
+    let StorageError::Io { path: found, .. } = error else { panic!("{error}") };
+    assert_eq!(found, path);
+}
+
+#[test]
+fn a_full_database_is_a_typed_error_and_keeps_its_head() {
+    let folder = TempDir::new().unwrap();
+    let mut chain = TestChain::new(46);
+    let options = StoreOptions {
+        map_bytes_max: 2 << 20,
+        growth_bytes: 1 << 20,
+        ..StoreOptions::new(folder.path())
+    };
+    let store = MdbxStore::open(options, chain.genesis()).unwrap();
+    let mut head = chain.head();
+    let fill = |index: u64| {
+        let key = index.to_be_bytes();
+        RecordWrite::put(RecordNamespace::Meta, key, vec![0; 64 << 10])
+    };
+    let error = loop {
+        let made = chain.next_block();
+        let committed = store.commit(&made.commit());
+        if let Err(error) = committed {
+            break error;
+        }
+        head = made.block.reference();
+        if let Err(error) = store.write_records(&[fill(head.number)]) {
+            break error;
+        }
+    };
+    assert!(matches!(error, StorageError::Full), "{error}");
+    let snapshot = store.snapshot().unwrap();
+    assert_eq!(snapshot.head(), head);
+    let (_, header) = snapshot.header_by_number(head.number).unwrap().unwrap();
+    assert_eq!(state_root_from_leaves(&*snapshot).unwrap(), header.state_root);
+}
+
+/// Many readers at once: as many as an RPC server under load.
+#[test]
+fn a_thousand_snapshots_at_a_time() {
+    let folder = TempDir::new().unwrap();
+    let mut chain = TestChain::new(47);
+    let store = MdbxStore::open(StoreOptions::new(folder.path()), chain.genesis()).unwrap();
+    let snapshots: Vec<_> = (0..1_000).map(|_| store.snapshot().unwrap()).collect();
+    store.commit(&chain.next_block().commit()).unwrap();
+    for snapshot in snapshots {
+        assert_eq!(snapshot.head().number, 0);
+    }
+}

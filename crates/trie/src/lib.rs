@@ -1,0 +1,37 @@
+#![doc = include_str!("../README.md")]
+
+mod diff;
+pub use diff::{AccountChange, HashedDiff};
+
+mod account;
+pub use account::{LeafAccount, TrieLeaf};
+
+mod source;
+pub use source::{EmptyNodes, NodePath, NodeSource};
+
+mod state;
+pub use state::StateTrie;
+
+mod updates;
+pub use updates::TrieUpdates;
+
+mod proof;
+pub use proof::{AccountProof, SlotProof, prove};
+
+mod scratch;
+pub use scratch::{state_root_from_scratch, storage_root_from_scratch};
+
+mod error;
+pub use error::TrieError;
+
+mod codec;
+mod evict;
+mod hash;
+mod merkle;
+mod node;
+mod remove;
+
+pub use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
+
+#[cfg(test)]
+mod vectors;

@@ -1,0 +1,354 @@
+//! One Merkle-Patricia trie: nodes in an arena, loaded when first needed.
+
+use crate::{
+    NodePath, TrieError, codec,
+    node::{Branch, Child, NO_LINK, Node},
+    source::Loader,
+};
+use alloy_primitives::{B256, Bytes};
+use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
+
+/// Nibbles in the longest path: a 32-byte key.
+const PATH_NIBBLES_MAX: usize = 64;
+
+/// A node with what the trie must remember about it.
+pub(crate) struct Slot {
+    pub(crate) node: Node,
+    /// The last epoch in which a walk went through the node; never less than its children's.
+    pub(crate) epoch: u32,
+    /// Whether the store, together with the updates not yet taken, holds a node at this node's path.
+    pub(crate) is_stored: bool,
+}
+
+/// Where a reference to a node stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Root,
+    Extension(u32),
+    Branch { index: u32, position: u8 },
+}
+
+/// A trie of byte-string keys of at most 32 bytes.
+///
+/// Invariant: the references from the root to every changed node are stale, all others are named.
+pub(crate) struct MerkleTrie {
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) free: Vec<u32>,
+    pub(crate) root: Child,
+    /// Stamp that walks leave on nodes; the owner advances it.
+    pub(crate) epoch: u32,
+    /// Changes to the stored nodes, oldest first; a path may occur more than once.
+    pub(crate) updates: Vec<(Nibbles, Option<Bytes>)>,
+    pub(crate) heap_bytes: usize,
+    /// The references that the present walk went through, kept to save its allocation.
+    trail: Vec<Place>,
+}
+
+impl MerkleTrie {
+    /// A trie of which only the root hash is known.
+    pub(crate) const fn new(root: B256) -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            root: Child::hashed(root),
+            epoch: 0,
+            updates: Vec::new(),
+            heap_bytes: 0,
+            trail: Vec::new(),
+        }
+    }
+
+    /// Nodes in memory.
+    pub(crate) const fn node_count(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Bytes in memory.
+    pub(crate) const fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.slots.capacity() * size_of::<Slot>() + self.heap_bytes
+    }
+
+    /// The value at `key`.
+    pub(crate) fn get(
+        &mut self,
+        key: &Nibbles,
+        loader: &Loader<'_>,
+    ) -> Result<Option<&[u8]>, TrieError> {
+        let (mut place, mut depth) = (Place::Root, 0);
+        loop {
+            let Some(index) = self.open(place, || key.slice(..depth), loader)? else {
+                return Ok(None);
+            };
+            let next = match &self.slots[index as usize].node {
+                Node::Extension(extension) => {
+                    let is_below = key.slice(depth..).starts_with(&extension.key);
+                    is_below.then_some((Place::Extension(index), extension.key.len()))
+                }
+                Node::Branch(branch) if depth < key.len() => branch
+                    .position(key.get_unchecked(depth))
+                    .map(|position| (Place::Branch { index, position: position as u8 }, 1)),
+                Node::Leaf { .. } | Node::Branch(_) | Node::Vacant => None,
+            };
+            match next {
+                Some((next, nibbles)) => (place, depth) = (next, depth + nibbles),
+                None => return Ok(self.value_of(index, &key.slice(depth..))),
+            }
+        }
+    }
+
+    /// The value that a node holds for the key whose rest, below the node, is `rest`.
+    fn value_of(&self, index: u32, rest: &Nibbles) -> Option<&[u8]> {
+        match &self.slots[index as usize].node {
+            Node::Leaf { key, value } if key == rest => Some(value),
+            Node::Branch(branch) if rest.is_empty() => branch.value.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Writes a value; answers whether anything changed.
+    pub(crate) fn insert(
+        &mut self,
+        key: &Nibbles,
+        value: &[u8],
+        loader: &Loader<'_>,
+    ) -> Result<bool, TrieError> {
+        debug_assert!(!value.is_empty(), "an empty value is a removal");
+        let mut trail = self.borrow_trail();
+        let result = self.insert_below(key, value, &mut trail, loader);
+        if matches!(result, Ok(true)) {
+            self.mark_stale(&trail);
+        }
+        self.return_trail(trail);
+        result
+    }
+
+    fn insert_below(
+        &mut self,
+        key: &Nibbles,
+        value: &[u8],
+        trail: &mut Vec<Place>,
+        loader: &Loader<'_>,
+    ) -> Result<bool, TrieError> {
+        let (mut place, mut depth) = (Place::Root, 0);
+        loop {
+            trail.push(place);
+            let Some(index) = self.open(place, || key.slice(..depth), loader)? else {
+                let leaf = self.alloc(Node::Leaf { key: key.slice(depth..), value: value.into() });
+                self.root = Child::linked(leaf);
+                return Ok(true);
+            };
+            match &self.slots[index as usize].node {
+                Node::Branch(branch) if depth < key.len() => {
+                    let nibble = key.get_unchecked(depth);
+                    let Some(position) = branch.position(nibble) else {
+                        self.add_leaf(index, nibble, key.slice(depth + 1..), value);
+                        return Ok(true);
+                    };
+                    (place, depth) = (Place::Branch { index, position: position as u8 }, depth + 1);
+                }
+                Node::Extension(extension) if key.slice(depth..).starts_with(&extension.key) => {
+                    (place, depth) = (Place::Extension(index), depth + extension.key.len());
+                }
+                _ => return Ok(self.write_value(index, &key.slice(depth..), value)),
+            }
+        }
+    }
+
+    /// Ends an insertion at the node where the walk ended.
+    fn write_value(&mut self, index: u32, rest: &Nibbles, value: &[u8]) -> bool {
+        if self.value_of(index, rest) == Some(value) {
+            return false;
+        }
+        let before = self.slots[index as usize].node.heap_bytes();
+        let is_written = match &mut self.slots[index as usize].node {
+            Node::Leaf { key, value: old } if key == rest => {
+                *old = value.into();
+                true
+            }
+            Node::Branch(branch) => {
+                branch.value = Some(value.into());
+                true
+            }
+            _ => false,
+        };
+        if is_written {
+            self.account_heap(before, index);
+        } else {
+            self.split(index, rest, value);
+        }
+        true
+    }
+
+    fn add_leaf(&mut self, index: u32, nibble: u8, key: Nibbles, value: &[u8]) {
+        let leaf = self.alloc(Node::Leaf { key, value: value.into() });
+        let before = self.slots[index as usize].node.heap_bytes();
+        if let Node::Branch(branch) = &mut self.slots[index as usize].node {
+            branch.insert(nibble, Child::linked(leaf));
+        }
+        self.account_heap(before, index);
+    }
+
+    /// Replaces a leaf or extension that `rest` leaves half way by a branch, below an extension if they share a prefix.
+    fn split(&mut self, index: u32, rest: &Nibbles, value: &[u8]) {
+        let mut branch = Branch::default();
+        let common = match self.take(index) {
+            Node::Leaf { key, value: old } => {
+                let common = key.common_prefix_length(rest);
+                if key.len() == common {
+                    branch.value = Some(old);
+                } else {
+                    let moved = Node::Leaf { key: key.slice(common + 1..), value: old };
+                    branch.insert(key.get_unchecked(common), Child::linked(self.alloc(moved)));
+                }
+                common
+            }
+            Node::Extension(old) => {
+                let common = old.key.common_prefix_length(rest);
+                let below = old.key.slice(common + 1..);
+                let child = if below.is_empty() {
+                    old.child
+                } else {
+                    Child::linked(self.alloc(Node::extension(below, old.child)))
+                };
+                branch.insert(old.key.get_unchecked(common), child);
+                common
+            }
+            Node::Branch(_) | Node::Vacant => unreachable!("only leaves and extensions split"),
+        };
+        if rest.len() == common {
+            branch.value = Some(value.into());
+        } else {
+            let leaf = Node::Leaf { key: rest.slice(common + 1..), value: value.into() };
+            branch.insert(rest.get_unchecked(common), Child::linked(self.alloc(leaf)));
+        }
+        let branch = Node::Branch(branch);
+        let top = if common == 0 {
+            branch
+        } else {
+            let below = self.alloc(branch);
+            Node::extension(rest.slice(..common), Child::linked(below))
+        };
+        self.put(index, top);
+    }
+
+    /// Brings the node at `place` into memory; `None` if the trie is empty.
+    pub(crate) fn open(
+        &mut self,
+        place: Place,
+        path: impl FnOnce() -> Nibbles,
+        loader: &Loader<'_>,
+    ) -> Result<Option<u32>, TrieError> {
+        let child = *self.child(place);
+        if child.link != NO_LINK {
+            self.slots[child.link as usize].epoch = self.epoch;
+            return Ok(Some(child.link));
+        }
+        if place == Place::Root && child.hash() == Some(EMPTY_ROOT_HASH) {
+            return Ok(None);
+        }
+        let path = path();
+        let (node, is_stored) = match child.hash() {
+            Some(hash) => (codec::decode(&loader.load(&path, hash)?), true),
+            None => (codec::decode(child.name()), false),
+        };
+        let node = node
+            .filter(|node| path.len() + node.key_len() <= PATH_NIBBLES_MAX)
+            .ok_or(TrieError::Malformed { path: NodePath { account: loader.account, path } })?;
+        let index = self.alloc(node);
+        self.slots[index as usize].is_stored = is_stored;
+        self.child_mut(place).link = index;
+        Ok(Some(index))
+    }
+
+    /// The reference at `place`.
+    pub(crate) fn child(&self, place: Place) -> &Child {
+        match place {
+            Place::Root => &self.root,
+            Place::Extension(index) => &self.slots[index as usize].node.children()[0],
+            Place::Branch { index, position } => {
+                &self.slots[index as usize].node.children()[position as usize]
+            }
+        }
+    }
+
+    /// The reference at `place`, to be changed.
+    pub(crate) fn child_mut(&mut self, place: Place) -> &mut Child {
+        match place {
+            Place::Root => &mut self.root,
+            Place::Extension(index) => &mut self.slots[index as usize].node.children_mut()[0],
+            Place::Branch { index, position } => {
+                &mut self.slots[index as usize].node.children_mut()[position as usize]
+            }
+        }
+    }
+
+    pub(crate) fn mark_stale(&mut self, trail: &[Place]) {
+        for place in trail {
+            self.child_mut(*place).mark_stale();
+        }
+    }
+
+    pub(crate) fn alloc(&mut self, node: Node) -> u32 {
+        self.heap_bytes += node.heap_bytes();
+        let slot = Slot { node, epoch: self.epoch, is_stored: false };
+        if let Some(index) = self.free.pop() {
+            self.slots[index as usize] = slot;
+            return index;
+        }
+        let index = u32::try_from(self.slots.len()).ok().filter(|index| *index != NO_LINK);
+        self.slots.push(slot);
+        index.expect("an arena holds fewer than 2^32 nodes: memory ends long before")
+    }
+
+    /// Takes the node out of its slot, which is then vacant but still owned by the caller.
+    pub(crate) fn take(&mut self, index: u32) -> Node {
+        let node = std::mem::replace(&mut self.slots[index as usize].node, Node::Vacant);
+        self.heap_bytes -= node.heap_bytes();
+        node
+    }
+
+    /// Puts a node into a slot whose node was taken.
+    pub(crate) fn put(&mut self, index: u32, node: Node) {
+        self.heap_bytes += node.heap_bytes();
+        self.slots[index as usize].node = node;
+    }
+
+    /// Gives the slot of a node that is no more back to the arena, and its path to the deletions.
+    pub(crate) fn release(&mut self, index: u32, path: impl FnOnce() -> Nibbles) {
+        drop(self.take(index));
+        if self.slots[index as usize].is_stored {
+            self.updates.push((path(), None));
+        }
+        self.free.push(index);
+    }
+
+    /// Corrects the byte count after a node was changed in place.
+    pub(crate) fn account_heap(&mut self, before: usize, index: u32) {
+        self.heap_bytes = self.heap_bytes - before + self.slots[index as usize].node.heap_bytes();
+    }
+
+    /// The changes since the last call: sorted by path, the last of each path.
+    pub(crate) fn take_updates(&mut self) -> Vec<(Nibbles, Option<Bytes>)> {
+        let mut updates = std::mem::take(&mut self.updates);
+        updates.sort_by_key(|(path, _)| *path);
+        updates.dedup_by(|later, kept| {
+            let is_same = later.0 == kept.0;
+            if is_same {
+                std::mem::swap(later, kept);
+            }
+            is_same
+        });
+        updates
+    }
+
+    /// A scratch buffer for a walk; give it back with [`Self::return_trail`].
+    pub(crate) fn borrow_trail(&mut self) -> Vec<Place> {
+        let mut trail = std::mem::take(&mut self.trail);
+        trail.clear();
+        trail
+    }
+
+    pub(crate) fn return_trail(&mut self, trail: Vec<Place>) {
+        self.trail = trail;
+    }
+}

@@ -1,0 +1,309 @@
+//! The state trie with the storage tries below it.
+
+use crate::{
+    AccountChange, HashedDiff, NodeSource, TrieError, TrieLeaf, TrieUpdates,
+    evict::Warmth,
+    merkle::MerkleTrie,
+    source::{EmptyNodes, Loader},
+};
+use alloy_primitives::{
+    B256, Bytes, U256,
+    map::{B256Map, B256Set},
+};
+use alloy_rlp::Encodable;
+use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
+use rayon::prelude::*;
+use std::{collections::BTreeMap, fmt};
+
+/// Fewest changed slots of an `apply` for which storage tries are changed on several threads.
+const PARALLEL_SLOTS_MIN: usize = 64;
+
+/// Fewest changed storage tries that are hashed on several threads.
+const PARALLEL_TRIES_MIN: usize = 8;
+
+/// An account's storage trie that is being changed.
+struct StorageJob<'a> {
+    account: B256,
+    trie: Box<MerkleTrie>,
+    slots: &'a [(B256, U256)],
+}
+
+/// The state trie and its storage tries, kept in memory between blocks and loaded by path when first touched.
+///
+/// It is the owner's business to write [`TrieUpdates`] to the store behind the [`NodeSource`] before it forgets
+/// nodes with [`StateTrie::evict`] or starts another trie from the root.
+///
+/// An error of [`StateTrie::apply`] poisons the trie: every later `apply` answers [`TrieError::Poisoned`] and the
+/// updates not yet taken are lost. Build a new one with `StateTrie::new(last stored root)`.
+pub struct StateTrie {
+    accounts: MerkleTrie,
+    storages: B256Map<Box<MerkleTrie>>,
+    /// Accounts whose leaf may hold an outdated storage root.
+    unrooted: B256Set,
+    /// Accounts whose storage trie may have updates.
+    touched: B256Set,
+    wiped: B256Set,
+    epoch: u32,
+    is_poisoned: bool,
+}
+
+impl StateTrie {
+    /// The trie with this root, of which nothing is in memory yet; empty if it is the empty root.
+    pub fn new(root: B256) -> Self {
+        Self {
+            accounts: MerkleTrie::new(root),
+            storages: B256Map::default(),
+            unrooted: B256Set::default(),
+            touched: B256Set::default(),
+            wiped: B256Set::default(),
+            epoch: 0,
+            is_poisoned: false,
+        }
+    }
+
+    /// Applies changes, loading what they touch. Call it as often as convenient before [`Self::root`].
+    pub fn apply(&mut self, diff: &HashedDiff, source: &dyn NodeSource) -> Result<(), TrieError> {
+        if self.is_poisoned {
+            return Err(TrieError::Poisoned);
+        }
+        let result = self.apply_accounts(diff, source);
+        self.is_poisoned = result.is_err();
+        result
+    }
+
+    /// Writes before removals, so that a branch is not collapsed only to be split again.
+    fn apply_accounts(
+        &mut self,
+        diff: &HashedDiff,
+        source: &dyn NodeSource,
+    ) -> Result<(), TrieError> {
+        debug_assert!(
+            diff.accounts.is_sorted_by(|left, right| left.0 < right.0),
+            "a diff names each account once, in order"
+        );
+        self.epoch += 1;
+        self.accounts.epoch = self.epoch;
+        let mut jobs = Vec::new();
+        for (account, change) in &diff.accounts {
+            self.write_account(*account, change, source, &mut jobs)?;
+        }
+        for (account, change) in &diff.accounts {
+            if change.account.is_none() {
+                self.remove_account(*account, source)?;
+            }
+        }
+        self.run(jobs, source)
+    }
+
+    /// Writes the leaf with the storage root known so far, and collects the storage work.
+    fn write_account<'a>(
+        &mut self,
+        account: B256,
+        change: &'a AccountChange,
+        source: &dyn NodeSource,
+        jobs: &mut Vec<StorageJob<'a>>,
+    ) -> Result<(), TrieError> {
+        let Some(fields) = change.account else { return Ok(()) };
+        let mut storage_root = self.storage_root(account, source)?.unwrap_or(EMPTY_ROOT_HASH);
+        if change.is_storage_wiped {
+            self.wipe(account, storage_root);
+            storage_root = EMPTY_ROOT_HASH;
+        }
+        if !change.slots.is_empty() {
+            let trie = self.storages.remove(&account);
+            let trie = trie.unwrap_or_else(|| Box::new(MerkleTrie::new(storage_root)));
+            jobs.push(StorageJob { account, trie, slots: &change.slots });
+        }
+        let leaf = TrieLeaf { account: fields, storage_root }.encode();
+        let path = Nibbles::unpack_array(&account.0);
+        self.accounts.insert(&path, &leaf, &Loader { source, account: None })?;
+        Ok(())
+    }
+
+    fn remove_account(&mut self, account: B256, source: &dyn NodeSource) -> Result<(), TrieError> {
+        if let Some(storage_root) = self.storage_root(account, source)? {
+            self.wipe(account, storage_root);
+            let path = Nibbles::unpack_array(&account.0);
+            self.accounts.remove(&path, &Loader { source, account: None })?;
+        }
+        Ok(())
+    }
+
+    /// The storage root in the account's leaf, which may be outdated; `None` if there is no leaf.
+    fn storage_root(
+        &mut self,
+        account: B256,
+        source: &dyn NodeSource,
+    ) -> Result<Option<B256>, TrieError> {
+        let path = Nibbles::unpack_array(&account.0);
+        let value = self.accounts.get(&path, &Loader { source, account: None })?;
+        let leaf = value.map(TrieLeaf::decode);
+        leaf.map(|leaf| leaf.ok_or(TrieError::MalformedAccount { account }))
+            .transpose()
+            .map(|leaf| leaf.map(|leaf| leaf.storage_root))
+    }
+
+    /// Forgets the storage trie of an account, and has the stored one deleted if there may be one.
+    fn wipe(&mut self, account: B256, storage_root: B256) {
+        let is_present = self.storages.remove(&account).is_some();
+        if is_present || storage_root != EMPTY_ROOT_HASH {
+            self.wiped.insert(account);
+        }
+        self.touched.remove(&account);
+        self.unrooted.remove(&account);
+    }
+
+    fn run(
+        &mut self,
+        mut jobs: Vec<StorageJob<'_>>,
+        source: &dyn NodeSource,
+    ) -> Result<(), TrieError> {
+        let epoch = self.epoch;
+        let slots: usize = jobs.iter().map(|job| job.slots.len()).sum();
+        if jobs.len() > 1 && slots >= PARALLEL_SLOTS_MIN {
+            jobs.par_iter_mut().try_for_each(|job| apply_slots(job, epoch, source))?;
+        } else {
+            jobs.iter_mut().try_for_each(|job| apply_slots(job, epoch, source))?;
+        }
+        for job in jobs {
+            self.storages.insert(job.account, job.trie);
+            self.touched.insert(job.account);
+            self.unrooted.insert(job.account);
+        }
+        Ok(())
+    }
+
+    /// The state root. Hashes the nodes changed since the last call only.
+    ///
+    /// # Panics
+    /// If an earlier [`Self::apply`] failed: there is no root then, and none must be made up.
+    pub fn root(&mut self) -> B256 {
+        assert!(!self.is_poisoned, "the root of a poisoned trie does not exist");
+        let unrooted = std::mem::take(&mut self.unrooted);
+        let mut tries: Vec<(B256, Box<MerkleTrie>)> = unrooted
+            .into_iter()
+            .filter_map(|account| Some((account, self.storages.remove(&account)?)))
+            .collect();
+        if tries.len() >= PARALLEL_TRIES_MIN {
+            tries.par_iter_mut().for_each(|(_, trie)| {
+                trie.root();
+            });
+        }
+        for (account, mut trie) in tries {
+            self.write_storage_root(account, trie.root());
+            self.storages.insert(account, trie);
+        }
+        self.accounts.root()
+    }
+
+    fn write_storage_root(&mut self, account: B256, storage_root: B256) {
+        let path = Nibbles::unpack_array(&account.0);
+        let loader = Loader { source: &EmptyNodes, account: None };
+        let leaf = self.accounts.get(&path, &loader).ok().flatten().and_then(TrieLeaf::decode);
+        let mut leaf = leaf.expect("apply wrote the leaf, and unhashed nodes stay in memory");
+        leaf.storage_root = storage_root;
+        let written = self.accounts.insert(&path, &leaf.encode(), &loader);
+        written.expect("the walk to the leaf succeeded above");
+    }
+
+    /// What the store must write, since the last call. Hashes first if need be.
+    pub fn take_updates(&mut self) -> TrieUpdates {
+        if self.is_poisoned {
+            return TrieUpdates::default();
+        }
+        self.root();
+        let mut touched: Vec<B256> = self.touched.drain().collect();
+        touched.sort_unstable();
+        let mut storage_nodes = Vec::new();
+        for account in touched {
+            if let Some(trie) = self.storages.get_mut(&account) {
+                let nodes = trie.take_updates().into_iter();
+                storage_nodes
+                    .extend(nodes.map(|(path, rlp): (_, Option<Bytes>)| (account, path, rlp)));
+            }
+        }
+        let mut wiped_storage: Vec<B256> = self.wiped.drain().collect();
+        wiped_storage.sort_unstable();
+        TrieUpdates { account_nodes: self.accounts.take_updates(), storage_nodes, wiped_storage }
+    }
+
+    /// Nodes in memory.
+    pub fn node_count(&self) -> usize {
+        let storages: usize = self.storages.values().map(|trie| trie.node_count()).sum();
+        self.accounts.node_count() + storages
+    }
+
+    /// Bytes in memory, without the allocator's own overhead.
+    pub fn memory_bytes(&self) -> usize {
+        let storages: usize = self.storages.values().map(|trie| trie.memory_bytes()).sum();
+        self.accounts.memory_bytes() + storages
+    }
+
+    /// Forgets the nodes used longest ago, and the deepest among equals, until at most `nodes_max` are in memory.
+    ///
+    /// Forgotten nodes are loaded again when needed, so call it after the updates taken are in the store. Does nothing
+    /// while there are changes that were not hashed or not taken.
+    pub fn evict(&mut self, nodes_max: usize) {
+        let is_settled = self.unrooted.is_empty()
+            && self.touched.is_empty()
+            && self.wiped.is_empty()
+            && self.accounts.updates.is_empty()
+            && !self.accounts.root.is_stale();
+        if !is_settled || self.is_poisoned || self.node_count() <= nodes_max {
+            return;
+        }
+        let limit = self.warmth_limit(nodes_max);
+        self.accounts.keep_warm(limit);
+        self.storages.retain(|_, trie| {
+            trie.keep_warm(limit);
+            trie.node_count() > 0
+        });
+    }
+
+    /// The coldest warmth that still fits into `nodes_max` nodes.
+    fn warmth_limit(&self, nodes_max: usize) -> Option<Warmth> {
+        let mut counts = BTreeMap::new();
+        self.accounts.count_by_warmth(&mut counts);
+        self.storages.values().for_each(|trie| trie.count_by_warmth(&mut counts));
+        let mut kept = 0;
+        let mut limit = None;
+        for (warmth, count) in counts {
+            kept += count;
+            if kept > nodes_max {
+                break;
+            }
+            limit = Some(warmth);
+        }
+        limit
+    }
+}
+
+/// Writes the slots of one account: values first, then removals.
+fn apply_slots(
+    job: &mut StorageJob<'_>,
+    epoch: u32,
+    source: &dyn NodeSource,
+) -> Result<(), TrieError> {
+    let loader = Loader { source, account: Some(job.account) };
+    job.trie.epoch = epoch;
+    let mut rlp = Vec::with_capacity(33);
+    for (slot, value) in job.slots.iter().filter(|(_, value)| !value.is_zero()) {
+        rlp.clear();
+        value.encode(&mut rlp);
+        job.trie.insert(&Nibbles::unpack_array(&slot.0), &rlp, &loader)?;
+    }
+    for (slot, _) in job.slots.iter().filter(|(_, value)| value.is_zero()) {
+        job.trie.remove(&Nibbles::unpack_array(&slot.0), &loader)?;
+    }
+    Ok(())
+}
+
+impl fmt::Debug for StateTrie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StateTrie")
+            .field("accounts", &self.accounts.node_count())
+            .field("storages", &self.storages.len())
+            .field("is_poisoned", &self.is_poisoned)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,7 @@
+//! The trie against models and against alloy-trie.
+
+mod errors;
+mod histories;
+mod model;
+mod nodes;
+mod proofs;

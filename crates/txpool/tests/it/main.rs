@@ -1,0 +1,13 @@
+//! Tests of the pool through its public interface.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod admission;
+mod bounds;
+mod delegated;
+mod in_flight;
+mod model;
+mod ordering;
+mod properties;
+mod replacement;
+mod support;
