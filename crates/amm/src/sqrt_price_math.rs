@@ -260,7 +260,14 @@ mod tests {
             output(tenth, Direction::ZeroForOne).unwrap(),
             uint!(71305346262837903834189555302_U256)
         );
+    }
 
+    #[test]
+    fn the_edges_of_sqrt_price_math_hold() {
+        // The same file, where the Solidity tests name the reverts.
+        let at_one = encoded((1, 1));
+        let l = Liquidity::new(1_000_000_000_000_000_000);
+        let tenth = ONE / U256::from(10);
         let twenty = price(uint!(20282409603651670423947251286016_U256));
         let l1024 = Liquidity::new(1024);
         for amount in [4u64, 5] {

@@ -1,5 +1,4 @@
 //! The codec against arbitrary messages and arbitrary bytes.
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use alloy_primitives::{Address, B256, I256, U256};
 use proptest::prelude::*;

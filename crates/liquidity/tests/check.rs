@@ -51,6 +51,8 @@ impl Node {
             request["to"] = json!(to);
         }
         let hash = self.client.read_json("eth_sendTransaction", json!([request])).await.unwrap();
+        // Mining on request is done when the answer comes; mining by itself is not.
+        self.client.read_json("evm_mine", json!([])).await.unwrap();
         let receipt =
             self.client.read_json("eth_getTransactionReceipt", json!([hash])).await.unwrap();
         assert_eq!(receipt["status"], "0x1", "{receipt}");
@@ -275,7 +277,7 @@ const LIES: [(&str, Lie); 7] = [
 #[tokio::test]
 async fn contracts_and_arena_agree_and_every_lie_is_found() {
     let Some(peers) = Peers::find() else { return };
-    let (_anvil, url) = peers.anvil(&[]);
+    let (_anvil, url) = peers.anvil(&["--no-mining"]);
     let node = Node { client: ChainClient::connect(&url).await.unwrap(), peers };
     let (pair, pool) = trade(&node).await;
 
