@@ -75,8 +75,9 @@ pub(crate) struct Execution {
     pub(crate) fork: Fork,
     pub(crate) tally: Tally,
     timestamp: u64,
-    /// `None` only while an EVM holds them.
-    parts: Option<(Overlay, EvmEnv)>,
+    env: EvmEnv,
+    /// `None` only while an EVM holds it.
+    overlay: Option<Overlay>,
 }
 
 /// What the block did after its transactions.
@@ -88,7 +89,7 @@ pub(crate) struct Finished {
     pub(crate) blob_gas_used: u64,
 }
 
-const PARTS: &str = "parts are put back whenever an EVM is taken apart";
+const OVERLAY: &str = "the overlay is put back whenever an EVM is taken apart";
 
 impl Execution {
     /// Opens the block of `header` on the state after its parent, and makes the calls that precede transactions.
@@ -115,13 +116,14 @@ impl Execution {
         state: Arc<dyn StateProvider>,
     ) -> Self {
         let env = spec.evm_env(header);
-        let overlay = Overlay::new(Arc::clone(&spec), state);
+        let overlay = Overlay::new(&spec, state);
         Self {
             fork: spec.fork_of(header),
             spec,
             tally: Tally::default(),
             timestamp: header.timestamp,
-            parts: Some((overlay, env)),
+            env,
+            overlay: Some(overlay),
         }
     }
 
@@ -130,7 +132,7 @@ impl Execution {
         if !self.spec.ethereum_fork_activation(Fork::Dao).transitions_at_block(number) {
             return Ok(());
         }
-        let (overlay, _) = self.parts.as_mut().expect(PARTS);
+        let overlay = self.overlay.as_mut().expect(OVERLAY);
         for account in dao_fork::DAO_HARDFORK_ACCOUNTS {
             let drained = overlay.drain_balance(account)?;
             overlay.add_balance(dao_fork::DAO_HARDFORK_BENEFICIARY, drained, true)?;
@@ -161,10 +163,10 @@ impl Execution {
         &mut self,
         body: impl FnOnce(&mut Machine, &mut Tally) -> R,
     ) -> R {
-        let (overlay, env) = self.parts.take().expect(PARTS);
-        let mut machine = machine::assemble(overlay, env);
+        let overlay = self.overlay.take().expect(OVERLAY);
+        let mut machine = machine::assemble(overlay, &self.env);
         let result = body(&mut machine, &mut self.tally);
-        self.parts = Some(machine.finish());
+        self.overlay = Some(machine::dismantle(machine));
         result
     }
 
@@ -188,11 +190,11 @@ impl Execution {
     }
 
     pub(crate) fn overlay(&self) -> &Overlay {
-        &self.parts.as_ref().expect(PARTS).0
+        self.overlay.as_ref().expect(OVERLAY)
     }
 
-    pub(crate) fn env(&self) -> &EvmEnv {
-        &self.parts.as_ref().expect(PARTS).1
+    pub(crate) const fn env(&self) -> &EvmEnv {
+        &self.env
     }
 
     /// Ends the block: requests, withdrawals, rewards.
@@ -209,10 +211,10 @@ impl Execution {
         } else {
             Requests::default()
         };
-        let (mut overlay, env) = self.parts.take().expect(PARTS);
-        post_block::pay(&self.spec, &env, &mut overlay, ommers, withdrawals)?;
+        let mut overlay = self.overlay.take().expect(OVERLAY);
+        post_block::pay(&self.spec, &self.env, &mut overlay, ommers, withdrawals)?;
         let diff = overlay.diff()?;
-        let gas_used = if env.cfg_env.enable_amsterdam_eip8037 {
+        let gas_used = if self.env.cfg_env.enable_amsterdam_eip8037 {
             self.tally.regular_gas_used.max(self.tally.state_gas_used)
         } else {
             self.tally.cumulative_gas_used

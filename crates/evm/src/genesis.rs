@@ -1,6 +1,6 @@
 //! From a genesis file to a [`ChainSpec`], and the genesis header.
 
-use crate::{ChainSpec, Fork, bytecode::CodeCache, predeploys};
+use crate::{ChainSpec, Fork, predeploys};
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH};
 use alloy_eips::{
     eip1559::INITIAL_BASE_FEE,
@@ -12,7 +12,7 @@ use alloy_eips::{
 use alloy_genesis::{ChainConfig, Genesis, GenesisAccount};
 use alloy_hardforks::ForkCondition;
 use alloy_primitives::{Address, B256, U256};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 use weir_primitives::Header;
 
 /// Gas limit of the blocks of a development chain.
@@ -89,7 +89,7 @@ impl ChainSpec {
             deposit_contract: config
                 .deposit_contract_address
                 .unwrap_or(MAINNET_DEPOSIT_CONTRACT_ADDRESS),
-            codes: CodeCache::default(),
+            codes: Arc::default(),
             genesis,
         })
     }

@@ -21,18 +21,45 @@ use revm::{
         interpreter::EthInterpreter,
     },
 };
+use std::cell::Cell;
 
 /// An EVM over the state of an open block.
 ///
-/// It holds buffers that cannot cross threads, so an [`crate::OpenBlock`] keeps only its parts between calls;
-/// assembling costs less than a microsecond.
+/// It holds buffers that cannot cross threads, so an [`crate::OpenBlock`] keeps only the state between calls, and each
+/// thread keeps one idle EVM: building one costs more than a transfer.
 pub(crate) type Machine<I = NoOpInspector> = EthEvm<Overlay, I, EthPrecompiles>;
 
 type Host = EthEvmContext<Overlay>;
 
-/// Builds an EVM that executes in the block `env` on the state `overlay`.
-pub(crate) fn assemble(overlay: Overlay, env: EvmEnv) -> Machine {
-    assemble_with(overlay, env, NoOpInspector {}, false)
+thread_local! {
+    /// Buffers and instruction table of the EVM that this thread used last. No state: its journal is empty and its
+    /// overlay vacant.
+    static IDLE: Cell<Option<Machine>> = const { Cell::new(None) };
+}
+
+/// An EVM that executes in the block `env` on the state `overlay`.
+pub(crate) fn assemble(overlay: Overlay, env: &EvmEnv) -> Machine {
+    match IDLE.take() {
+        // What the EVM derives from its configuration is the same for the same fork.
+        Some(mut machine) if machine.ctx().cfg.spec == env.cfg_env.spec => {
+            let context = machine.ctx_mut();
+            context.block = env.block_env.clone();
+            context.cfg = env.cfg_env.clone();
+            context.journaled_state.database = overlay;
+            context.error = Ok(());
+            machine
+        }
+        _ => assemble_with(overlay, env.clone(), NoOpInspector {}, false),
+    }
+}
+
+/// Takes the state out of an EVM and lets it wait for its next use.
+pub(crate) fn dismantle(mut machine: Machine) -> Overlay {
+    discard(&mut machine);
+    let database = &mut machine.ctx_mut().journaled_state.database;
+    let overlay = std::mem::replace(database, Overlay::vacant());
+    IDLE.set(Some(machine));
+    overlay
 }
 
 /// [`assemble`] with an inspector, which is called if `inspects`.

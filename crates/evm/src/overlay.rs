@@ -1,6 +1,6 @@
 //! The state of a block while it is executed: what was read, and what has changed.
 
-use crate::ChainSpec;
+use crate::{ChainSpec, bytecode::CodeCache};
 use alloy_primitives::{
     Address, B256, KECCAK256_EMPTY, U256,
     map::{AddressMap, B256HashMap, HashMap},
@@ -11,7 +11,9 @@ use revm::{
     state::{Account as EvmAccount, AccountInfo, Bytecode},
 };
 use std::sync::Arc;
-use weir_primitives::{Account, AccountDiff, SlotDiff, StateDiff, StateError, StateProvider};
+use weir_primitives::{
+    Account, AccountDiff, EmptyState, SlotDiff, StateDiff, StateError, StateProvider,
+};
 
 /// Code hash under which an account without code but with storage is shown to the EVM.
 ///
@@ -28,7 +30,7 @@ impl DBErrorMarker for ReadError {}
 
 /// Reads through to the parent state once a key, holds the changes of the block, and turns into a [`StateDiff`].
 pub(crate) struct Overlay {
-    spec: Arc<ChainSpec>,
+    codes: Arc<CodeCache>,
     state: Arc<dyn StateProvider>,
     accounts: AddressMap<Entry>,
     /// Codes that this block created or set.
@@ -128,8 +130,24 @@ impl Entry {
 }
 
 impl Overlay {
-    pub(crate) fn new(spec: Arc<ChainSpec>, state: Arc<dyn StateProvider>) -> Self {
-        Self { spec, state, accounts: AddressMap::default(), created_codes: B256HashMap::default() }
+    pub(crate) fn new(spec: &ChainSpec, state: Arc<dyn StateProvider>) -> Self {
+        let codes = Arc::clone(&spec.codes);
+        Self {
+            codes,
+            state,
+            accounts: AddressMap::default(),
+            created_codes: B256HashMap::default(),
+        }
+    }
+
+    /// What stands in the place of an overlay that was taken.
+    pub(crate) fn vacant() -> Self {
+        Self {
+            codes: Arc::default(),
+            state: Arc::new(EmptyState),
+            accounts: AddressMap::default(),
+            created_codes: B256HashMap::default(),
+        }
     }
 
     fn entry(&mut self, address: Address) -> Result<&mut Entry, ReadError> {
@@ -252,14 +270,14 @@ impl Database for Overlay {
         if let Some(code) = self.created_codes.get(&code_hash) {
             return Ok(code.clone());
         }
-        if let Some(code) = self.spec.codes.code(&code_hash) {
+        if let Some(code) = self.codes.code(&code_hash) {
             return Ok(code);
         }
         let raw = self.state.code(&code_hash)?.ok_or(StateError::Missing { hash: code_hash })?;
         // Code that looks like a broken delegation can only be older than EIP-3541: ordinary code.
         let code =
             Bytecode::new_raw_checked(raw.clone()).unwrap_or_else(|_| Bytecode::new_legacy(raw));
-        self.spec.codes.insert(code_hash, code.clone());
+        self.codes.insert(code_hash, code.clone());
         Ok(code)
     }
 

@@ -10,7 +10,7 @@ use alloy_evm::{EvmEnv, eth::spec::EthExecutorSpec};
 use alloy_genesis::Genesis;
 use alloy_hardforks::{EthereumHardfork, EthereumHardforks, ForkCondition};
 use alloy_primitives::{Address, B256, Bytes, U256, map::HashMap};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 use weir_primitives::{Account, AccountDiff, Header, KECCAK_EMPTY, SlotDiff, StateDiff};
 
 /// A named set of rules, in order of activation; blob-parameter forks (EIP-7892) included.
@@ -30,7 +30,7 @@ pub struct ChainSpec {
     pub(crate) blobs: BTreeMap<Fork, BlobParams>,
     pub(crate) deposit_contract: Address,
     pub(crate) genesis: Genesis,
-    pub(crate) codes: CodeCache,
+    pub(crate) codes: Arc<CodeCache>,
 }
 
 impl ChainSpec {

@@ -32,6 +32,7 @@ impl ChainUpdate {
     }
 
     /// The segment that joined the canonical chain, if any.
+    #[expect(clippy::new_ret_no_self, reason = "the counterpart of `old`, not a constructor")]
     pub const fn new(&self) -> Option<&ChainSegment> {
         match self {
             Self::Committed(new) | Self::Reorged { new, .. } => Some(new),

@@ -1,51 +1,10 @@
 //! Stock wallets against a node: viem, ethers, web3.py and cast, unchanged, each with a node and accounts of its own.
 
+use crate::node::Node;
 use std::{
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
 };
-
-/// A `weir dev` that stops when dropped.
-struct DevNode {
-    child: Child,
-    http: String,
-    ws: String,
-}
-
-impl DevNode {
-    fn start() -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
-            .args([
-                "dev",
-                "--ephemeral",
-                "--http-port",
-                "0",
-                "--metrics-port",
-                "0",
-                "--print-ready",
-            ])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("weir starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
-        let ready = lines.next().expect("weir says when it serves").expect("stdout is text");
-        let ready: serde_json::Value =
-            serde_json::from_str(&ready).expect("the ready line is JSON");
-        // Read on, or the node blocks on a full pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        let address = |name: &str| ready[name].as_str().expect("an address").to_owned();
-        Self { child, http: address("http"), ws: address("ws") }
-    }
-}
-
-impl Drop for DevNode {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -59,10 +18,11 @@ fn check(program: &Path, script: &str, needed: &[&str]) {
             return;
         }
     }
-    let node = DevNode::start();
+    let node = Node::start(&["--ephemeral"]);
+    let ws = node.ready["ws"].as_str().expect("an address");
     let output = Command::new(program)
         .arg(root().join("e2e/clients").join(script))
-        .args([&node.http, &node.ws])
+        .args([node.http.as_str(), ws])
         .output()
         .expect("the client starts");
     let printed = String::from_utf8_lossy(&output.stdout);

@@ -1,12 +1,21 @@
 //! A node as a child process.
 
-use alloy_network::{EthereumWallet, TransactionBuilder};
-use alloy_primitives::{Address, B256, U256};
-use alloy_provider::{DynProvider, Provider, ProviderBuilder};
-use alloy_rpc_types_eth::TransactionRequest;
+use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
+use alloy_eips::Encodable2718;
+use alloy_network::TxSignerSync;
+use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_signer_local::PrivateKeySigner;
+use jsonrpsee::{
+    core::{client::ClientT, params::ArrayParams},
+    http_client::{HttpClient, HttpClientBuilder},
+    rpc_params,
+};
 use serde_json::Value;
-use std::{path::Path, process::Command, time::Duration};
+use std::{
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 use weir_testkit::Child;
 
 /// The first development account's key.
@@ -44,49 +53,88 @@ impl Node {
         Self::start(&[&["--datadir", datadir], arguments].concat())
     }
 
-    /// A client that signs with the first development account.
-    pub(crate) fn client(&self) -> DynProvider {
-        let signer: PrivateKeySigner = DEV_KEY.parse().expect("the key is valid");
-        ProviderBuilder::new()
-            .disable_recommended_fillers()
-            .wallet(EthereumWallet::from(signer))
-            .connect_http(self.http.parse().expect("the address is a URL"))
-            .erased()
+    /// A client of this node.
+    pub(crate) fn client(&self) -> Client {
+        let http = HttpClientBuilder::default().build(&self.http).expect("the address is a URL");
+        Client { http, signer: DEV_KEY.parse().expect("the key is valid") }
     }
 }
 
-/// A transfer of one wei from the first development account.
-pub(crate) fn transfer(nonce: u64) -> TransactionRequest {
-    TransactionRequest::default()
-        .with_to(Address::repeat_byte(0x77))
-        .with_value(U256::from(1))
-        .with_nonce(nonce)
-        .with_gas_limit(21_000)
-        .with_max_fee_per_gas(10_000_000_000)
-        .with_max_priority_fee_per_gas(1)
-        .with_chain_id(61_972)
+/// A JSON-RPC client that signs with the first development account.
+pub(crate) struct Client {
+    http: HttpClient,
+    signer: PrivateKeySigner,
 }
 
-/// Waits until a block includes the transaction, and returns its number. Polls by block, not by time.
-pub(crate) async fn included(client: &DynProvider, hash: B256) -> u64 {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    loop {
-        let receipt = client.get_transaction_receipt(hash).await.expect("the node answers");
-        if let Some(receipt) = receipt {
-            return receipt.block_number.expect("a receipt has a block");
+impl Client {
+    /// Calls a method; panics with the node's words if it refuses.
+    pub(crate) async fn call(&self, method: &str, params: ArrayParams) -> Value {
+        let answer = self.http.request(method, params).await;
+        answer.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// Sends one wei with this nonce, and returns the hash that the node acknowledged.
+    pub(crate) async fn transfer(&self, nonce: u64) -> B256 {
+        let mut transaction = TxEip1559 {
+            chain_id: 61_972,
+            nonce,
+            gas_limit: 21_000,
+            max_fee_per_gas: 10_000_000_000,
+            max_priority_fee_per_gas: 1,
+            to: Address::repeat_byte(0x77).into(),
+            value: U256::from(1),
+            ..Default::default()
+        };
+        let signature = self.signer.sign_transaction_sync(&mut transaction).expect("the key signs");
+        let raw = TxEnvelope::from(transaction.into_signed(signature)).encoded_2718();
+        let hash = self.call("eth_sendRawTransaction", rpc_params![Bytes::from(raw)]).await;
+        serde_json::from_value(hash).expect("the answer is a hash")
+    }
+
+    /// The number of the head.
+    pub(crate) async fn head(&self) -> u64 {
+        quantity(&self.call("eth_blockNumber", rpc_params![]).await)
+    }
+
+    /// The hash of a block, if it is there.
+    pub(crate) async fn block_hash(&self, number: u64) -> Option<B256> {
+        let params = rpc_params![format!("{number:#x}"), false];
+        let block = self.call("eth_getBlockByNumber", params).await;
+        serde_json::from_value(block["hash"].clone()).ok()
+    }
+
+    /// The nonce of the signing account after the head.
+    pub(crate) async fn nonce(&self) -> u64 {
+        let params = rpc_params![self.signer.address(), "latest"];
+        quantity(&self.call("eth_getTransactionCount", params).await)
+    }
+
+    /// Waits until a block includes the transaction, and returns its number.
+    pub(crate) async fn included(&self, hash: B256) -> u64 {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let receipt = self.call("eth_getTransactionReceipt", rpc_params![hash]).await;
+            if !receipt.is_null() {
+                return quantity(&receipt["blockNumber"]);
+            }
+            assert!(Instant::now() < deadline, "{hash} is not included");
+            self.next_block().await;
         }
-        assert!(std::time::Instant::now() < deadline, "{hash} is not included");
-        next_block(client).await;
+    }
+
+    /// Waits for the head to move.
+    pub(crate) async fn next_block(&self) {
+        let before = self.head().await;
+        let mut interval = tokio::time::interval(Duration::from_millis(20));
+        let deadline = Instant::now() + PATIENCE;
+        while self.head().await == before {
+            assert!(Instant::now() < deadline, "the head does not move");
+            interval.tick().await;
+        }
     }
 }
 
-/// Waits for the head to move.
-pub(crate) async fn next_block(client: &DynProvider) {
-    let before = client.get_block_number().await.expect("the node answers");
-    let mut interval = tokio::time::interval(Duration::from_millis(20));
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while client.get_block_number().await.expect("the node answers") == before {
-        assert!(std::time::Instant::now() < deadline, "the head does not move");
-        interval.tick().await;
-    }
+fn quantity(value: &Value) -> u64 {
+    let text = value.as_str().expect("a quantity is a string");
+    u64::from_str_radix(text.trim_start_matches("0x"), 16).expect("a quantity is hexadecimal")
 }

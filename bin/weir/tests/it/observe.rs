@@ -1,7 +1,6 @@
 //! Metrics, health, and the demonstration as users see them.
 
-use crate::node::{Node, included, transfer, weir};
-use alloy_provider::Provider;
+use crate::node::{Node, weir};
 use std::{
     io::{Read, Write},
     net::TcpStream,
@@ -25,8 +24,8 @@ fn get(url: &str) -> String {
 async fn metrics_are_clean_and_count() {
     let node = Node::start(&["--ephemeral"]);
     let client = node.client();
-    let sent = client.send_transaction(transfer(0)).await.expect("the node accepts");
-    included(&client, *sent.tx_hash()).await;
+    let hash = client.transfer(0).await;
+    client.included(hash).await;
     let url = node.ready["metrics"].as_str().expect("an address").to_owned();
     let answer = get(&url);
     let (head, body) = answer.split_once("\r\n\r\n").expect("a header and a body");

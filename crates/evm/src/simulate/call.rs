@@ -104,7 +104,7 @@ impl Simulation {
     }
 
     pub(super) fn overlay(&self) -> Overlay {
-        Overlay::new(Arc::clone(&self.spec), Arc::clone(&self.state))
+        Overlay::new(&self.spec, Arc::clone(&self.state))
     }
 
     /// Runs `body` with an EVM in which nothing is ever committed, and the sender's nonce.
@@ -115,8 +115,10 @@ impl Simulation {
     ) -> Result<R, SimulationError> {
         let mut overlay = self.overlay();
         let sender = overlay.account(request.sender()).map_err(ExecutionError::from)?;
-        let mut machine = machine::assemble(overlay, self.env(request));
-        body(&mut machine, sender.unwrap_or_default().nonce)
+        let mut machine = machine::assemble(overlay, &self.env(request));
+        let result = body(&mut machine, sender.unwrap_or_default().nonce);
+        machine::dismantle(machine);
+        result
     }
 }
 
