@@ -16,8 +16,9 @@ pub(crate) struct ConfigFile {
 impl ConfigFile {
     /// Reads a TOML file of `flag-name = value` lines; an unknown key is an error that names it.
     pub(crate) fn read(path: &Path, command: &Command) -> eyre::Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .wrap_err_with(|| format!("configuration file cannot be read: path={}", path.display()))?;
+        let text = std::fs::read_to_string(path).wrap_err_with(|| {
+            format!("configuration file cannot be read: path={}", path.display())
+        })?;
         Self::parse(&text, command)
             .wrap_err_with(|| format!("configuration file is not valid: path={}", path.display()))
     }

@@ -18,8 +18,7 @@ impl L1 {
     /// Starts anvil from npm, if it is there.
     pub(crate) fn start(artifacts: &Path) -> eyre::Result<Option<Self>> {
         let platform = if cfg!(target_arch = "aarch64") { "linux-arm64" } else { "linux-amd64" };
-        let binary =
-            artifacts.join(format!("node_modules/@foundry-rs/anvil-{platform}/bin/anvil"));
+        let binary = artifacts.join(format!("node_modules/@foundry-rs/anvil-{platform}/bin/anvil"));
         if !binary.exists() {
             return Ok(None);
         }
@@ -32,9 +31,10 @@ impl L1 {
             .wrap_err_with(|| format!("anvil cannot be started: path={}", binary.display()))?;
         let stdout = child.stdout.take().ok_or_eyre("anvil has no output")?;
         let mut lines = BufReader::new(stdout).lines();
-        let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
-            line.strip_prefix("Listening on ").map(str::to_owned)
-        });
+        let address = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("Listening on ").map(str::to_owned));
         // Keeps the pipe empty; ends when anvil does.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         let address = address.ok_or_eyre("anvil ended before it listened")?;

@@ -14,6 +14,10 @@ use cli::{Cli, Command, ConfigCommand, NodeArgs};
 use config::ConfigFile;
 use std::process::ExitCode;
 
+/// Requests allocate and free on different threads, which the system's allocator does under locks.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match run() {
         Ok(code) => code,

@@ -13,15 +13,16 @@ use std::{
 use weir_evm::ChainSpec;
 use weir_rpc::{Backends, Hosts, Origins, RpcServer, ServerConfig};
 use weir_runtime::{
-    LogFormat, LogOptions, MetricsHandle, MetricsServer, MetricsServerError, Shutdown, SystemClock, TaskSet,
+    LogFormat, LogOptions, MetricsHandle, MetricsServer, MetricsServerError, Shutdown, SystemClock,
+    TaskSet,
 };
 use weir_sequencer::{
     Chain, DropLog, Ingress, NodeBackend, RECORD_TRANSACTION, SequencingConfig, SequencingDriver,
     SharedPool, dev_spec, genesis_state,
 };
 use weir_storage::{
-    Durability, GenesisState, Journal, JournalOptions, JournalRecord, MdbxStore, MemoryStore, Store,
-    StoreOptions,
+    Durability, GenesisState, Journal, JournalOptions, JournalRecord, MdbxStore, MemoryStore,
+    Store, StoreOptions,
 };
 use weir_txpool::{OrderingPolicy, PoolConfig, TxPool};
 
@@ -97,8 +98,7 @@ impl Node {
         let (scratch, feed) = feed_socket(settings)?;
         let pools = crate::liquidity::start(settings, &chain, &feed, &mut tasks)?;
         let batches = crate::batching::start(settings, &chain, &mut tasks).await?;
-        let backend =
-            NodeBackend::new(chain.clone(), pool.clone(), ingress.clone(), drops.clone());
+        let backend = NodeBackend::new(chain.clone(), pool.clone(), ingress.clone(), drops.clone());
         let backends = Backends { chain: Arc::new(backend), pools: Some(pools), batches };
         let server = RpcServer::bind(server_config(settings), backends).await?;
         let addresses = Addresses {
@@ -261,4 +261,3 @@ fn feed_socket(settings: &Settings) -> eyre::Result<(Option<tempfile::TempDir>, 
         .wrap_err_with(|| format!("data folder has no path: {}", settings.datadir.display()))?;
     Ok((None, datadir.join("feed").join("weir.sock")))
 }
-

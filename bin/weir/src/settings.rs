@@ -184,7 +184,8 @@ fn parse_durability(text: &str) -> Result<DurabilitySetting, String> {
         "always" => Ok(DurabilitySetting::Always),
         "none" => Ok(DurabilitySetting::None),
         _ => {
-            let duration = text.strip_prefix("interval:").ok_or("always, interval:DURATION or none")?;
+            let duration =
+                text.strip_prefix("interval:").ok_or("always, interval:DURATION or none")?;
             humantime::parse_duration(duration)
                 .map(DurabilitySetting::Interval)
                 .map_err(|error| error.to_string())

@@ -99,7 +99,12 @@ impl ChainView {
         Ok(Arc::new(HistoricalState::new(Arc::clone(&self.snapshot), number, newer)))
     }
 
-    fn next(&self, head: ExecutedBlock, snapshot: Arc<dyn Snapshot>, history_blocks: usize) -> Self {
+    fn next(
+        &self,
+        head: ExecutedBlock,
+        snapshot: Arc<dyn Snapshot>,
+        history_blocks: usize,
+    ) -> Self {
         let reference = head.reference();
         let heads = Heads::new(reference, self.heads.safe_head(), self.heads.finalized_head())
             .expect("a new block is above the safe head");
@@ -186,8 +191,8 @@ impl Chain {
         };
         let head = block(number)?;
         let genesis = block(0)?.reference();
-        let heads = Heads::new(head.reference(), genesis, genesis)
-            .expect("genesis is not above the head");
+        let heads =
+            Heads::new(head.reference(), genesis, genesis).expect("genesis is not above the head");
         let blocks = VecDeque::from([head.clone()]);
         let (sender, _) = watch::channel(head.reference());
         let view = ChainView { heads, head, snapshot, diffs: VecDeque::new(), blocks };

@@ -11,7 +11,9 @@ use std::{
     },
 };
 use tokio::sync::{broadcast, oneshot};
-use weir_evm::{DecodeError, Fork, SignatureError, decode_transaction, intrinsic_gas, recover_sender};
+use weir_evm::{
+    DecodeError, Fork, SignatureError, decode_transaction, intrinsic_gas, recover_sender,
+};
 use weir_primitives::{Account, StateError, StateProvider};
 use weir_storage::{Journal, JournalError, JournalRecord};
 use weir_txpool::{
@@ -164,7 +166,8 @@ impl Ingress {
         };
         self.drops.forget(&hash);
         for evicted in &added.evicted {
-            self.drops.record(*evicted, "evicted by a transaction that pays more: the pool is full");
+            self.drops
+                .record(*evicted, "evicted by a transaction that pays more: the pool is full");
         }
         if let Some(replaced) = added.replaced {
             self.drops.record(replaced, &format!("replaced by {hash}"));
@@ -209,7 +212,9 @@ impl Ingress {
             kind: RECORD_TRANSACTION,
             payload: transaction.tx.encoded_2718(),
         };
-        journal.rotate(transactions.into_iter().map(record).collect())
+        let rotation = journal.begin_rotate(transactions.into_iter().map(record).collect())?;
+        drop(pool);
+        rotation.wait()
     }
 
     /// Bytes in the journal.

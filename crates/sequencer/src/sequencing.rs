@@ -207,8 +207,7 @@ impl<C: Clock> SequencingDriver<C> {
         if passed.len() == block.block.transactions().len() {
             return;
         }
-        let included: B256Set =
-            block.block.transactions().iter().map(|tx| *tx.tx_hash()).collect();
+        let included: B256Set = block.block.transactions().iter().map(|tx| *tx.tx_hash()).collect();
         for transaction in passed.iter().filter(|tx| !included.contains(&tx.hash)) {
             self.drops.record(transaction.hash, "another transaction used its nonce");
         }

@@ -72,6 +72,11 @@ impl StateProvider for HistoricalState {
         self.base.storage(address, slot)
     }
 
+    fn has_storage(&self, address: &Address) -> Result<bool, StateError> {
+        // Asked only of accounts with neither nonce nor code, whose storage nothing can have changed since.
+        self.base.has_storage(address)
+    }
+
     fn code(&self, code_hash: &B256) -> Result<Option<Bytes>, StateError> {
         self.base.code(code_hash)
     }

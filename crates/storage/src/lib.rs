@@ -25,7 +25,7 @@ mod memory;
 pub use memory::MemoryStore;
 
 mod journal;
-pub use journal::{Durability, Journal, JournalOptions, JournalRecord, OnDurable};
+pub use journal::{Durability, Journal, JournalOptions, JournalRecord, OnDurable, Rotation};
 
 mod error;
 pub use error::{ChainIdentity, JournalError, StorageError};

@@ -174,6 +174,15 @@ impl<R: TableRead + Send + Sync> StateProvider for TableSnapshot<R> {
         }
     }
 
+    fn has_storage(&self, address: &Address) -> Result<bool, StateError> {
+        let mut has_any = false;
+        self.visit_storage(&keccak256(address), &mut |_, _| {
+            has_any = true;
+            ControlFlow::Break(())
+        })?;
+        Ok(has_any)
+    }
+
     fn code(&self, code_hash: &B256) -> Result<Option<Bytes>, StateError> {
         if *code_hash == KECCAK_EMPTY {
             return Ok(Some(Bytes::new()));

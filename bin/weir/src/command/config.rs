@@ -20,7 +20,9 @@ pub(crate) fn print(matches: &ArgMatches, file: &ConfigFile) -> eyre::Result<Exi
         .expect("this command was chosen");
     for setting in effective_settings(print, matches, file) {
         match setting.value {
-            Some(value) => println!("{} = {} # {}", setting.name, toml_value(&value), setting.origin),
+            Some(value) => {
+                println!("{} = {} # {}", setting.name, toml_value(&value), setting.origin)
+            }
             None => println!("# {} is not set # {}", setting.name, setting.origin),
         }
     }

@@ -5,8 +5,8 @@ use crate::{
     command::node::runtime,
 };
 use std::process::ExitCode;
-use weir_runtime::{Shutdown, watch_signals};
 use weir_load::{LoadConfig, Scenario, Wallet, run_load};
+use weir_runtime::{Shutdown, watch_signals};
 
 /// Runs a load and prints what it found.
 pub(crate) fn run(args: LoadArgs) -> eyre::Result<ExitCode> {

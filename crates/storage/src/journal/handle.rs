@@ -11,7 +11,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
     time::Duration,
@@ -109,11 +109,17 @@ impl Journal {
     /// Records appended before this call and not in `keep` are gone; those appended after it follow `keep`.
     /// Blocks until the new file is on disk, whatever the durability.
     pub fn rotate(&self, keep: Vec<JournalRecord>) -> Result<(), JournalError> {
+        self.begin_rotate(keep)?.wait()
+    }
+
+    /// Like [`Self::rotate`], but returns once the replacement is queued: its place among the appends is fixed then,
+    /// so a lock that orders the two need not be held while the disk works.
+    pub fn begin_rotate(&self, keep: Vec<JournalRecord>) -> Result<Rotation, JournalError> {
         keep.iter().try_for_each(JournalRecord::check)?;
         let (done, answer) = sync_channel(1);
         let commands = self.commands.as_ref().ok_or(JournalError::Closed)?;
         commands.send(Command::Rotate { keep, done }).map_err(|_| JournalError::Closed)?;
-        answer.recv().map_err(|_| JournalError::Closed)?
+        Ok(Rotation { answer })
     }
 
     /// Bytes in the file.
@@ -129,6 +135,20 @@ impl Journal {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// A replacement of the journal's contents that is queued.
+#[derive(Debug)]
+#[must_use = "the contents are replaced only when `wait` says so"]
+pub struct Rotation {
+    answer: Receiver<Result<(), JournalError>>,
+}
+
+impl Rotation {
+    /// Waits until the new file is on disk.
+    pub fn wait(self) -> Result<(), JournalError> {
+        self.answer.recv().map_err(|_| JournalError::Closed)?
     }
 }
 

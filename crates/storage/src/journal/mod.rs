@@ -5,4 +5,4 @@ mod handle;
 mod writer;
 
 pub use format::JournalRecord;
-pub use handle::{Durability, Journal, JournalOptions, OnDurable};
+pub use handle::{Durability, Journal, JournalOptions, OnDurable, Rotation};

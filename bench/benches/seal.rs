@@ -1,0 +1,359 @@
+//! Building and sealing blocks against bare revm, and the state root against hashing its dirty nodes.
+//!
+//! ```sh
+//! cargo bench --manifest-path bench/Cargo.toml --bench seal
+//! ```
+//!
+//! Elements per second are gas per second in the first two groups and changed leaves per second in the others. Each
+//! group runs both sides on the same input, so read the ratio and not the times.
+
+use alloy_consensus::{SignableTransaction, TxEip1559};
+use alloy_genesis::GenesisAccount;
+use alloy_primitives::{
+    Address, B256, Bytes, Keccak256, Sealable, Signature, TxKind, U256, address, bytes, keccak256,
+};
+use criterion::{
+    BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main,
+    measurement::WallTime,
+};
+use revm::{
+    Context, ExecuteCommitEvm, MainBuilder, MainContext,
+    context::{BlockEnv, CfgEnv, TxEnv},
+    database::{CacheDB, EmptyDB},
+    primitives::hardfork::SpecId,
+    state::{AccountInfo, Bytecode},
+};
+use std::{cell::Cell, collections::BTreeMap, hint::black_box, sync::Arc, time::Duration};
+use weir_builder::{BlockBuilder, SealedOutput};
+use weir_evm::{BlockAttributes, ChainSpec, DiffState, SealedHeader};
+use weir_primitives::{EmptyState, StateProvider, Transaction};
+use weir_storage::hash_diff;
+use weir_trie::{
+    AccountChange, EMPTY_ROOT_HASH, EmptyNodes, HashedDiff, LeafAccount, StateTrie, TrieUpdates,
+};
+
+const CHAIN_ID: u64 = 61_972;
+const GWEI: u128 = 1_000_000_000;
+/// Accounts of the state on which blocks are built.
+const ACCOUNTS: u64 = 10_000;
+const BENEFICIARY: Address = address!("0x000000000000000000000000000000000000be0e");
+
+/// The token: balances in a mapping at slot 0, `transfer(address,uint256)` with its event, and nothing else.
+const TOKEN: Address = address!("0x000000000000000000000000000000000070ce40");
+/// Slot of the caller's balance; the amount; revert if it is more; debit; credit; `Transfer`; return true.
+const TOKEN_CODE: Bytes = bytes!(
+    "335f5260405f208054602435808210605a5780910390915560043\
+     55f5260405f208054820190555f5260043533\
+     7fddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef\
+     60205fa360015f5260205ff35b5f5ffd"
+);
+/// First four bytes of the hash of `transfer(address,uint256)`.
+const TRANSFER: [u8; 4] = [0xa9, 0x05, 0x9c, 0xbb];
+
+fn account(index: u64) -> Address {
+    Address::from_word(keccak256(index.to_be_bytes()))
+}
+
+/// Spreads recipients over all accounts, each once while fewer than [`ACCOUNTS`] are asked for.
+const fn recipient(index: u64) -> u64 {
+    (index * 7_919 + 13) % ACCOUNTS
+}
+
+fn balance_slot(holder: Address) -> B256 {
+    let mut hasher = Keccak256::new();
+    hasher.update(holder.into_word());
+    hasher.update(B256::ZERO);
+    hasher.finalize()
+}
+
+/// One transaction of each of `count` senders.
+///
+/// The signature is made up: recovering senders belongs to admission, and the builder is given them.
+fn transactions(count: u64, draft: impl Fn(u64) -> TxEip1559) -> Vec<(Arc<Transaction>, Address)> {
+    let signed = (0..count).map(|index| {
+        let tx: Transaction = draft(index).into_signed(Signature::test_signature()).into();
+        // Admission has hashed it too.
+        tx.tx_hash();
+        (Arc::new(tx), account(index))
+    });
+    signed.collect()
+}
+
+fn transfer(index: u64) -> TxEip1559 {
+    TxEip1559 {
+        chain_id: CHAIN_ID,
+        gas_limit: 21_000,
+        max_fee_per_gas: 100 * GWEI,
+        max_priority_fee_per_gas: GWEI,
+        to: TxKind::Call(account(recipient(index))),
+        value: U256::from(1),
+        ..TxEip1559::default()
+    }
+}
+
+fn token_transfer(index: u64) -> TxEip1559 {
+    let recipient = account(recipient(index)).into_word();
+    let input = [&TRANSFER[..], &recipient.0, &U256::from(5).to_be_bytes::<32>()].concat();
+    TxEip1559 {
+        to: TxKind::Call(TOKEN),
+        gas_limit: 100_000,
+        value: U256::ZERO,
+        input: input.into(),
+        ..transfer(index)
+    }
+}
+
+/// A block to build: everything that both sides need, made once.
+struct Workload {
+    spec: Arc<ChainSpec>,
+    parent: SealedHeader,
+    state: Arc<dyn StateProvider>,
+    genesis: HashedDiff,
+    transactions: Vec<(Arc<Transaction>, Address)>,
+    bare_state: CacheDB<EmptyDB>,
+    bare_transactions: Vec<TxEnv>,
+    base_fee: u64,
+}
+
+impl Workload {
+    fn new(transactions: Vec<(Arc<Transaction>, Address)>) -> Self {
+        let ether = U256::from(10).pow(U256::from(18));
+        let funded = (0..ACCOUNTS).map(|index| (account(index), ether));
+        let mut genesis = ChainSpec::dev(CHAIN_ID, funded).genesis().clone();
+        // Every second account already holds tokens, the senders among them.
+        let holders = (0..ACCOUNTS).filter(|index| index % 2 == 0 || *index < ACCOUNTS / 2);
+        let slots: BTreeMap<B256, B256> = holders
+            .map(|index| (balance_slot(account(index)), B256::with_last_byte(100)))
+            .collect();
+        let token = GenesisAccount {
+            code: Some(TOKEN_CODE),
+            storage: Some(slots),
+            ..GenesisAccount::default()
+        };
+        genesis.alloc.insert(TOKEN, token);
+        let bare_state = bare_state(&genesis.alloc);
+        let spec = Arc::new(ChainSpec::from_genesis(genesis).unwrap());
+        let diff = Arc::new(spec.genesis_diff());
+        let genesis = hash_diff(&diff);
+        let parent = spec.genesis_header(genesis_trie(&genesis).root()).seal_slow();
+        let state = DiffState::sealed(Arc::new(EmptyState), diff, 0, parent.hash());
+        let base_fee = spec.next_base_fee(&parent).unwrap();
+        let bare_transactions = transactions.iter().map(|(tx, sender)| bare(tx, *sender)).collect();
+        Self {
+            spec,
+            parent,
+            state: Arc::new(state),
+            genesis,
+            transactions,
+            bare_state,
+            bare_transactions,
+            base_fee,
+        }
+    }
+
+    fn attributes(&self) -> BlockAttributes {
+        BlockAttributes {
+            timestamp: self.parent.timestamp + 1,
+            beneficiary: BENEFICIARY,
+            prev_randao: B256::repeat_byte(7),
+            gas_limit: self.parent.gas_limit,
+            extra_data: Bytes::new(),
+            parent_beacon_block_root: None,
+            withdrawals: None,
+        }
+    }
+
+    /// Opens a block and appends every transaction.
+    fn append(&self) -> BlockBuilder {
+        let (spec, state) = (Arc::clone(&self.spec), Arc::clone(&self.state));
+        let mut block = BlockBuilder::begin(spec, &self.parent, self.attributes(), state).unwrap();
+        for (tx, sender) in &self.transactions {
+            let outcome = block.append(Arc::clone(tx), *sender).unwrap().unwrap();
+            assert!(outcome.is_success());
+        }
+        block
+    }
+
+    fn seal(&self, trie: &mut StateTrie) -> SealedOutput {
+        self.append().seal(trie, &EmptyNodes).unwrap()
+    }
+
+    /// Executes every transaction with revm alone; returns the gas used and the state, so that it is not dropped here.
+    fn execute_bare(
+        &self,
+        state: CacheDB<EmptyDB>,
+        transactions: Vec<TxEnv>,
+    ) -> (u64, CacheDB<EmptyDB>) {
+        let mut config = CfgEnv::new_with_spec(SpecId::OSAKA);
+        config.chain_id = CHAIN_ID;
+        let block = BlockEnv {
+            number: U256::from(1),
+            beneficiary: BENEFICIARY,
+            timestamp: U256::from(self.parent.timestamp + 1),
+            gas_limit: self.parent.gas_limit,
+            basefee: self.base_fee,
+            prevrandao: Some(B256::repeat_byte(7)),
+            ..BlockEnv::default()
+        };
+        let context = Context::mainnet().with_db(state).with_cfg(config).with_block(block);
+        let mut evm = context.build_mainnet();
+        let mut gas = 0;
+        for tx in transactions {
+            let result = evm.transact_commit(tx).unwrap();
+            assert!(result.is_success());
+            gas += result.gas().tx_gas_used();
+        }
+        (gas, evm.ctx.journaled_state.database)
+    }
+
+    fn bench(&self, mut group: BenchmarkGroup<'_, WallTime>) {
+        let (gas, _) = self.execute_bare(self.bare_state.clone(), self.bare_transactions.clone());
+        let sealed = self.seal(&mut genesis_trie(&self.genesis));
+        assert_eq!(sealed.executed.block.header().gas_used, gas, "both sides do the same work");
+        group.throughput(Throughput::Elements(gas));
+        let input = || (self.bare_state.clone(), self.bare_transactions.clone());
+        group.bench_function("who=revm", |bencher| {
+            bencher.iter_batched(
+                input,
+                |(state, transactions)| self.execute_bare(state, transactions),
+                BatchSize::PerIteration,
+            );
+        });
+        group.bench_function("who=weir part=append", |bencher| {
+            bencher.iter_with_large_drop(|| self.append());
+        });
+        group.bench_function("who=weir", |bencher| {
+            bencher.iter_batched(
+                || genesis_trie(&self.genesis),
+                |mut trie| (self.seal(&mut trie), trie),
+                BatchSize::PerIteration,
+            );
+        });
+        group.finish();
+    }
+}
+
+/// The trie of the genesis state, in memory and hashed, as it is between blocks.
+fn genesis_trie(genesis: &HashedDiff) -> StateTrie {
+    let mut trie = StateTrie::new(EMPTY_ROOT_HASH);
+    trie.apply(genesis, &EmptyNodes).unwrap();
+    trie.take_updates();
+    trie
+}
+
+/// The genesis state as revm's own in-memory database holds it.
+fn bare_state(alloc: &BTreeMap<Address, GenesisAccount>) -> CacheDB<EmptyDB> {
+    let mut state = CacheDB::new(EmptyDB::default());
+    for (address, entry) in alloc {
+        let code = entry.code.clone().map(Bytecode::new_raw);
+        let mut info = AccountInfo::from_balance(entry.balance);
+        info.nonce = entry.nonce.unwrap_or_default();
+        if let Some(code) = code {
+            info = info.with_code(code);
+        }
+        state.insert_account_info(*address, info);
+        for (slot, value) in entry.storage.iter().flatten() {
+            state.insert_account_storage(*address, (*slot).into(), (*value).into()).unwrap();
+        }
+    }
+    state
+}
+
+fn bare(tx: &Transaction, sender: Address) -> TxEnv {
+    use alloy_consensus::Transaction as _;
+    TxEnv::builder()
+        .tx_type(Some(2))
+        .caller(sender)
+        .chain_id(tx.chain_id())
+        .nonce(tx.nonce())
+        .gas_limit(tx.gas_limit())
+        .gas_price(tx.max_fee_per_gas())
+        .gas_priority_fee(tx.max_priority_fee_per_gas())
+        .kind(tx.kind())
+        .value(tx.value())
+        .data(tx.input().clone())
+        .build()
+        .unwrap()
+}
+
+fn transfers(criterion: &mut Criterion) {
+    // What share of bare revm's gas per second is left when 5,000 transfers, each from another sender and to another
+    // recipient, become a sealed block with every root, its receipts, its diff and the trie nodes to store?
+    let workload = Workload::new(transactions(5_000, transfer));
+    workload.bench(criterion.benchmark_group("seal::transfers"));
+}
+
+fn tokens(criterion: &mut Criterion) {
+    // The same question for 1,000 token transfers: a contract, two slots and an event each.
+    let workload = Workload::new(transactions(1_000, token_transfer));
+    workload.bench(criterion.benchmark_group("seal::token_transfers"));
+}
+
+/// Leaves that one state root changes.
+const CHANGED: u64 = 1_000;
+/// Different sets of leaves, so that the caches do not hold the paths of the last round.
+const SETS: u64 = 16;
+
+/// Balances of `count` accounts `stride` apart, from `first` on.
+fn leaves(first: u64, count: u64, stride: u64, balance: u64) -> HashedDiff {
+    let change = |index: u64| {
+        let balance = U256::from(GWEI) * U256::from(balance + index);
+        let account = LeafAccount { nonce: 1, balance, ..LeafAccount::default() };
+        let change = AccountChange { account: Some(account), ..AccountChange::default() };
+        (keccak256(index.to_be_bytes()), change)
+    };
+    let mut accounts: Vec<_> = (0..count).map(|index| change(first + index * stride)).collect();
+    accounts.sort_unstable_by_key(|(key, _)| *key);
+    HashedDiff { accounts }
+}
+
+fn state_root(trie: &mut StateTrie, diff: &HashedDiff) -> (B256, TrieUpdates) {
+    trie.apply(diff, &EmptyNodes).unwrap();
+    (trie.root(), trie.take_updates())
+}
+
+fn state_roots(criterion: &mut Criterion) {
+    // How far is the state root, from changed leaves to the nodes to store, from what cannot be saved: hashing the
+    // bytes of the nodes that changed, on one thread and on all?
+    for accounts in [100_000, 1_000_000] {
+        let mut group = criterion.benchmark_group(format!("trie::root/accounts={accounts}"));
+        group.throughput(Throughput::Elements(CHANGED));
+        let mut trie = StateTrie::new(EMPTY_ROOT_HASH);
+        state_root(&mut trie, &leaves(0, accounts, 1, 0));
+        let round = Cell::new(0);
+        let diff = || {
+            round.set(round.get() + 1);
+            leaves(round.get() % SETS, CHANGED, accounts / CHANGED, 1 + round.get())
+        };
+        let (_, updates) = state_root(&mut trie, &diff());
+        let nodes: Vec<Bytes> =
+            updates.account_nodes.into_iter().filter_map(|node| node.1).collect();
+        println!(
+            "{} dirty nodes of {} bytes",
+            nodes.len(),
+            nodes.iter().map(|node| node.len()).sum::<usize>()
+        );
+        group.bench_function("who=hashing threads=1", |bencher| {
+            bencher.iter(|| nodes.iter().for_each(|node| drop(black_box(keccak256(node)))));
+        });
+        group.bench_function("who=weir", |bencher| {
+            bencher.iter_batched(
+                diff,
+                |diff| state_root(&mut trie, &diff),
+                BatchSize::PerIteration,
+            );
+        });
+        group.finish();
+    }
+}
+
+fn config() -> Criterion {
+    Criterion::default().sample_size(30).measurement_time(Duration::from_secs(4))
+}
+
+criterion_group! {
+    name = benches;
+    config = config();
+    targets = transfers, tokens, state_roots
+}
+criterion_main!(benches);
