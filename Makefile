@@ -34,6 +34,7 @@ setup:
 lint: check-cargo
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	@if command -v cargo-deny >/dev/null; then cargo deny check; else echo "lint: cargo-deny is absent, skipped" >&2; fi
 	@if command -v typos >/dev/null; then typos; else echo "lint: typos is absent, skipped" >&2; fi
 
@@ -41,8 +42,10 @@ fmt: check-cargo
 	cargo fmt --all
 
 ## Every benchmark; bench/README.md says what each one answers.
-bench: check-cargo
-	cargo bench --workspace
+bench: check-cargo setup
+	cargo bench --manifest-path bench/Cargo.toml
+	cargo build --release -p weir
+	bench/load_vs_anvil.py --weir $(WEIR)
 
 check-cargo:
 	@command -v cargo >/dev/null || { echo "cargo is absent: install Rust from https://rustup.rs" >&2; exit 1; }

@@ -56,6 +56,7 @@ fn v3_quote(c: &mut Criterion) {
     // How long does the exact output of a concentrated-liquidity swap take that crosses so many ticks?
     let book = V3Book::new(pool_address(0), &mut Dice::new(1));
     let peer = book.peer();
+    let terms = terms();
     let mut group = c.benchmark_group("amm::v3_quote");
     for crossed in [0, 3, 20] {
         let swaps: Vec<_> = DIRECTIONS
@@ -75,7 +76,7 @@ fn v3_quote(c: &mut Criterion) {
             let mut cycle = Cycle::new(&swaps);
             b.iter(|| {
                 let (way, amount) = cycle.next();
-                book.slot.quote(&book.ticks, terms(), *way, SwapKind::ExactIn(*amount))
+                book.slot.quote(&book.ticks, terms, *way, SwapKind::ExactIn(*amount))
             });
         });
         group.bench_function(id("amms", &what), |b| {
@@ -319,7 +320,7 @@ fn event(c: &mut Criterion) {
                 timed(iters, EVENTS as u64, &mut space, run, |_| {})
             });
         });
-        let address = pool_address(0);
+        let address = logs[0].inner.address;
         let own: Vec<_> = logs.iter().filter(|log| log.inner.address == address).collect();
         let pool = space.get_mut(&address).expect("known");
         group.bench_function(id("amms", "bare sync, no undo"), |b| {

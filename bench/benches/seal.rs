@@ -23,13 +23,14 @@ use revm::{
     primitives::hardfork::SpecId,
     state::{AccountInfo, Bytecode},
 };
-use std::{cell::Cell, collections::BTreeMap, hint::black_box, sync::Arc, time::Duration};
+use std::{cell::Cell, collections::BTreeMap, sync::Arc, time::Duration};
 use weir_builder::{BlockBuilder, SealedOutput};
 use weir_evm::{BlockAttributes, ChainSpec, DiffState, SealedHeader};
 use weir_primitives::{EmptyState, StateProvider, Transaction};
 use weir_storage::hash_diff;
 use weir_trie::{
     AccountChange, EMPTY_ROOT_HASH, EmptyNodes, HashedDiff, LeafAccount, StateTrie, TrieUpdates,
+    keccak256_each,
 };
 
 const CHAIN_ID: u64 = 61_972;
@@ -220,7 +221,7 @@ impl Workload {
             );
         });
         group.bench_function("who=weir part=append", |bencher| {
-            bencher.iter_with_large_drop(|| self.append());
+            bencher.iter_batched(|| (), |()| self.append(), BatchSize::PerIteration);
         });
         group.bench_function("who=weir", |bencher| {
             bencher.iter_batched(
@@ -314,7 +315,7 @@ fn state_root(trie: &mut StateTrie, diff: &HashedDiff) -> (B256, TrieUpdates) {
 
 fn state_roots(criterion: &mut Criterion) {
     // How far is the state root, from changed leaves to the nodes to store, from what cannot be saved: hashing the
-    // bytes of the nodes that changed, on one thread and on all?
+    // bytes of the nodes that changed, on one thread, one after the other and eight at a time?
     for accounts in [100_000, 1_000_000] {
         let mut group = criterion.benchmark_group(format!("trie::root/accounts={accounts}"));
         group.throughput(Throughput::Elements(CHANGED));
@@ -333,8 +334,12 @@ fn state_roots(criterion: &mut Criterion) {
             nodes.len(),
             nodes.iter().map(|node| node.len()).sum::<usize>()
         );
-        group.bench_function("who=hashing threads=1", |bencher| {
-            bencher.iter(|| nodes.iter().for_each(|node| drop(black_box(keccak256(node)))));
+        let nodes: Vec<&[u8]> = nodes.iter().map(|node| &node[..]).collect();
+        group.bench_function("who=hashing lanes=1", |bencher| {
+            bencher.iter(|| nodes.iter().map(keccak256).collect::<Vec<_>>());
+        });
+        group.bench_function("who=hashing lanes=8", |bencher| {
+            bencher.iter(|| keccak256_each(&nodes));
         });
         group.bench_function("who=weir", |bencher| {
             bencher.iter_batched(

@@ -17,8 +17,8 @@ use weir_runtime::{
     TaskSet,
 };
 use weir_sequencer::{
-    Chain, DropLog, Ingress, NodeBackend, RECORD_TRANSACTION, SequencingConfig, SequencingDriver,
-    SharedPool, dev_spec, genesis_state,
+    Chain, DropLog, Ingress, NodeBackend, SequencingConfig, SequencingDriver, SharedPool, dev_spec,
+    genesis_state,
 };
 use weir_storage::{
     Durability, GenesisState, Journal, JournalOptions, JournalRecord, MdbxStore, MemoryStore,
@@ -91,7 +91,8 @@ impl Node {
         let drops = Arc::new(DropLog::default());
         let (journal, records) = open_journal(settings)?;
         let ingress = Ingress::new(chain.clone(), pool.clone(), journal, drops.clone());
-        restore(&ingress, &records)?;
+        let restored = ingress.restore(&records).wrap_err("pool cannot be restored")?;
+        tracing::info!(?restored, "pool restored from the journal");
         let ingress = Arc::new(ingress);
 
         let mut tasks = TaskSet::new(shutdown.clone());
@@ -161,24 +162,11 @@ fn open_journal(settings: &Settings) -> eyre::Result<(Option<Journal>, Vec<Journ
     let options = JournalOptions { durability, ..JournalOptions::default() };
     let (journal, records) = Journal::open(&path, options)
         .wrap_err_with(|| format!("journal cannot be opened: path={}", path.display()))?;
+    if journal.cut_bytes() > 0 {
+        // What a crash leaves is a record or two; more says that the disk lost what it had promised.
+        tracing::warn!(bytes = journal.cut_bytes(), "journal had a torn tail, which is cut off");
+    }
     Ok((Some(journal), records))
-}
-
-/// Puts acknowledged transactions back into the pool, and drops from the journal what blocks include already.
-fn restore(ingress: &Ingress, records: &[JournalRecord]) -> eyre::Result<()> {
-    let transactions = records.iter().filter(|record| record.kind == RECORD_TRANSACTION);
-    let (mut restored, mut stale) = (0_usize, 0_usize);
-    for record in transactions {
-        match ingress.restore(&record.payload) {
-            Ok(_) => restored += 1,
-            Err(_) => stale += 1,
-        }
-    }
-    if !records.is_empty() {
-        tracing::info!(restored, stale, "pool restored from the journal");
-        ingress.compact_journal()?;
-    }
-    Ok(())
 }
 
 fn next_base_fee(chain: &Chain) -> u64 {

@@ -58,7 +58,7 @@ pub(crate) struct Settings {
     pub(crate) block_time: Duration,
 
     /// Time between the steps in which an open block takes transactions.
-    #[arg(long, env = "WEIR_STEP_TIME", default_value = "5ms", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    #[arg(long, env = "WEIR_STEP_TIME", default_value = "5ms", value_parser = parse_step_time, value_name = "DURATION")]
     pub(crate) step_time: Duration,
 
     /// Gas limit of the built-in genesis; a genesis file states its own.
@@ -137,8 +137,8 @@ pub(crate) struct Settings {
     #[arg(long, env = "WEIR_METRICS_PORT", value_name = "PORT")]
     pub(crate) metrics_port: Option<u16>,
 
-    /// L1 node that batches are posted to. Default: none, blocks are not posted.
-    #[arg(long, env = "WEIR_L1", requires = "l1_key", value_name = "URL")]
+    /// L1 node that batches are posted to; needs l1-key. Default: none, blocks are not posted.
+    #[arg(long, env = "WEIR_L1", value_name = "URL")]
     pub(crate) l1: Option<String>,
 
     /// File with the hexadecimal key that signs batches.
@@ -175,6 +175,14 @@ fn parse_block_time(text: &str) -> Result<Duration, String> {
     let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if time.is_zero() || time.subsec_nanos() != 0 {
         return Err("block time is whole seconds, at least 1s".to_owned());
+    }
+    Ok(time)
+}
+
+fn parse_step_time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if time < Duration::from_millis(1) {
+        return Err("step time is at least 1ms".to_owned());
     }
     Ok(time)
 }

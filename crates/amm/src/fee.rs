@@ -1,19 +1,23 @@
 //! Fees as the contracts hold them.
 
-use crate::MathError;
+use crate::{MathError, wide::SmallDivisor};
 
 /// One hundred per cent in pips: fees are below it.
 pub const MAX_FEE_PIPS: u32 = 1_000_000;
 
 /// A swap fee in millionths of the input (Uniswap V3 `fee`: 500, 3000, 10000).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FeePips(u32);
+pub struct FeePips {
+    fee_pips: u32,
+    /// What is left of a whole, in millionths. A function of the fee, kept for its reciprocal.
+    rest: SmallDivisor,
+}
 
 impl FeePips {
     /// Checks that the fee is below 100 %.
     pub const fn new(fee_pips: u32) -> Result<Self, MathError> {
         if fee_pips < MAX_FEE_PIPS {
-            Ok(Self(fee_pips))
+            Ok(Self { fee_pips, rest: SmallDivisor::new(MAX_FEE_PIPS - fee_pips) })
         } else {
             Err(MathError::FeeOutOfRange { fee_pips })
         }
@@ -21,7 +25,11 @@ impl FeePips {
 
     /// The fee in millionths.
     pub const fn get(self) -> u32 {
-        self.0
+        self.fee_pips
+    }
+
+    pub(crate) const fn rest(self) -> SmallDivisor {
+        self.rest
     }
 }
 

@@ -38,5 +38,7 @@ pub use swap_step::{StepAmount, SwapStep, compute_swap_step};
 mod tick_list;
 pub use tick_list::{NextTick, TickCursor, TickInfo, TickList};
 
+mod short_swap;
+
 mod v3;
 pub use v3::{V3Slot, V3Swap, V3Terms};

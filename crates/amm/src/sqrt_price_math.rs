@@ -2,7 +2,7 @@
 
 use crate::{
     Direction, Liquidity, MathError, SqrtPriceX96, Tick, V3Slot,
-    wide::{div_rem, mul_limbs, mul_liquidity, shl_96, shr_96},
+    wide::{Fraction, div_rem, mul_limbs, mul_liquidity, shl_96, shr_96},
 };
 use alloy_primitives::U256;
 
@@ -11,6 +11,7 @@ use alloy_primitives::U256;
 /// The contract divides by one price and then by the other, rounding both quotients the same way, which equals one
 /// division by the product. Rounding up gives what a swap takes, rounding down what it gives. The prices may come in
 /// either order; the lower must not be zero.
+#[inline]
 pub fn amount0_delta(
     a: SqrtPriceX96,
     b: SqrtPriceX96,
@@ -21,16 +22,27 @@ pub fn amount0_delta(
     if low.is_zero() {
         return Err(MathError::SqrtPriceOutOfRange { sqrt_price: low });
     }
-    let width = high.get() - low.get();
-    let numerator = shl_96(mul_liquidity(liquidity.get(), width));
-    let product = mul_limbs(low.limbs(), high.limbs());
-    let divisor = [product[0], product[1], product[2], product[3], product[4]];
+    let Fraction { numerator, divisor } = amount0_fraction(low, high, liquidity);
     let (quotient, is_exact) =
         div_rem(numerator, divisor).expect("below 2^224, as the width is at most the higher price");
     Ok(quotient + U256::from(is_rounded_up && !is_exact))
 }
 
+/// The amount of token0 between two prices as a fraction; the lower must not be zero.
+#[inline]
+pub(crate) fn amount0_fraction(
+    low: SqrtPriceX96,
+    high: SqrtPriceX96,
+    liquidity: Liquidity,
+) -> Fraction {
+    let width = high.get() - low.get();
+    let [n0, n1, n2, n3, n4, n5, n6] = shl_96(mul_liquidity(liquidity.get(), width));
+    let [d0, d1, d2, d3, d4, ..] = mul_limbs(low.limbs(), high.limbs());
+    Fraction { numerator: [n0, n1, n2, n3, n4, n5, n6, 0], divisor: [d0, d1, d2, d3, d4] }
+}
+
 /// Amount of token1 between two prices: `L * (high - low) / 2^96`.
+#[inline]
 pub fn amount1_delta(
     a: SqrtPriceX96,
     b: SqrtPriceX96,
@@ -43,6 +55,7 @@ pub fn amount1_delta(
 }
 
 /// The price after `amount` of the input token went in (`SqrtPriceMath.getNextSqrtPriceFromInput`).
+#[inline]
 pub fn next_sqrt_price_from_input(
     price: SqrtPriceX96,
     liquidity: Liquidity,
@@ -70,6 +83,7 @@ pub fn next_sqrt_price_from_output(
     }
 }
 
+#[inline]
 fn require_nonzero(
     price: SqrtPriceX96,
     liquidity: Liquidity,
@@ -89,11 +103,13 @@ const fn exceeds(amount: U256, liquidity: Liquidity) -> MathError {
 }
 
 /// `L * 2^96`.
+#[inline]
 fn numerator1(liquidity: Liquidity) -> U256 {
     U256::from(liquidity.get()) << 96
 }
 
 /// `getNextSqrtPriceFromAmount0RoundingUp` with `add`.
+#[inline]
 fn price_after_token0_in(
     price: SqrtPriceX96,
     liquidity: Liquidity,
@@ -135,6 +151,7 @@ fn price_after_token0_out(
 }
 
 /// `getNextSqrtPriceFromAmount1RoundingDown` with `add`.
+#[inline]
 fn price_after_token1_in(
     price: SqrtPriceX96,
     liquidity: Liquidity,
@@ -160,7 +177,41 @@ fn price_after_token1_out(
     }
 }
 
+/// Whether `amount` of the input token, less fees, moves the price exactly to `next`: by products, as `next` is known.
+///
+/// `false` also where the contract takes another formula because of an overflow.
+#[inline]
+pub(crate) fn is_next_from_input(
+    price: SqrtPriceX96,
+    next: SqrtPriceX96,
+    liquidity: Liquidity,
+    amount: u128,
+    direction: Direction,
+) -> bool {
+    let [n0, n1, n2, _] = *next.limbs();
+    match direction {
+        Direction::ZeroForOne => {
+            let numerator1 = numerator1(liquidity);
+            let product = U256::from(amount).checked_mul(price.get());
+            let divisor = product.and_then(|product| numerator1.checked_add(product));
+            divisor.is_some_and(|divisor| {
+                let [d0, d1, d2, d3] = *divisor.as_limbs();
+                let numerator = mul_limbs(numerator1.as_limbs(), price.limbs());
+                let fraction = Fraction { numerator, divisor: [d0, d1, d2, d3, 0] };
+                fraction.is_ceil([n0, n1, n2])
+            })
+        }
+        Direction::OneForZero => next.get().checked_sub(price.get()).is_some_and(|change| {
+            let [c0, c1, c2, _] = *change.as_limbs();
+            let [n0, n1, n2, n3, ..] = shl_96([amount as u64, (amount >> 64) as u64, 0, 0, 0]);
+            let divisor = [liquidity.get() as u64, (liquidity.get() >> 64) as u64, 0, 0, 0];
+            Fraction { numerator: [n0, n1, n2, n3, 0, 0, 0, 0], divisor }.is_floor([c0, c1, c2])
+        }),
+    }
+}
+
 /// `amount * 2^96 / L`, rounded down, and whether it is exact.
+#[inline]
 fn token1_price_change(liquidity: Liquidity, amount: U256) -> Result<(U256, bool), MathError> {
     let [a0, a1, a2, a3] = *amount.as_limbs();
     let divisor = [liquidity.get() as u64, (liquidity.get() >> 64) as u64];
@@ -168,6 +219,7 @@ fn token1_price_change(liquidity: Liquidity, amount: U256) -> Result<(U256, bool
     div_rem(numerator, divisor).ok_or_else(|| exceeds(amount, liquidity))
 }
 
+#[inline]
 fn ceil_mul_div(a: U256, b: U256, divisor: U256) -> Result<U256, MathError> {
     let quotient = div_rem(mul_limbs(a.as_limbs(), b.as_limbs()), *divisor.as_limbs());
     match quotient {

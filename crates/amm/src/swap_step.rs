@@ -2,7 +2,9 @@
 
 use crate::{
     Direction, FeePips, Liquidity, MAX_FEE_PIPS, MathError, SqrtPriceX96, amount0_delta,
-    amount1_delta, next_sqrt_price_from_input, next_sqrt_price_from_output, wide::mul_div_small,
+    amount1_delta, next_sqrt_price_from_input, next_sqrt_price_from_output,
+    sqrt_price_math::amount0_fraction,
+    wide::{SmallDivisor, mul_div_small},
 };
 use alloy_primitives::U256;
 
@@ -29,6 +31,7 @@ pub struct SwapStep {
 }
 
 /// Trades towards `target` until it or the amount is reached.
+#[inline]
 pub fn compute_swap_step(
     current: SqrtPriceX96,
     target: SqrtPriceX96,
@@ -36,61 +39,141 @@ pub fn compute_swap_step(
     remaining: StepAmount,
     fee: FeePips,
 ) -> Result<SwapStep, MathError> {
-    let direction = if current >= target { Direction::ZeroForOne } else { Direction::OneForZero };
+    let step = StepTerms::new(current, target, liquidity, fee);
     match remaining {
-        StepAmount::In(amount) => step_in(current, target, liquidity, amount, fee, direction),
-        StepAmount::Out(amount) => step_out(current, target, liquidity, amount, fee, direction),
+        StepAmount::In(amount) => {
+            let (sqrt_price, whole_in) = step.end_in(amount)?;
+            let amount_out = step.output(sqrt_price)?;
+            let (amount_in, fee) = match whole_in {
+                Some(whole_in) => (whole_in, fee_on(whole_in, fee)?),
+                None => {
+                    let amount_in = step.input(sqrt_price)?;
+                    (amount_in, amount - amount_in)
+                }
+            };
+            Ok(SwapStep { sqrt_price, amount_in, amount_out, fee })
+        }
+        StepAmount::Out(amount) => step.out(amount),
     }
 }
 
-fn step_in(
+/// The outcome of a step, as far as a quote needs it.
+pub(crate) struct StepTotal {
+    pub(crate) sqrt_price: SqrtPriceX96,
+    /// What went in, fee included.
+    pub(crate) paid: U256,
+    pub(crate) amount_out: U256,
+}
+
+/// As [`compute_swap_step`], without telling the fee from the input: a fixed amount that ends inside the range goes
+/// in whole, so its share without the fee need not be computed.
+#[inline]
+pub(crate) fn step_total(
     current: SqrtPriceX96,
     target: SqrtPriceX96,
     liquidity: Liquidity,
-    amount: U256,
+    remaining: StepAmount,
     fee: FeePips,
-    direction: Direction,
-) -> Result<SwapStep, MathError> {
-    let (less_fee, _) = mul_div_small(amount, MAX_FEE_PIPS - fee.get(), MAX_FEE_PIPS)
-        .expect("a share of the amount fits where the amount does");
-    let whole_in = input_between(current, target, liquidity, direction)?;
-    let next = if less_fee >= whole_in {
-        target
-    } else {
-        next_sqrt_price_from_input(current, liquidity, less_fee, direction)?
-    };
-    let is_target = next == target;
-    let amount_in =
-        if is_target { whole_in } else { input_between(current, next, liquidity, direction)? };
-    let amount_out = output_between(current, next, liquidity, direction)?;
-    let fee = if is_target { fee_on(amount_in, fee)? } else { amount - amount_in };
-    Ok(SwapStep { sqrt_price: next, amount_in, amount_out, fee })
+) -> Result<StepTotal, MathError> {
+    let step = StepTerms::new(current, target, liquidity, fee);
+    match remaining {
+        StepAmount::In(amount) => {
+            let (sqrt_price, whole_in) = step.end_in(amount)?;
+            let amount_out = step.output(sqrt_price)?;
+            let paid = match whole_in {
+                Some(whole_in) => whole_in + fee_on(whole_in, fee)?,
+                None => amount,
+            };
+            Ok(StepTotal { sqrt_price, paid, amount_out })
+        }
+        StepAmount::Out(amount) => {
+            let SwapStep { sqrt_price, amount_in, amount_out, fee } = step.out(amount)?;
+            Ok(StepTotal { sqrt_price, paid: amount_in + fee, amount_out })
+        }
+    }
 }
 
-fn step_out(
+const WHOLE: SmallDivisor = SmallDivisor::new(MAX_FEE_PIPS);
+
+/// `amount * (1e6 - feePips) / 1e6`, rounded down.
+#[inline]
+pub(crate) fn less_fee(amount: U256, fee: FeePips) -> U256 {
+    mul_div_small(amount, fee.rest().get(), WHOLE)
+        .expect("a share of the amount fits where the amount does")
+        .0
+}
+
+/// What is fixed in a step.
+struct StepTerms {
     current: SqrtPriceX96,
     target: SqrtPriceX96,
     liquidity: Liquidity,
-    amount: U256,
     fee: FeePips,
     direction: Direction,
-) -> Result<SwapStep, MathError> {
-    let whole_out = output_between(current, target, liquidity, direction)?;
-    let next = if amount >= whole_out {
-        target
-    } else {
-        next_sqrt_price_from_output(current, liquidity, amount, direction)?
-    };
-    let amount_out = if next == target {
-        whole_out
-    } else {
-        output_between(current, next, liquidity, direction)?
-    };
-    let amount_in = input_between(current, next, liquidity, direction)?;
-    let amount_out = amount_out.min(amount);
-    Ok(SwapStep { sqrt_price: next, amount_in, amount_out, fee: fee_on(amount_in, fee)? })
 }
 
+impl StepTerms {
+    #[inline]
+    fn new(
+        current: SqrtPriceX96,
+        target: SqrtPriceX96,
+        liquidity: Liquidity,
+        fee: FeePips,
+    ) -> Self {
+        let direction =
+            if current >= target { Direction::ZeroForOne } else { Direction::OneForZero };
+        Self { current, target, liquidity, fee, direction }
+    }
+
+    #[inline]
+    fn input(&self, next: SqrtPriceX96) -> Result<U256, MathError> {
+        input_between(self.current, next, self.liquidity, self.direction)
+    }
+
+    #[inline]
+    fn output(&self, next: SqrtPriceX96) -> Result<U256, MathError> {
+        output_between(self.current, next, self.liquidity, self.direction)
+    }
+
+    /// Where an input of `amount` ends; at the target also what the way there takes, without the fee.
+    #[inline]
+    fn end_in(&self, amount: U256) -> Result<(SqrtPriceX96, Option<U256>), MathError> {
+        let less_fee = less_fee(amount, self.fee);
+        if self.is_enough(less_fee)? {
+            return Ok((self.target, Some(self.input(self.target)?)));
+        }
+        let next =
+            next_sqrt_price_from_input(self.current, self.liquidity, less_fee, self.direction)?;
+        let whole_in = if next == self.target { Some(self.input(self.target)?) } else { None };
+        Ok((next, whole_in))
+    }
+
+    /// Whether an amount without fee reaches the target. For token0 a product tells it without the division.
+    #[inline]
+    fn is_enough(&self, less_fee: U256) -> Result<bool, MathError> {
+        let [a0, a1, a2, a3] = *less_fee.as_limbs();
+        if self.direction.is_zero_for_one() && a3 == 0 && !self.target.is_zero() {
+            let fraction = amount0_fraction(self.target, self.current, self.liquidity);
+            return Ok(fraction.is_at_most([a0, a1, a2]));
+        }
+        Ok(less_fee >= self.input(self.target)?)
+    }
+
+    fn out(&self, amount: U256) -> Result<SwapStep, MathError> {
+        let whole_out = self.output(self.target)?;
+        let next = if amount >= whole_out {
+            self.target
+        } else {
+            next_sqrt_price_from_output(self.current, self.liquidity, amount, self.direction)?
+        };
+        let amount_out = if next == self.target { whole_out } else { self.output(next)? };
+        let amount_in = self.input(next)?;
+        let amount_out = amount_out.min(amount);
+        Ok(SwapStep { sqrt_price: next, amount_in, amount_out, fee: fee_on(amount_in, self.fee)? })
+    }
+}
+
+#[inline]
 fn input_between(
     current: SqrtPriceX96,
     next: SqrtPriceX96,
@@ -103,6 +186,7 @@ fn input_between(
     }
 }
 
+#[inline]
 fn output_between(
     current: SqrtPriceX96,
     next: SqrtPriceX96,
@@ -116,14 +200,15 @@ fn output_between(
 }
 
 /// `mulDivRoundingUp(amountIn, feePips, 1e6 - feePips)`.
+#[inline]
 fn fee_on(amount_in: U256, fee: FeePips) -> Result<U256, MathError> {
-    let divisor = MAX_FEE_PIPS - fee.get();
+    let divisor = fee.rest();
     match mul_div_small(amount_in, fee.get(), divisor) {
         Some((quotient, is_exact)) => Ok(quotient + U256::from(!is_exact)),
         None => Err(MathError::Quotient {
             a: amount_in,
             b: U256::from(fee.get()),
-            divisor: U256::from(divisor),
+            divisor: U256::from(divisor.get()),
         }),
     }
 }

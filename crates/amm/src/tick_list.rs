@@ -190,6 +190,7 @@ impl<'a> TickCursor<'a> {
     }
 
     /// The index of the next initialized tick in the walk's direction.
+    #[inline]
     fn candidate(&self) -> Option<usize> {
         match self.direction {
             Direction::ZeroForOne => self.below.checked_sub(1),
@@ -198,6 +199,7 @@ impl<'a> TickCursor<'a> {
     }
 
     /// The next initialized tick from `tick` in the same bitmap word, or else the word's border.
+    #[inline]
     pub fn next_within_word(&self, tick: i32) -> NextTick {
         let spacing = self.spacing.get();
         let compressed = self.spacing.compress(tick);
@@ -224,6 +226,7 @@ impl<'a> TickCursor<'a> {
         self.candidate().map(|index| self.initialized(index))
     }
 
+    #[inline]
     fn initialized(&self, index: usize) -> NextTick {
         let entry = &self.list.entries[index];
         NextTick {
@@ -234,6 +237,7 @@ impl<'a> TickCursor<'a> {
     }
 
     /// Moves past the initialized tick that the walk has reached.
+    #[inline]
     pub fn cross(&mut self) {
         match self.direction {
             Direction::ZeroForOne => self.below = self.below.saturating_sub(1),

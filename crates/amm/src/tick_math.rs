@@ -147,6 +147,7 @@ impl SqrtPriceX96 {
     /// The greatest tick whose price is at most this one (`TickMath.getTickAtSqrtRatio`).
     ///
     /// Fails outside of `[MIN, MAX)`, where the contract reverts with "R".
+    #[inline]
     pub fn tick(self) -> Result<Tick, MathError> {
         if !self.is_valid() {
             return Err(MathError::SqrtPriceOutOfRange { sqrt_price: self });
@@ -163,6 +164,7 @@ impl SqrtPriceX96 {
     }
 
     /// `2 * log(price) / log(1.0001)` in Q32, by a table of logarithms and three terms of the series.
+    #[inline]
     fn tick_estimate_q32(self) -> i64 {
         let (mantissa, exponent) = self.normalized();
         let (log, reciprocal) = LOGS[((mantissa >> 55) & 0xff) as usize];
@@ -176,6 +178,7 @@ impl SqrtPriceX96 {
     }
 
     /// The 64 highest bits, the first of them set, and the power of two that the real price has.
+    #[inline]
     fn normalized(self) -> (u64, i64) {
         let [l0, l1, l2, _] = *self.limbs();
         let (high, low, place) = match (l2, l1) {

@@ -61,6 +61,7 @@ impl Reserves {
 }
 
 /// `in * num * R_out / (R_in * den + in * num)`, rounded down. All inputs fit in 112 bits, the fraction in 20.
+#[inline]
 fn amount_out(
     reserve_in: u128,
     reserve_out: u128,
@@ -83,6 +84,7 @@ fn amount_out(
 }
 
 /// `R_in * out * den / ((R_out - out) * num) + 1`.
+#[inline]
 fn amount_in(
     reserve_in: u128,
     reserve_out: u128,
@@ -113,7 +115,14 @@ fn quotient(numerator: [u64; 4], [d0, d1, d2]: [u64; 3]) -> Option<u128> {
     {
         return Some(quotient);
     }
-    let (quotient, _) = div_rem(numerator, [d0, d1, d2])?;
+    unusual_quotient(numerator, [d0, d1, d2])
+}
+
+/// The quotient by a divisor of one limb or three.
+#[cold]
+#[inline(never)]
+fn unusual_quotient(numerator: [u64; 4], divisor: [u64; 3]) -> Option<u128> {
+    let (quotient, _) = div_rem(numerator, divisor)?;
     u128::try_from(quotient).ok()
 }
 

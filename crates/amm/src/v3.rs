@@ -2,7 +2,8 @@
 
 use crate::{
     Direction, FeePips, Liquidity, MathError, NextTick, QuoteError, SqrtPriceX96, StepAmount,
-    SwapKind, SwapStep, Tick, TickCursor, TickList, TickSpacing, compute_swap_step,
+    SwapKind, Tick, TickCursor, TickList, TickSpacing,
+    swap_step::{StepTotal, step_total},
 };
 use alloy_primitives::U256;
 
@@ -115,6 +116,7 @@ impl V3Slot {
         Err(QuoteError::InsufficientLiquidity { amount, available: amount - swap.remaining })
     }
 
+    #[inline]
     fn require_limit(
         &self,
         direction: Direction,
@@ -138,11 +140,13 @@ impl V3Slot {
 }
 
 impl Run<'_> {
+    #[inline]
     fn is_done(&self) -> bool {
         let (StepAmount::In(left) | StepAmount::Out(left)) = self.remaining;
         left.is_zero() || self.slot.sqrt_price == self.limit
     }
 
+    #[inline]
     fn step(&mut self) -> Result<(), QuoteError> {
         if self.slot.liquidity.is_zero() {
             return Ok(self.cross_gap()?);
@@ -151,8 +155,7 @@ impl Run<'_> {
         let start = self.slot.sqrt_price;
         let target =
             if self.is_beyond_limit(next.sqrt_price) { self.limit } else { next.sqrt_price };
-        let step =
-            compute_swap_step(start, target, self.slot.liquidity, self.remaining, self.terms.fee)?;
+        let step = step_total(start, target, self.slot.liquidity, self.remaining, self.terms.fee)?;
         self.account(&step)?;
         self.slot.sqrt_price = step.sqrt_price;
         if step.sqrt_price == next.sqrt_price {
@@ -181,6 +184,7 @@ impl Run<'_> {
         Ok(())
     }
 
+    #[inline]
     fn is_beyond_limit(&self, price: SqrtPriceX96) -> bool {
         match self.direction {
             Direction::ZeroForOne => price < self.limit,
@@ -188,8 +192,9 @@ impl Run<'_> {
         }
     }
 
-    fn account(&mut self, step: &SwapStep) -> Result<(), QuoteError> {
-        let paid = step.amount_in + step.fee;
+    #[inline]
+    fn account(&mut self, step: &StepTotal) -> Result<(), QuoteError> {
+        let paid = step.paid;
         let (left, calculated) = match &mut self.remaining {
             StepAmount::In(left) => {
                 *left -= paid;
@@ -206,6 +211,7 @@ impl Run<'_> {
         Ok(())
     }
 
+    #[inline]
     fn arrive(&mut self, next: &NextTick) -> Result<(), MathError> {
         if let Some(net) = next.net {
             let delta = match self.direction {
@@ -222,6 +228,7 @@ impl Run<'_> {
         Ok(())
     }
 
+    #[inline]
     fn outcome(self, amount: U256) -> Result<V3Swap, QuoteError> {
         let (amount_in, amount_out, remaining) = match self.remaining {
             StepAmount::In(left) => (amount - left, self.calculated, left),

@@ -89,34 +89,133 @@ pub(crate) fn shr_96(value: [u64; 5]) -> (U256, bool) {
     (quotient, v0 == 0 && v1 as u32 == 0)
 }
 
-/// `value * factor / divisor` for a divisor of at most 32 bits: the quotient and whether it is exact.
-///
-/// `None` if it does not fit in 256 bits. The divisor must not be zero.
+/// A divisor of at most 32 bits with its reciprocal, as dividing by it with the processor's instruction costs more
+/// than all else in a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct SmallDivisor {
+    /// The divisor, shifted so that the highest bit is set.
+    normalized: u64,
+    reciprocal: u64,
+    shift: u32,
+}
+
+impl SmallDivisor {
+    /// The divisor must not be zero.
+    pub(crate) const fn new(divisor: u32) -> Self {
+        let shift = (divisor as u64).leading_zeros();
+        let normalized = (divisor as u64) << shift;
+        Self { normalized, reciprocal: reciprocal(normalized), shift }
+    }
+
+    pub(crate) const fn get(self) -> u32 {
+        (self.normalized >> self.shift) as u32
+    }
+
+    /// The quotient and whether it is exact.
+    #[inline(always)]
+    const fn divide(self, value: u128) -> (u128, bool) {
+        // At most 63 bits, so below the divisor, as the division in limbs needs it.
+        let high = (value >> (128 - self.shift)) as u64;
+        let low = value << self.shift;
+        let (q1, rest) = self.divide_limb(high, (low >> 64) as u64);
+        let (q0, rest) = self.divide_limb(rest, low as u64);
+        (((q1 as u128) << 64) | q0 as u128, rest == 0)
+    }
+
+    /// Two limbs by one for `high < normalized`: algorithm 4 of the paper at [`reciprocal`].
+    #[inline(always)]
+    const fn divide_limb(self, high: u64, low: u64) -> (u64, u64) {
+        let (d, v) = (self.normalized, self.reciprocal as u128);
+        let q = (v * high as u128).wrapping_add(((high as u128) << 64) | low as u128);
+        let mut quotient = ((q >> 64) as u64).wrapping_add(1);
+        let mut rest = low.wrapping_sub(quotient.wrapping_mul(d));
+        if rest > q as u64 {
+            quotient = quotient.wrapping_sub(1);
+            rest = rest.wrapping_add(d);
+        }
+        if rest >= d {
+            quotient = quotient.wrapping_add(1);
+            rest -= d;
+        }
+        (quotient, rest)
+    }
+}
+
+/// `value * factor / divisor`: the quotient and whether it is exact, or `None` if it does not fit in 256 bits.
 #[inline]
-pub(crate) fn mul_div_small(value: U256, factor: u32, divisor: u32) -> Option<(U256, bool)> {
+pub(crate) fn mul_div_small(
+    value: U256,
+    factor: u32,
+    divisor: SmallDivisor,
+) -> Option<(U256, bool)> {
     let [v0, v1, v2, v3] = *value.as_limbs();
     if v1 >> 32 == 0 && v2 | v3 == 0 {
         let product = ((u128::from(v1) << 64) | u128::from(v0)) * u128::from(factor);
-        let (quotient, remainder) = div_u128_small(product, divisor);
-        return Some((U256::from(quotient), remainder == 0));
+        let (quotient, is_exact) = divisor.divide(product);
+        return Some((U256::from(quotient), is_exact));
     }
     let mut product = [0; 5];
     product[4] = mul_add_row(&mut product[..4], u64::from(factor), &[v0, v1, v2, v3]);
-    div_rem(product, [u64::from(divisor)])
+    div_rem(product, [u64::from(divisor.get())])
 }
 
-/// Long division in base 2^32, whose steps are 64-bit divisions.
-#[inline(always)]
-fn div_u128_small(value: u128, divisor: u32) -> (u128, u32) {
-    let divisor = u64::from(divisor);
-    let mut quotient = 0;
-    let mut remainder = 0;
-    for shift in [96, 64, 32, 0] {
-        let digit = (remainder << 32) | u64::from((value >> shift) as u32);
-        quotient = (quotient << 32) | u128::from(digit / divisor);
-        remainder = digit % divisor;
+/// A fraction whose quotient is known and only has to be confirmed, which takes a product instead of a division.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fraction {
+    pub(crate) numerator: [u64; 8],
+    /// Not zero.
+    pub(crate) divisor: [u64; 5],
+}
+
+impl Fraction {
+    /// Whether `quotient` is at least the fraction.
+    #[inline]
+    pub(crate) fn is_at_most(&self, quotient: [u64; 3]) -> bool {
+        checked_sub(&self.times_divisor(quotient), &self.numerator).is_some()
     }
-    (quotient, remainder as u32)
+
+    /// Whether `quotient` is the fraction, rounded down.
+    #[inline]
+    pub(crate) fn is_floor(&self, quotient: [u64; 3]) -> bool {
+        let rest = checked_sub(&self.numerator, &self.times_divisor(quotient));
+        rest.is_some_and(|rest| self.is_below_divisor(rest))
+    }
+
+    /// Whether `quotient` is the fraction, rounded up.
+    #[inline]
+    pub(crate) fn is_ceil(&self, quotient: [u64; 3]) -> bool {
+        let excess = checked_sub(&self.times_divisor(quotient), &self.numerator);
+        excess.is_some_and(|excess| self.is_below_divisor(excess))
+    }
+
+    #[inline]
+    fn is_below_divisor(&self, [v0, v1, v2, v3, v4, rest @ ..]: [u64; 8]) -> bool {
+        rest == [0; 3] && checked_sub(&[v0, v1, v2, v3, v4], &self.divisor).is_none()
+    }
+
+    #[inline]
+    fn times_divisor(&self, quotient: [u64; 3]) -> [u64; 8] {
+        let mut product = [0; 8];
+        for (i, limb) in quotient.into_iter().enumerate() {
+            if limb != 0 {
+                product[i + 5] = mul_add_row(&mut product[i..i + 5], limb, &self.divisor);
+            }
+        }
+        product
+    }
+}
+
+/// `a - b`, or `None` if it is negative.
+#[inline]
+fn checked_sub<const N: usize>(a: &[u64; N], b: &[u64; N]) -> Option<[u64; N]> {
+    let mut difference = [0; N];
+    let mut is_borrowed = false;
+    for ((out, a), b) in difference.iter_mut().zip(a).zip(b) {
+        let (partial, is_under) = a.overflowing_sub(*b);
+        let (whole, is_under_again) = partial.overflowing_sub(u64::from(is_borrowed));
+        (*out, is_borrowed) = (whole, is_under | is_under_again);
+    }
+    (!is_borrowed).then_some(difference)
 }
 
 /// `floor((2^19 - 3 * 2^8) / d)` for the nine highest bits `d` of a normalized divisor.
@@ -245,8 +344,33 @@ mod tests {
         #[test]
         fn small_divisors_equal_512_bit_arithmetic(a in any_u256(), factor: u32, d in 1..=u32::MAX) {
             let (quotient, is_exact) = oracle(a, U256::from(factor), U256::from(d)).unwrap();
-            let found = mul_div_small(a, factor, d).map(|(quotient, is_exact)| (U512::from(quotient), is_exact));
+            let found = mul_div_small(a, factor, SmallDivisor::new(d)).map(|(quotient, is_exact)| (U512::from(quotient), is_exact));
             prop_assert_eq!(found, (quotient <= U512::from(U256::MAX)).then_some((quotient, is_exact)));
+        }
+
+        #[test]
+        fn fractions_are_confirmed_as_divided(
+            quotient in any::<[u64; 3]>(), divisor in any::<[u64; 5]>(), rest in any_u256(), shift in 0..320usize, narrow in 0..3usize,
+        ) {
+            let mut quotient = quotient;
+            quotient[3 - narrow..].fill(0);
+            let widen = |limbs: &[u64]| { let mut wide = [0; 8]; wide[..limbs.len()].copy_from_slice(limbs); U512::from_limbs(wide) };
+            let divisor = (widen(&divisor) >> shift).max(U512::ONE);
+            let mut limbs = [0; 5];
+            limbs.copy_from_slice(&divisor.as_limbs()[..5]);
+            let exact = widen(&quotient) * divisor;
+            for rest in [U512::ZERO, U512::ONE % divisor, divisor - U512::ONE, U512::from(rest) % divisor] {
+                let fraction = Fraction { numerator: *(exact + rest).as_limbs(), divisor: limbs };
+                prop_assert!(fraction.is_floor(quotient));
+                prop_assert_eq!(fraction.is_ceil(quotient), rest.is_zero());
+                prop_assert_eq!(fraction.is_at_most(quotient), rest.is_zero());
+                if let Some(up) = quotient[0].checked_add(1) {
+                    let above = [up, quotient[1], quotient[2]];
+                    prop_assert!(fraction.is_at_most(above));
+                    prop_assert!(!fraction.is_floor(above));
+                    prop_assert_eq!(fraction.is_ceil(above), !rest.is_zero());
+                }
+            }
         }
 
         #[test]

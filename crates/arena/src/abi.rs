@@ -69,44 +69,55 @@ impl<'a> Words<'a> {
         DecodeError::OutOfRange { address: self.address, topic0: self.topic0, word }
     }
 
+    #[inline]
     pub(crate) fn topic(&self, index: usize) -> B256 {
         self.topics[index]
     }
 
+    #[inline]
     pub(crate) fn word(&self, index: usize) -> B256 {
         B256::from_slice(&self.data[32 * index..32 * index + 32])
     }
 
+    #[inline]
     pub(crate) fn u256(&self, index: usize) -> U256 {
         U256::from_be_bytes(self.word(index).0)
     }
 
+    #[inline]
     pub(crate) fn i256(&self, index: usize) -> I256 {
         I256::from_raw(self.u256(index))
     }
 
     /// An unsigned integer of at most `bits` (128 at most).
+    #[inline]
     pub(crate) fn uint(&self, word: B256, bits: u32) -> Result<u128, DecodeError> {
-        let (high, low) = word.0.split_at(16);
-        let low = u128::from_be_bytes(low.try_into().expect("half of 32 bytes is 16"));
-        let is_narrow = high.iter().all(|byte| *byte == 0) && (bits == 128 || low >> bits == 0);
+        let (high, low) = halves(&word);
+        let is_narrow = high == 0 && (bits == 128 || low >> bits == 0);
         if is_narrow { Ok(low) } else { Err(self.out_of_range(word)) }
     }
 
     /// An `int24`, sign-extended as the ABI wants.
+    #[inline]
     pub(crate) fn int24(&self, word: B256) -> Result<i32, DecodeError> {
-        let [.., a, b, c, d] = word.0;
-        let value = i32::from_be_bytes([a, b, c, d]);
-        let fill = if value < 0 { 0xff } else { 0 };
-        let is_extended = word.0[..28].iter().all(|byte| *byte == fill);
+        let (high, low) = halves(&word);
+        let value = low as i32;
+        let fill = if value < 0 { u128::MAX } else { 0 };
+        let is_extended = high == fill && low as i128 == i128::from(value);
         let is_narrow = (-(1 << 23)..1 << 23).contains(&value);
         if is_extended && is_narrow { Ok(value) } else { Err(self.out_of_range(word)) }
     }
 
     /// A `uint160`.
+    #[inline]
     pub(crate) fn uint160(&self, index: usize) -> Result<U256, DecodeError> {
-        let word = self.word(index);
-        if word.0[..12] == [0; 12] { Ok(self.u256(index)) } else { Err(self.out_of_range(word)) }
+        let value = self.u256(index);
+        let [_, _, top, above] = *value.as_limbs();
+        if top >> 32 == 0 && above == 0 {
+            Ok(value)
+        } else {
+            Err(self.out_of_range(self.word(index)))
+        }
     }
 
     pub(crate) fn address(&self, word: B256) -> Result<Address, DecodeError> {
@@ -116,6 +127,14 @@ impl<'a> Words<'a> {
             Err(self.out_of_range(word))
         }
     }
+}
+
+/// The word as two big-endian integers: high, low.
+#[inline]
+fn halves(word: &B256) -> (u128, u128) {
+    let (high, low) = word.0.split_at(16);
+    let half = |bytes: &[u8]| u128::from_be_bytes(bytes.try_into().expect("half of 32 is 16"));
+    (half(high), half(low))
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ type Decoder = fn(&Log) -> Result<DecodedEvent, DecodeError>;
 /// The event in a log: `None` if its signature is no pool event that changes state or gives evidence.
 ///
 /// The signature is looked at first; topics, length and the width of every value must then be exact.
+#[inline]
 pub fn decode(log: &Log) -> Result<Option<DecodedEvent>, DecodeError> {
     match log.topics().first().and_then(decoder) {
         Some(decoder) => decoder(log).map(Some),
@@ -57,6 +58,7 @@ pub fn decode(log: &Log) -> Result<Option<DecodedEvent>, DecodeError> {
 }
 
 /// The decoder for a signature, found by its first four bytes, which differ among the events.
+#[inline]
 fn decoder(topic0: &B256) -> Option<Decoder> {
     let (signature, decoder): (B256, Decoder) = match topic0.0[..4] {
         [0x0d, 0x36, 0x48, 0xbd] => (abi::V2_CREATED, v2_created),
@@ -75,6 +77,7 @@ fn decoder(topic0: &B256) -> Option<Decoder> {
     (signature == *topic0).then_some(decoder)
 }
 
+#[inline]
 fn by_emitter(log: &Log, event: PoolEvent) -> DecodedEvent {
     DecodedEvent { pool: PoolId::Address(log.address), event }
 }

@@ -77,6 +77,7 @@ impl BlockEnvelope {
             chain_id,
             filter,
             created: HashSet::default(),
+            logs: executed.receipts.iter().map(|receipt| receipt.logs().len()).sum(),
             events: Vec::new(),
             undecodable: Vec::new(),
         };
@@ -89,7 +90,11 @@ impl BlockEnvelope {
             }
         }
         let base_fee = executed.block.header().base_fee_per_gas.unwrap_or(0);
-        let envelope = Self::new(chain_id, executed.reference(), base_fee, reader.events);
+        let mut events = reader.events;
+        if events.len() < events.capacity() / 2 {
+            events.shrink_to_fit();
+        }
+        let envelope = Self::new(chain_id, executed.reference(), base_fee, events);
         Extracted { envelope, undecodable: reader.undecodable }
     }
 
@@ -132,10 +137,15 @@ impl PartialEq for BlockEnvelope {
 
 impl Eq for BlockEnvelope {}
 
+/// Room made at the first event of a block, at most: growing step by step would copy every record twice.
+const EVENTS_RESERVED: usize = 512;
+
 struct Reader<'a> {
     chain_id: u64,
     filter: &'a dyn PoolFilter,
     created: HashSet<PoolId>,
+    /// Logs in the block.
+    logs: usize,
     events: Vec<EventRecord>,
     undecodable: Vec<UndecodableLog>,
 }
@@ -155,6 +165,9 @@ impl Reader<'_> {
         }
         let pool = PoolKey { chain_id: self.chain_id, id: decoded.pool };
         let event = decoded.event;
+        if self.events.is_empty() {
+            self.events.reserve(self.logs.min(EVENTS_RESERVED));
+        }
         self.events.push(EventRecord { tx_index, log_index, tx_hash: tx_hash(), pool, event });
     }
 

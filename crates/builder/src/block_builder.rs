@@ -159,11 +159,15 @@ impl BlockBuilder {
         trie: &mut StateTrie,
         nodes: &dyn NodeSource,
     ) -> Result<SealedOutput, BuildError> {
-        let unsealed = self.open.finish().map_err(BuildError::Finish)?;
-        let hashed = hash_diff(unsealed.diff());
-        trie.apply(&hashed, nodes)?;
-        let state_root = trie.root();
-        let updates = trie.take_updates();
+        let (unsealed, state) = self
+            .open
+            .finish_beside(|diff| {
+                let hashed = hash_diff(diff);
+                trie.apply(&hashed, nodes)?;
+                Ok::<_, BuildError>((trie.root(), trie.take_updates(), hashed))
+            })
+            .map_err(BuildError::Finish)?;
+        let (state_root, updates, hashed) = state?;
         Ok(SealedOutput { executed: unsealed.seal(state_root), hashed, updates })
     }
 }

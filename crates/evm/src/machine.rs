@@ -33,12 +33,12 @@ type Host = EthEvmContext<Overlay>;
 
 thread_local! {
     /// Buffers and instruction table of the EVM that this thread used last. No state: its journal is empty and its
-    /// overlay vacant.
-    static IDLE: Cell<Option<Machine>> = const { Cell::new(None) };
+    /// overlay vacant. Boxed: it is large, and taken and put back for each transaction.
+    static IDLE: Cell<Option<Box<Machine>>> = const { Cell::new(None) };
 }
 
 /// An EVM that executes in the block `env` on the state `overlay`.
-pub(crate) fn assemble(overlay: Overlay, env: &EvmEnv) -> Machine {
+pub(crate) fn assemble(overlay: Overlay, env: &EvmEnv) -> Box<Machine> {
     match IDLE.take() {
         // What the EVM derives from its configuration is the same for the same fork.
         Some(mut machine) if machine.ctx().cfg.spec == env.cfg_env.spec => {
@@ -49,12 +49,12 @@ pub(crate) fn assemble(overlay: Overlay, env: &EvmEnv) -> Machine {
             context.error = Ok(());
             machine
         }
-        _ => assemble_with(overlay, env.clone(), NoOpInspector {}, false),
+        _ => Box::new(assemble_with(overlay, env.clone(), NoOpInspector {}, false)),
     }
 }
 
 /// Takes the state out of an EVM and lets it wait for its next use.
-pub(crate) fn dismantle(mut machine: Machine) -> Overlay {
+pub(crate) fn dismantle(mut machine: Box<Machine>) -> Overlay {
     discard(&mut machine);
     let database = &mut machine.ctx_mut().journaled_state.database;
     let overlay = std::mem::replace(database, Overlay::vacant());

@@ -163,6 +163,15 @@ impl OpenBlock {
 
     /// Ends the block: withdrawals, requests, roots of the body. The state root is left to the caller.
     pub fn finish(self) -> Result<UnsealedBlock, ExecutionError> {
+        Ok(self.finish_beside(|_| ())?.0)
+    }
+
+    /// [`Self::finish`], and beside the roots of the body, on another thread if one is free, what `beside` makes of
+    /// the block's diff: its state root, say. `beside` is not called if the block cannot be ended.
+    pub fn finish_beside<R: Send>(
+        self,
+        beside: impl FnOnce(&StateDiff) -> R + Send,
+    ) -> Result<(UnsealedBlock, R), ExecutionError> {
         let finished = self.execution.finish(&[], self.withdrawals.as_deref())?;
         Ok(UnsealedBlock::assemble(
             self.header,
@@ -170,6 +179,7 @@ impl OpenBlock {
             self.senders,
             self.withdrawals,
             finished,
+            beside,
         ))
     }
 }

@@ -10,7 +10,10 @@ use revm::{
     database_interface::DBErrorMarker,
     state::{Account as EvmAccount, AccountInfo, Bytecode},
 };
-use std::sync::Arc;
+use std::{
+    convert::Infallible,
+    sync::{Arc, LazyLock},
+};
 use weir_primitives::{
     Account, AccountDiff, EmptyState, SlotDiff, StateDiff, StateError, StateProvider,
 };
@@ -32,14 +35,17 @@ impl DBErrorMarker for ReadError {}
 pub(crate) struct Overlay {
     codes: Arc<CodeCache>,
     state: Arc<dyn StateProvider>,
-    accounts: AddressMap<Entry>,
+    /// Where in `entries` an account stands. Apart, so that finding one touches little memory and growing moves little.
+    places: AddressMap<u32>,
+    /// The accounts that were read or changed, in the order of their first use.
+    entries: Vec<(Address, Entry)>,
     /// Codes that this block created or set.
     created_codes: B256HashMap<Bytecode>,
 }
 
 impl std::fmt::Debug for Overlay {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Overlay").field("accounts", &self.accounts.len()).finish_non_exhaustive()
+        f.debug_struct("Overlay").field("accounts", &self.entries.len()).finish_non_exhaustive()
     }
 }
 
@@ -135,29 +141,55 @@ impl Overlay {
         Self {
             codes,
             state,
-            accounts: AddressMap::default(),
+            places: AddressMap::default(),
+            entries: Vec::new(),
             created_codes: B256HashMap::default(),
         }
     }
 
     /// What stands in the place of an overlay that was taken.
     pub(crate) fn vacant() -> Self {
+        // Shared, because an overlay is taken after every transaction.
+        static NOTHING: LazyLock<(Arc<CodeCache>, Arc<EmptyState>)> =
+            LazyLock::new(Default::default);
+        let (codes, state) = &*NOTHING;
         Self {
-            codes: Arc::default(),
-            state: Arc::new(EmptyState),
-            accounts: AddressMap::default(),
+            codes: Arc::clone(codes),
+            state: Arc::<EmptyState>::clone(state),
+            places: AddressMap::default(),
+            entries: Vec::new(),
             created_codes: B256HashMap::default(),
         }
     }
 
     fn entry(&mut self, address: Address) -> Result<&mut Entry, ReadError> {
+        let state = self.state.as_ref();
+        Self::entry_or(&mut self.places, &mut self.entries, address, || {
+            Entry::load(state, &address)
+        })
+        .map_err(ReadError)
+    }
+
+    /// The entry of an account, made if there is none yet.
+    fn entry_or<'a, E>(
+        places: &mut AddressMap<u32>,
+        entries: &'a mut Vec<(Address, Entry)>,
+        address: Address,
+        make: impl FnOnce() -> Result<Entry, E>,
+    ) -> Result<&'a mut Entry, E> {
         use alloy_primitives::map::Entry as MapEntry;
-        match self.accounts.entry(address) {
-            MapEntry::Occupied(entry) => Ok(entry.into_mut()),
+        let place = match places.entry(address) {
+            MapEntry::Occupied(place) => *place.get(),
             MapEntry::Vacant(vacant) => {
-                Ok(vacant.insert(Entry::load(self.state.as_ref(), &address)?))
+                let entry = make()?;
+                let place = u32::try_from(entries.len());
+                entries.push((address, entry));
+                *vacant.insert(
+                    place.expect("a block touches fewer than 2^32 accounts: gas ends long before"),
+                )
             }
-        }
+        };
+        Ok(&mut entries[place as usize].1)
     }
 
     /// The account as it is now.
@@ -197,7 +229,9 @@ impl Overlay {
     /// What has changed since the parent state.
     pub(crate) fn diff(&self) -> Result<StateDiff, StateError> {
         let mut diff = StateDiff::default();
-        for (address, entry) in &self.accounts {
+        // Most of what a block touches it changes, and a map that grows moves all it holds each time.
+        diff.accounts.reserve(self.entries.len());
+        for (address, entry) in &self.entries {
             let Some(account) = entry.diff(address, self.state.as_ref())? else { continue };
             if let Some(after) = &account.after
                 && account.before.is_none_or(|before| before.code_hash != after.code_hash)
@@ -219,7 +253,9 @@ impl Overlay {
         if !account.is_touched() {
             return;
         }
-        let entry = self.accounts.entry(address).or_default();
+        let Ok(entry) = Self::entry_or(&mut self.places, &mut self.entries, address, || {
+            Ok::<_, Infallible>(Entry::default())
+        });
         if account.is_selfdestructed() {
             entry.now = None;
             entry.wipe();

@@ -1,22 +1,23 @@
 //! Roots and blooms over the body of a block.
 
-use alloy_consensus::{
-    TxReceipt,
-    proofs::{calculate_receipt_root, calculate_transaction_root},
-};
+use alloy_consensus::{ReceiptWithBloom, TxReceipt};
+use alloy_eips::Encodable2718;
 use alloy_primitives::{B256, Bloom};
 use rayon::prelude::*;
 use weir_primitives::{Receipt, Transaction};
+use weir_trie::ordered_root;
+
+/// Receipts whose blooms one thread makes at a time.
+const CHUNK_RECEIPTS: usize = 64;
 
 /// Root of the trie of transactions by index.
 pub fn transactions_root(transactions: &[Transaction]) -> B256 {
-    calculate_transaction_root(transactions)
+    ordered_root(transactions.len(), |index, out| transactions[index].encode_2718(out))
 }
 
 /// Root of the trie of receipts by index, as headers carry it from Byzantium on.
 pub fn receipts_root(receipts: &[Receipt]) -> B256 {
-    let with_bloom: Vec<_> = receipts.par_iter().map(|receipt| receipt.with_bloom_ref()).collect();
-    calculate_receipt_root(&with_bloom)
+    root_with_blooms(&with_blooms(receipts))
 }
 
 /// The union of the logs' blooms.
@@ -32,7 +33,21 @@ pub fn logs_bloom(receipts: &[Receipt]) -> Bloom {
 pub(crate) fn all(transactions: &[Transaction], receipts: &[Receipt]) -> (B256, B256, Bloom) {
     let (transactions_root, (receipts_root, bloom)) = rayon::join(
         || transactions_root(transactions),
-        || rayon::join(|| receipts_root(receipts), || logs_bloom(receipts)),
+        || {
+            let receipts = with_blooms(receipts);
+            let mut bloom = Bloom::ZERO;
+            receipts.iter().for_each(|receipt| bloom |= receipt.logs_bloom);
+            (root_with_blooms(&receipts), bloom)
+        },
     );
     (transactions_root, receipts_root, bloom)
+}
+
+fn with_blooms(receipts: &[Receipt]) -> Vec<ReceiptWithBloom<&Receipt>> {
+    let receipts = receipts.par_iter().with_min_len(CHUNK_RECEIPTS);
+    receipts.map(|receipt| receipt.with_bloom_ref()).collect()
+}
+
+fn root_with_blooms(receipts: &[ReceiptWithBloom<&Receipt>]) -> B256 {
+    ordered_root(receipts.len(), |index, out| receipts[index].encode_2718(out))
 }

@@ -24,16 +24,23 @@ pub struct UnsealedBlock {
 }
 
 impl UnsealedBlock {
-    pub(crate) fn assemble(
+    /// Computes the roots of the body, and beside them, on another thread if one is free, what `beside` makes of the diff.
+    pub(crate) fn assemble<R: Send>(
         mut header: Header,
         transactions: Vec<Arc<Transaction>>,
         senders: Vec<Address>,
         withdrawals: Option<Vec<Withdrawal>>,
         finished: Finished,
-    ) -> Self {
-        let transactions: Vec<_> = transactions.into_iter().map(Arc::unwrap_or_clone).collect();
-        let (transactions_root, receipts_root, bloom) =
-            roots::all(&transactions, &finished.receipts);
+        beside: impl FnOnce(&StateDiff) -> R + Send,
+    ) -> (Self, R) {
+        let receipts = &finished.receipts;
+        let body = || {
+            let transactions: Vec<_> = transactions.into_iter().map(Arc::unwrap_or_clone).collect();
+            let roots = roots::all(&transactions, receipts);
+            (transactions, roots)
+        };
+        let (by_caller, (transactions, (transactions_root, receipts_root, bloom))) =
+            rayon::join(|| beside(&finished.diff), body);
         header.transactions_root = transactions_root;
         header.receipts_root = receipts_root;
         header.logs_bloom = bloom;
@@ -41,7 +48,7 @@ impl UnsealedBlock {
         header.withdrawals_root = withdrawals.as_deref().map(calculate_withdrawals_root);
         header.blob_gas_used = header.blob_gas_used.map(|_| finished.blob_gas_used);
         header.requests_hash = header.requests_hash.map(|_| finished.requests.requests_hash());
-        Self {
+        let unsealed = Self {
             header,
             transactions,
             senders,
@@ -49,7 +56,8 @@ impl UnsealedBlock {
             receipts: Arc::new(finished.receipts),
             diff: Arc::new(finished.diff),
             requests: finished.requests,
-        }
+        };
+        (unsealed, by_caller)
     }
 
     /// The header, complete but for the state root, which is zero.

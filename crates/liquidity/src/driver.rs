@@ -40,12 +40,15 @@ impl LiquidityDriver {
         (Self { engine, updates }, handle, sender)
     }
 
-    /// Rebuilds the arena from stored blocks, then follows updates until shutdown or until all senders are gone.
+    /// Rebuilds the arena from stored blocks, then follows updates until shutdown or until all senders are gone. A shutdown ends a
+    /// rebuild at the next block.
     ///
     /// # Errors
     /// If stored blocks cannot be read or are no chain: the engine is `Halted` then.
     pub async fn run(mut self, shutdown: Shutdown) -> Result<(), LiquidityError> {
-        self.engine = off_worker(self.engine, LiquidityEngine::rebuild).await?;
+        let stop = shutdown.clone();
+        self.engine =
+            off_worker(self.engine, move |engine| engine.rebuild(&|| stop.is_cancelled())).await?;
         loop {
             let update = tokio::select! {
                 biased;
@@ -53,7 +56,10 @@ impl LiquidityDriver {
                 update = self.updates.recv() => update,
             };
             let Some(update) = update else { return Ok(()) };
-            self.engine = off_worker(self.engine, move |engine| engine.follow(&update)).await?;
+            let stop = shutdown.clone();
+            let follow =
+                move |engine: &mut LiquidityEngine| engine.follow(&update, &|| stop.is_cancelled());
+            self.engine = off_worker(self.engine, follow).await?;
         }
     }
 }

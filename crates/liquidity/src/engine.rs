@@ -5,6 +5,7 @@ use crate::{
     LiquidityView, PoolSelection, TradingState,
     metrics::{record_arena, record_update},
 };
+use alloy_primitives::B256;
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 use weir_arena::{ApplyError, BlockEnvelope, PoolArena, PoolIdx, PoolKey, PoolSnapshot};
 use weir_feed::{FeedProducer, FeedUpdate};
@@ -33,6 +34,16 @@ enum Step<'a> {
     Foreign,
 }
 
+/// How far reading stored blocks has come.
+enum Progress {
+    /// The arena stands at the store's tip.
+    AtTip,
+    /// Blocks that the arena has were replaced in the store meanwhile.
+    Replaced,
+    /// The caller does not want more.
+    Stopped,
+}
+
 /// Keeps the arena at the tip of the chain.
 pub(crate) struct LiquidityEngine {
     options: LiquidityOptions,
@@ -56,47 +67,57 @@ impl LiquidityEngine {
     }
 
     /// Builds the arena from all stored blocks and publishes it. What it had is dropped.
-    pub(crate) fn rebuild(&mut self) -> Result<(), LiquidityError> {
-        let rebuilt = self.replay();
-        if let Err(error) = &rebuilt {
+    ///
+    /// `stop` is asked before each block; once it says yes nothing is published, and the engine is of no further use.
+    pub(crate) fn rebuild(&mut self, stop: &dyn Fn() -> bool) -> Result<(), LiquidityError> {
+        let rebuilt = self.replay(stop);
+        self.halt_on_error(rebuilt)
+    }
+
+    /// Follows one update. If it does not connect to the arena's tip, the blocks between are read from the store as long as the tip
+    /// is canonical there; otherwise the arena is rebuilt. `stop` is as in [`Self::rebuild`].
+    pub(crate) fn follow(
+        &mut self,
+        update: &ChainUpdate,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), LiquidityError> {
+        let followed = self.take_update(update, stop);
+        self.halt_on_error(followed)
+    }
+
+    fn halt_on_error(&self, result: Result<(), LiquidityError>) -> Result<(), LiquidityError> {
+        if let Err(error) = &result {
             let reason = match error {
                 LiquidityError::Store(_) | LiquidityError::MissingBlock { .. } => HaltReason::Store,
                 LiquidityError::Refused { .. }
                 | LiquidityError::Feed(_)
                 | LiquidityError::Panicked => HaltReason::Chain,
             };
-            self.handle.publish_state(TradingState::Halted(reason));
-            record_arena(&self.arena, TradingState::Halted(reason));
+            let state = TradingState::Halted(reason);
+            self.handle.publish_state(state);
+            record_arena(&self.arena, state, self.undecodable);
         }
-        rebuilt
+        result
     }
 
-    fn replay(&mut self) -> Result<(), LiquidityError> {
+    fn replay(&mut self, stop: &dyn Fn() -> bool) -> Result<(), LiquidityError> {
         metrics::counter!("weir_arena_rebuilds_total").increment(1);
         self.handle.publish_state(TradingState::Resyncing { pools: self.arena.len() });
-        self.arena = PoolArena::new(self.options.arena_config());
-        if let PoolSelection::Listed(rows) = &self.options.pools {
-            for (pool, error) in self.arena.set_pools(rows).rejected {
-                tracing::warn!(%pool, %error, "listed pool is not followed");
+        let (published, outcome) = loop {
+            self.clear();
+            let mut published = FeedReplay::new(self.feed.clone(), self.options.ring_blocks);
+            let mut outcome = UpdateOutcome::default();
+            match self.catch_up(&mut outcome, &mut |envelope| published.take(envelope), stop)? {
+                Progress::AtTip => break (published, outcome),
+                Progress::Replaced => tracing::info!("chain was reorganised during the rebuild"),
+                Progress::Stopped => return Ok(()),
             }
-        }
-        self.history.clear();
-        let tip = self.source.tip().map_err(LiquidityError::Store)?;
-        let mut published = FeedReplay::new(self.feed.clone(), tip, self.options.ring_blocks);
-        let mut outcome = UpdateOutcome::default();
-        for number in 0..=tip.number {
-            let block = self.source.block(number).map_err(LiquidityError::Store)?;
-            let block = block.ok_or(LiquidityError::MissingBlock { number })?;
-            let envelope = self
-                .apply_block(&block, &mut outcome)
-                .map_err(|source| LiquidityError::Refused { number, source })?;
-            published.take(envelope);
-        }
+        };
         self.undecodable = outcome.undecodable;
         published.publish(self.options.completeness).map_err(LiquidityError::Feed)?;
         let dirty: Arc<[PoolIdx]> = self.arena.pools().map(|(idx, _)| idx).collect();
         tracing::info!(
-            block = tip.number,
+            block = self.arena.tip().map(|tip| tip.number),
             pools = dirty.len(),
             "arena is rebuilt from stored blocks"
         );
@@ -104,33 +125,116 @@ impl LiquidityEngine {
         Ok(())
     }
 
-    /// Follows one update. An update that does not connect to the arena's tip leads to a rebuild.
-    pub(crate) fn follow(&mut self, update: &ChainUpdate) -> Result<(), LiquidityError> {
+    /// Begins with an empty arena.
+    fn clear(&mut self) {
+        self.arena = PoolArena::new(self.options.arena_config());
+        if let PoolSelection::Listed(rows) = &self.options.pools {
+            for (pool, error) in self.arena.set_pools(rows).rejected {
+                tracing::warn!(%pool, %error, "listed pool is not followed");
+            }
+        }
+        self.history.clear();
+    }
+
+    /// Applies stored blocks until the arena stands at the store's tip, which may move on meanwhile.
+    fn catch_up(
+        &mut self,
+        outcome: &mut UpdateOutcome,
+        take: &mut dyn FnMut(Arc<BlockEnvelope>),
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Progress, LiquidityError> {
+        loop {
+            let tip = self.source.tip().map_err(LiquidityError::Store)?;
+            let next = self.arena.tip().map_or(0, |tip| tip.number + 1);
+            if next > tip.number {
+                let is_canonical = self.is_canonical()?;
+                return Ok(if is_canonical { Progress::AtTip } else { Progress::Replaced });
+            }
+            for number in next..=tip.number {
+                if stop() {
+                    return Ok(Progress::Stopped);
+                }
+                let Some(block) = self.source.block(number).map_err(LiquidityError::Store)? else {
+                    let tip = self.source.tip().map_err(LiquidityError::Store)?;
+                    if tip.number < number {
+                        return Ok(Progress::Replaced);
+                    }
+                    return Err(LiquidityError::MissingBlock { number });
+                };
+                match self.apply_block(&block, outcome) {
+                    Ok(envelope) => take(envelope),
+                    Err(ApplyError::NotChildOfTip { .. }) if !self.is_canonical()? => {
+                        return Ok(Progress::Replaced);
+                    }
+                    Err(source) => return Err(LiquidityError::Refused { number, source }),
+                }
+            }
+        }
+    }
+
+    /// Whether the store still holds the arena's tip.
+    fn is_canonical(&self) -> Result<bool, LiquidityError> {
+        let Some(tip) = self.arena.tip() else { return Ok(false) };
+        let block = self.source.block(tip.number).map_err(LiquidityError::Store)?;
+        Ok(block.is_some_and(|block| block.reference().hash == tip.hash))
+    }
+
+    fn take_update(
+        &mut self,
+        update: &ChainUpdate,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), LiquidityError> {
         let started = Instant::now();
         let (old, new) = match self.step(update) {
             Step::Known => return Ok(()),
             Step::Move { old, new } => (old, new),
+            Step::Foreign if self.is_canonical()? => return self.resume(started, stop),
             Step::Foreign => {
                 tracing::warn!(tip = ?self.arena.tip(), "update does not connect to the arena");
-                return self.rebuild();
+                return self.replay(stop);
             }
         };
         if old.is_some() {
             self.handle.publish_state(TradingState::Reorging);
         }
         match self.move_tip(old, &new) {
-            Ok((outcome, feed)) => {
-                self.feed.publish(feed, self.options.completeness).map_err(LiquidityError::Feed)?;
-                self.undecodable += outcome.undecodable;
-                self.publish(outcome.dirty.as_slice().into(), outcome.vanished.as_slice().into());
-                record_update(&outcome, started.elapsed());
-                Ok(())
-            }
+            Ok((outcome, feed)) => self.publish_update(outcome, feed, started),
             Err(error) => {
                 tracing::warn!(%error, "update is not applied, rebuilding");
-                self.rebuild()
+                self.replay(stop)
             }
         }
+    }
+
+    /// Goes on from a canonical tip with stored blocks: updates were lost, or are older than what the store gave before.
+    fn resume(&mut self, started: Instant, stop: &dyn Fn() -> bool) -> Result<(), LiquidityError> {
+        let (mut outcome, mut envelopes) = (UpdateOutcome::default(), Vec::new());
+        match self.catch_up(&mut outcome, &mut |envelope| envelopes.push(envelope), stop) {
+            Ok(Progress::AtTip) if envelopes.is_empty() => Ok(()),
+            Ok(Progress::AtTip) => {
+                tracing::info!(blocks = outcome.blocks, "missed blocks are read from the store");
+                self.publish_update(outcome, FeedUpdate::Committed(envelopes), started)
+            }
+            Ok(Progress::Stopped) => Ok(()),
+            Ok(Progress::Replaced) | Err(LiquidityError::Refused { .. }) => self.replay(stop),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn publish_update(
+        &mut self,
+        mut outcome: UpdateOutcome,
+        feed: FeedUpdate,
+        started: Instant,
+    ) -> Result<(), LiquidityError> {
+        outcome.dirty.sort_unstable();
+        outcome.dirty.dedup();
+        outcome.dirty.retain(|idx| self.arena.pool(*idx).is_some());
+        self.feed.publish(feed, self.options.completeness).map_err(LiquidityError::Feed)?;
+        self.undecodable += outcome.undecodable;
+        self.publish(outcome.dirty.as_slice().into(), outcome.vanished.as_slice().into());
+        record_update(&outcome, started.elapsed());
+        Ok(())
     }
 
     fn step<'a>(&self, update: &'a ChainUpdate) -> Step<'a> {
@@ -179,9 +283,6 @@ impl LiquidityEngine {
             .iter()
             .map(|block| self.apply_block(block, &mut outcome))
             .collect::<Result<Vec<_>, _>>()?;
-        outcome.dirty.sort_unstable();
-        outcome.dirty.dedup();
-        outcome.dirty.retain(|idx| self.arena.pool(*idx).is_some());
         let feed = match old {
             None => FeedUpdate::Committed(envelopes),
             Some(old) => {
@@ -246,39 +347,36 @@ impl LiquidityEngine {
         };
         let (head, history) = (self.arena.snapshot(), self.history.clone());
         self.handle.publish(LiquidityView { state, head, dirty, vanished, history });
-        record_arena(&self.arena, state);
+        record_arena(&self.arena, state, self.undecodable);
     }
 }
 
 /// Brings the feed to the tip of a replay: continues it if its tip is on the chain, else restarts it with the last blocks.
 struct FeedReplay {
     feed: FeedProducer,
-    known: Option<BlockRef>,
-    keep_from: u64,
-    recent: Vec<Arc<BlockEnvelope>>,
+    known: Option<B256>,
+    keep: usize,
+    recent: VecDeque<Arc<BlockEnvelope>>,
     is_continued: bool,
 }
 
 impl FeedReplay {
-    fn new(feed: FeedProducer, tip: BlockRef, keep: usize) -> Self {
+    fn new(feed: FeedProducer, keep: usize) -> Self {
         let heartbeat = feed.heartbeat();
-        let known = (heartbeat.next_seq > 0).then(|| BlockRef {
-            number: heartbeat.head_number,
-            hash: heartbeat.head_hash,
-            ..BlockRef::default()
-        });
-        let keep_from = tip.number.saturating_sub(keep as u64);
-        Self { feed, known, keep_from, recent: Vec::new(), is_continued: false }
+        let known = (heartbeat.next_seq > 0).then_some(heartbeat.head_hash);
+        Self { feed, known, keep, recent: VecDeque::new(), is_continued: false }
     }
 
     fn take(&mut self, envelope: Arc<BlockEnvelope>) {
-        let block = envelope.block();
-        if self.known.is_some_and(|known| known.hash == block.hash) {
+        if self.known == Some(envelope.block().hash) {
             self.is_continued = true;
             self.recent.clear();
-        } else if self.is_continued || block.number >= self.keep_from {
-            self.recent.push(envelope);
+            return;
         }
+        if !self.is_continued && self.recent.len() > self.keep {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(envelope);
     }
 
     fn publish(
@@ -289,7 +387,7 @@ impl FeedReplay {
             self.feed.restart();
         }
         if !self.recent.is_empty() {
-            self.feed.publish(FeedUpdate::Committed(self.recent), completeness)?;
+            self.feed.publish(FeedUpdate::Committed(self.recent.into()), completeness)?;
         }
         Ok(())
     }

@@ -31,6 +31,10 @@ pub fn describe_metrics() {
         "weir_arena_undecodable_logs_total",
         "Logs of watched contracts that did not decode."
     );
+    metrics::describe_gauge!(
+        "weir_arena_undecodable_logs",
+        "Logs that did not decode, in all blocks that the published states come from."
+    );
     metrics::describe_counter!("weir_arena_reorgs_total", "Reorgs applied, by kind.");
     metrics::describe_histogram!("weir_arena_reorg_depth_blocks", "Blocks reverted by a reorg.");
     metrics::describe_counter!(
@@ -59,7 +63,8 @@ pub(crate) fn record_update(outcome: &UpdateOutcome, took: Duration) {
     }
 }
 
-pub(crate) fn record_arena(arena: &PoolArena, state: TradingState) {
+pub(crate) fn record_arena(arena: &PoolArena, state: TradingState, undecodable: u64) {
+    metrics::gauge!("weir_arena_undecodable_logs").set(undecodable as f64);
     if let Some(tip) = arena.tip() {
         metrics::gauge!("weir_arena_tip_block").set(tip.number as f64);
     }

@@ -4,7 +4,7 @@ use weir_primitives::{BlockRef, ExecutedBlock, StateError};
 
 /// Read access to the canonical blocks that the node keeps, with their receipts.
 ///
-/// The arena is rebuilt from it at start and whenever an update does not fit.
+/// The arena is rebuilt from it at start, and continued or rebuilt whenever an update does not fit.
 pub trait BlockSource: Send + Sync + 'static {
     /// The newest canonical block, durable before its update is sent.
     ///

@@ -12,8 +12,8 @@ use tokio::{
 use weir_feed::FeedProducer;
 use weir_follower::ChainClient;
 use weir_liquidity::{
-    BlockSource, CheckOptions, LiquidityDriver, LiquidityHandle, LiquidityOptions, TradingState,
-    pools_check,
+    BlockSource, CheckError, CheckOptions, CheckReport, Difference, LiquidityDriver,
+    LiquidityHandle, LiquidityOptions, TradingState, pools_check,
 };
 use weir_primitives::{BlockRef, ExecutedBlock, StateError};
 use weir_rpc::{ListPools, PathHop, PoolsBackend};
@@ -233,7 +233,12 @@ fn add_one(value: &mut Value, delta: i64) {
     *value = json!((number + i128::from(delta)).to_string());
 }
 
-const LIES: [(&str, Lie); 7] = [
+const LIES: [(&str, Lie); 8] = [
+    ("status", |method, pools| {
+        if method == "weir_listPools" {
+            pools[1]["status"] = json!("halted");
+        }
+    }),
     ("reserve1", |method, pool| {
         if method == "weir_getPool" && pool["protocol"] == "v2" {
             add_one(&mut pool["reserve1"], 1);
@@ -319,6 +324,48 @@ async fn contracts_and_arena_agree_and_every_lie_is_found() {
         }
     };
     assert!(check(lie).await.difference.unwrap().field.starts_with("hash of block"));
+    let lie: Lie = |method, pools| {
+        if method == "weir_listPools" {
+            pools[0]["status"] = json!("resyncing");
+        }
+    };
+    let report = check(lie).await;
+    assert_eq!((report.pools, report.difference), (1, None));
+    assert_eq!(report.skipped, [(pair.to_string(), "resyncing".to_owned())]);
+    let lie: Lie = |method, pools| {
+        if method == "weir_listPools" {
+            pools
+                .as_array_mut()
+                .unwrap()
+                .iter_mut()
+                .for_each(|pool| pool["status"] = json!("resyncing"));
+        }
+    };
+    let arena_url = Some(arena_server(handle.clone(), lie).await);
+    let nothing = pools_check(&CheckOptions { rpc_url: url.clone(), arena_url }).await;
+    assert!(matches!(nothing, Err(CheckError::NothingCompared { listed: 2 })), "{nothing:?}");
     shutdown.trigger(ShutdownReason::Done);
     driver.await.unwrap().unwrap();
+}
+
+#[test]
+fn a_report_reads_as_lines() {
+    let mut report = CheckReport {
+        block_number: 7,
+        pools: 2,
+        words: 116,
+        ticks: 6,
+        quotes: 18,
+        skipped: vec![("0xab".to_owned(), "resyncing".to_owned())],
+        ..CheckReport::default()
+    };
+    let zero = B256::ZERO;
+    let lines = format!(
+        "block 7 {zero}: compared 2 pools, 116 bitmap words, 6 ticks, 18 quotes\nskipped 0xab: resyncing\n"
+    );
+    assert_eq!(report.to_string(), format!("{lines}no difference"));
+    let [pool, field, chain, arena] = ["0xcd", "status", "live", "halted"].map(str::to_owned);
+    report.difference = Some(Difference { pool, field, chain, arena });
+    let difference = "difference: pool=0xcd field=status chain=live arena=halted";
+    assert_eq!(report.to_string(), format!("{lines}{difference}"));
 }

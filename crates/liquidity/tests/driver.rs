@@ -136,22 +136,6 @@ async fn updates_that_the_store_already_held_are_skipped() {
 }
 
 #[tokio::test]
-async fn an_update_that_does_not_connect_leads_to_a_rebuild() {
-    let (mut dice, chain) = (Dice(2), Chain::new());
-    let engine = Engine::start(&chain);
-    engine.send(chain.commit(3, &mut dice)).await;
-    engine.at(&chain).await;
-    let lost = chain.commit(2, &mut dice);
-    drop(lost);
-    engine.send(chain.commit(1, &mut dice)).await;
-    assert_equals_contracts(&*engine.at(&chain).await, &chain);
-    // Blocks were missing, none was replaced: the feed goes on in its epoch.
-    let heartbeat = engine.feed.heartbeat();
-    assert_eq!((heartbeat.epoch, heartbeat.next_seq), (1, 7));
-    engine.stop().await;
-}
-
-#[tokio::test]
 async fn a_reorg_below_the_ring_rebuilds_and_starts_a_new_epoch() {
     let (mut dice, chain) = (Dice(3), Chain::new());
     let options = LiquidityOptions { ring_blocks: 4, ..LiquidityOptions::own_chain(CHAIN) };

@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub(crate) enum Handler {
     /// A lookup, run where the request is read.
     Quick(fn(&Api, &Args<'_>) -> Answer),
-    /// A read that executes code or walks blocks, run on a blocking thread behind the reader limit.
+    /// A read that executes code, or that decodes or walks blocks, run on a blocking thread behind the reader limit.
     Heavy(fn(&Api, &Args<'_>) -> Answer),
     /// A write: it waits for the journal, never for a thread.
     Async(fn(Arc<Api>, Params) -> BoxFuture<'static, Answer>),
@@ -59,7 +59,7 @@ pub(crate) static METHODS: &[Method] = &[
     heavy("debug_getRawBlock", "block", debug::raw_block),
     quick("debug_getRawHeader", "block", debug::raw_header),
     heavy("debug_getRawReceipts", "block", debug::raw_receipts),
-    quick("debug_getRawTransaction", "hash", debug::raw_transaction),
+    heavy("debug_getRawTransaction", "hash", debug::raw_transaction),
     quick("eth_accounts", "", eth::accounts),
     quick("eth_blobBaseFee", "", eth::blob_base_fee),
     quick("eth_blockNumber", "", eth::block_number),
@@ -73,42 +73,42 @@ pub(crate) static METHODS: &[Method] = &[
     heavy("eth_getBlockByHash", "hash,fullTransactions?", eth::block_by_hash),
     heavy("eth_getBlockByNumber", "block,fullTransactions?", eth::block_by_number),
     heavy("eth_getBlockReceipts", "block", eth::block_receipts),
-    quick("eth_getBlockTransactionCountByHash", "hash", eth::transaction_count_by_hash),
-    quick("eth_getBlockTransactionCountByNumber", "block", eth::transaction_count_by_number),
+    heavy("eth_getBlockTransactionCountByHash", "hash", eth::transaction_count_by_hash),
+    heavy("eth_getBlockTransactionCountByNumber", "block", eth::transaction_count_by_number),
     quick("eth_getCode", "address,block?", eth::code),
     heavy("eth_getFilterChanges", "filterId", eth::filter_changes),
     heavy("eth_getFilterLogs", "filterId", eth::filter_logs),
     heavy("eth_getLogs", "filter", eth::logs),
     heavy("eth_getProof", "address,slots,block?", eth::proof),
-    quick(
+    heavy(
         "eth_getRawTransactionByBlockHashAndIndex",
         "hash,index",
         eth::raw_transaction_by_block_hash,
     ),
-    quick(
+    heavy(
         "eth_getRawTransactionByBlockNumberAndIndex",
         "block,index",
         eth::raw_transaction_by_block_number,
     ),
-    quick("eth_getRawTransactionByHash", "hash", eth::raw_transaction),
+    heavy("eth_getRawTransactionByHash", "hash", eth::raw_transaction),
     quick("eth_getStorageAt", "address,slot,block?", eth::storage_at),
     heavy("eth_getStorageValues", "slotsByAddress,block?", eth::storage_values),
-    quick("eth_getTransactionByBlockHashAndIndex", "hash,index", eth::transaction_by_block_hash),
-    quick(
+    heavy("eth_getTransactionByBlockHashAndIndex", "hash,index", eth::transaction_by_block_hash),
+    heavy(
         "eth_getTransactionByBlockNumberAndIndex",
         "block,index",
         eth::transaction_by_block_number,
     ),
-    quick("eth_getTransactionByHash", "hash", eth::transaction),
+    heavy("eth_getTransactionByHash", "hash", eth::transaction),
     quick("eth_getTransactionCount", "address,block?", eth::nonce),
-    quick("eth_getTransactionReceipt", "hash", eth::receipt),
-    quick("eth_getUncleByBlockHashAndIndex", "hash,index", eth::uncle_by_block_hash),
-    quick("eth_getUncleByBlockNumberAndIndex", "block,index", eth::uncle_by_block_number),
-    quick("eth_getUncleCountByBlockHash", "hash", eth::uncle_count_by_hash),
-    quick("eth_getUncleCountByBlockNumber", "block", eth::uncle_count_by_number),
+    heavy("eth_getTransactionReceipt", "hash", eth::receipt),
+    heavy("eth_getUncleByBlockHashAndIndex", "hash,index", eth::uncle_by_block_hash),
+    heavy("eth_getUncleByBlockNumberAndIndex", "block,index", eth::uncle_by_block_number),
+    heavy("eth_getUncleCountByBlockHash", "hash", eth::uncle_count_by_hash),
+    heavy("eth_getUncleCountByBlockNumber", "block", eth::uncle_count_by_number),
     heavy("eth_maxPriorityFeePerGas", "", eth::max_priority_fee),
-    quick("eth_newBlockFilter", "", eth::new_block_filter),
-    quick("eth_newFilter", "filter", eth::new_filter),
+    heavy("eth_newBlockFilter", "", eth::new_block_filter),
+    heavy("eth_newFilter", "filter", eth::new_filter),
     quick("eth_newPendingTransactionFilter", "fullTransactions?", eth::new_pending_filter),
     Method {
         name: "eth_sendRawTransaction",
@@ -154,6 +154,17 @@ mod tests {
     fn the_table_is_sorted_and_unique() {
         for pair in METHODS.windows(2) {
             assert!(pair[0].name < pair[1].name, "{} before {}", pair[0].name, pair[1].name);
+        }
+    }
+
+    #[test]
+    fn what_decodes_blocks_is_kept_off_the_async_workers() {
+        let by_block = ["Block", "Transaction", "Receipt", "Uncle", "Logs"];
+        for method in METHODS.iter().filter(|method| {
+            let what = method.name.split_once("_get").map_or("", |(_, what)| what);
+            by_block.iter().any(|part| what.contains(part)) && what != "TransactionCount"
+        }) {
+            assert!(matches!(method.handler, Handler::Heavy(_)), "{}", method.name);
         }
     }
 

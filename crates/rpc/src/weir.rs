@@ -4,6 +4,7 @@ use crate::{
     api::Api,
     args::{Args, invalid},
     backend::{BatchesBackend, ListPools, PathHop, PoolsBackend},
+    block_id::BlockSelector,
     error::{METHOD_NOT_FOUND, RpcError},
     json::{Answer, Json},
     wire::Quantity,
@@ -36,12 +37,10 @@ pub(crate) fn list_pools(api: &Api, args: &Args<'_>) -> Answer {
 /// `weir_getPool`: one pool with its ticks, now or after a block that is still kept; `null` if it is not watched.
 pub(crate) fn pool(api: &Api, args: &Args<'_>) -> Answer {
     let id = args.string(0)?;
-    let block = match args.raw(1) {
-        None => None,
-        Some(_) => {
-            let header = api.header(args.block(1)?)?.ok_or_else(RpcError::header_not_found)?;
-            Some(header.number)
-        }
+    let block = match args.block(1)? {
+        // The pools' own tip: they follow the chain, so its head may be a block they do not have yet.
+        BlockSelector::Latest | BlockSelector::Pending => None,
+        selector => Some(api.header(selector)?.ok_or_else(RpcError::header_not_found)?.number),
     };
     Json::of(&pools(api)?.get_pool(&id, block)?)
 }

@@ -10,8 +10,10 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::Semaphore};
 
-/// Scrapers served at once; more wait in the listen backlog.
+/// Scrapers served at once; the connection of one more is closed.
 const CONNECTIONS_MAX: usize = 16;
+/// Pause after a failed accept (out of file descriptors): retrying at once would spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A scraper that has not sent its request header by then is dropped.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// Latency buckets in seconds, 50 us to 10 s, for every histogram whose name ends in `_seconds`.
@@ -93,7 +95,10 @@ impl MetricsServer {
                 () = shutdown.cancelled() => return Ok(()),
                 _ = upkeep.tick() => self.handle.run_upkeep(),
                 accepted = self.listener.accept() => {
-                    let Ok((stream, _)) = accepted else { continue };
+                    let Ok((stream, _)) = accepted else {
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                        continue;
+                    };
                     let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else { continue };
                     let handle = self.handle.clone();
                     tokio::spawn(async move {

@@ -1,18 +1,19 @@
 //! The chain as the JSON-RPC server reads it.
 
 use crate::{Chain, ChainView, DropLog, GapPolicy, Ingress, IngressError, SharedPool};
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use tokio::sync::broadcast;
 use weir_evm::{ChainSpec, SealedHeader};
 use weir_primitives::{
-    ChainUpdate, ExecutedBlock, Heads, StateError, StateProvider, TransactionStatus,
+    Account, ChainUpdate, ExecutedBlock, Heads, StateError, StateProvider, TransactionStatus,
 };
 use weir_rpc::{
-    BackendError, ChainBackend, NonceGap, PendingView, PoolContent, PoolStatus, PoolTransaction,
-    SubmitError,
+    AccountProof, BackendError, ChainBackend, NonceGap, PendingView, PoolContent, PoolStatus,
+    PoolTransaction, Readiness, SlotProof, SubmitError,
 };
+use weir_trie::{EMPTY_ROOT_HASH, prove};
 use weir_txpool::{Placement, PoolError, SenderView};
 
 /// JSON-RPC code of a transaction that is not valid (geth's default code).
@@ -100,6 +101,46 @@ impl ChainBackend for NodeBackend {
 
     fn pending(&self) -> Option<PendingView> {
         None
+    }
+
+    fn proof(
+        &self,
+        number: u64,
+        address: Address,
+        slots: &[U256],
+    ) -> Result<AccountProof, BackendError> {
+        let view = self.chain.view();
+        let head = view.heads().unsafe_head().number;
+        if number != head {
+            return Err(StateError::Pruned { block: number, oldest: head }.into());
+        }
+        let keys: Vec<B256> = slots.iter().map(|slot| keccak256(B256::from(*slot))).collect();
+        let root = view.head().block.header().state_root;
+        let proof = prove(root, keccak256(address), &keys, view.snapshot());
+        let proof = proof.map_err(BackendError::store)?;
+        let account = proof.leaf.map(|leaf| Account {
+            nonce: leaf.account.nonce,
+            balance: leaf.account.balance,
+            code_hash: leaf.account.code_hash,
+        });
+        let slots = slots.iter().zip(proof.slots).map(|(slot, proof)| SlotProof {
+            slot: *slot,
+            value: proof.value,
+            nodes: proof.nodes,
+        });
+        Ok(AccountProof {
+            account,
+            storage_root: proof.leaf.map_or(EMPTY_ROOT_HASH, |leaf| leaf.storage_root),
+            nodes: proof.nodes,
+            slots: slots.collect(),
+        })
+    }
+
+    fn readiness(&self) -> Readiness {
+        match self.ingress.journal_failure() {
+            Some(failure) => Readiness::NotReady { reason: failure.to_string() },
+            None => Readiness::Ready,
+        }
     }
 
     fn submit(&self, raw: Bytes, gap: NonceGap) -> BoxFuture<'static, Result<B256, SubmitError>> {

@@ -2,7 +2,7 @@
 
 use crate::{Chain, DropLog, SharedPool, backend::shared, metrics};
 use alloy_eips::Encodable2718;
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, keccak256, map::B256Map};
 use std::{
     fmt,
     sync::{
@@ -22,7 +22,10 @@ use weir_txpool::{
 };
 
 /// Journal record: an accepted transaction in its EIP-2718 encoding.
-pub const RECORD_TRANSACTION: u8 = 1;
+const RECORD_TRANSACTION: u8 = 1;
+/// Journal record: the hash of a transaction that left the pool without being included. Without it a restart would
+/// bring the transaction back, ahead of one that was accepted in its place.
+const RECORD_DROPPED: u8 = 2;
 
 /// Newly accepted transactions that a subscriber may fall behind before it is told that it lagged.
 const PENDING_QUEUE_TRANSACTIONS: usize = 16_384;
@@ -58,6 +61,46 @@ pub enum IngressError {
     /// The node is stopping.
     #[error("node is stopping")]
     Stopping,
+}
+
+impl IngressError {
+    /// Whether a transaction that was accepted once is lost by this refusal, rather than included or overtaken.
+    const fn is_lost(&self) -> bool {
+        !matches!(self, Self::Pool(PoolError::NonceTooLow { .. } | PoolError::AlreadyKnown { .. }))
+    }
+}
+
+/// What became of the journal's transactions at a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Restored {
+    /// Back in the pool.
+    pub transactions: usize,
+    /// Included, or overtaken by another with the same nonce.
+    pub stale: usize,
+    /// Refused by the pool although nothing took their place; each is logged with its reason.
+    pub lost: usize,
+}
+
+/// The encodings of the accepted transactions that were not dropped afterwards, in the order of acceptance.
+fn surviving(records: &[JournalRecord]) -> Vec<&[u8]> {
+    let mut alive: Vec<Option<&[u8]>> = Vec::with_capacity(records.len());
+    let mut newest: B256Map<usize> = B256Map::default();
+    for record in records {
+        match record.kind {
+            RECORD_TRANSACTION => {
+                // The hash of the encoding is the transaction's hash for every type (EIP-2718).
+                newest.insert(keccak256(&record.payload), alive.len());
+                alive.push(Some(&record.payload));
+            }
+            RECORD_DROPPED if record.payload.len() == 32 => {
+                if let Some(index) = newest.remove(&B256::from_slice(&record.payload)) {
+                    alive[index] = None;
+                }
+            }
+            kind => tracing::warn!(kind, "journal record of an unknown kind is ignored"),
+        }
+    }
+    alive.into_iter().flatten().collect()
 }
 
 /// Whether a transaction with a nonce gap before it is kept.
@@ -105,6 +148,9 @@ impl Ingress {
 
     /// Accepts a transaction and returns its hash once it is as durable as the journal promises.
     pub async fn submit(&self, raw: Bytes, gap: GapPolicy) -> Result<B256, IngressError> {
+        if let Some(failure) = self.journal_failure() {
+            return Err(failure.clone().into());
+        }
         let transaction = self.check(&raw)?;
         let hash = transaction.hash;
         self.admit(transaction, gap)?;
@@ -127,12 +173,46 @@ impl Ingress {
         Ok(hash)
     }
 
-    /// Takes back a transaction that was accepted before a restart. One that no longer fits the state is dropped.
-    pub fn restore(&self, raw: &[u8]) -> Result<B256, IngressError> {
-        let transaction = self.check(raw)?;
-        let hash = transaction.hash;
-        self.admit(transaction, GapPolicy::Queue)?;
-        Ok(hash)
+    /// Puts back into the pool what the journal holds: accepted, not dropped since, and not included.
+    ///
+    /// # Errors
+    /// If the state cannot be read or the journal cannot be rewritten; nothing is lost then.
+    pub fn restore(&self, records: &[JournalRecord]) -> Result<Restored, IngressError> {
+        let mut restored = Restored::default();
+        for raw in surviving(records) {
+            match self.restore_one(raw) {
+                Ok(()) => restored.transactions += 1,
+                Err(error @ IngressError::State(_)) => return Err(error),
+                Err(error) if error.is_lost() => {
+                    let hash = keccak256(raw);
+                    tracing::warn!(%hash, %error, "accepted transaction is not restored");
+                    self.drops.record(hash, &format!("not restored: {error}"));
+                    restored.lost += 1;
+                }
+                Err(_) => restored.stale += 1,
+            }
+        }
+        self.compact_journal()?;
+        Ok(restored)
+    }
+
+    fn restore_one(&self, raw: &[u8]) -> Result<(), IngressError> {
+        self.admit(self.check(raw)?, GapPolicy::Queue)
+    }
+
+    /// Remembers that a transaction left the pool without being included, also over a restart.
+    pub fn dropped(&self, hash: B256, reason: &str) {
+        self.drops.record(hash, reason);
+        let Some(journal) = &self.journal else { return };
+        let record = JournalRecord { kind: RECORD_DROPPED, payload: hash.to_vec() };
+        if let Err(error) = journal.append(record, Box::new(|_| {})) {
+            tracing::error!(%error, %hash, "drop of a transaction is not in the journal");
+        }
+    }
+
+    /// Why nothing can be made durable any more, if that is so.
+    pub fn journal_failure(&self) -> Option<&JournalError> {
+        self.journal.as_ref()?.failure()
     }
 
     /// Decodes, recovers and checks everything that needs no state.
@@ -166,11 +246,10 @@ impl Ingress {
         };
         self.drops.forget(&hash);
         for evicted in &added.evicted {
-            self.drops
-                .record(*evicted, "evicted by a transaction that pays more: the pool is full");
+            self.dropped(*evicted, "evicted by a transaction that pays more: the pool is full");
         }
         if let Some(replaced) = added.replaced {
-            self.drops.record(replaced, &format!("replaced by {hash}"));
+            self.dropped(replaced, &format!("replaced by {hash}"));
         }
         if added.placement == Placement::Pending {
             self.pool.ring();
@@ -245,4 +324,31 @@ pub(crate) fn sender_state(
         SenderCode::Empty
     };
     Ok(SenderState { nonce: account.nonce, balance: account.balance, code })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted(payload: &[u8]) -> JournalRecord {
+        JournalRecord { kind: RECORD_TRANSACTION, payload: payload.to_vec() }
+    }
+
+    fn dropped(payload: &[u8]) -> JournalRecord {
+        JournalRecord { kind: RECORD_DROPPED, payload: keccak256(payload).to_vec() }
+    }
+
+    #[test]
+    fn a_dropped_transaction_does_not_come_back_ahead_of_its_successor() {
+        let records = [accepted(b"old"), accepted(b"other"), dropped(b"old"), accepted(b"new")];
+        assert_eq!(surviving(&records), [b"other".as_slice(), b"new"]);
+    }
+
+    #[test]
+    fn a_transaction_accepted_again_after_a_drop_comes_back() {
+        let records = [accepted(b"a"), dropped(b"a"), accepted(b"a")];
+        assert_eq!(surviving(&records), [b"a".as_slice()]);
+        let records = [accepted(b"a"), dropped(b"a"), accepted(b"a"), dropped(b"a")];
+        assert!(surviving(&records).is_empty());
+    }
 }

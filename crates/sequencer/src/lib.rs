@@ -10,7 +10,7 @@ mod drops;
 pub use drops::DropLog;
 
 mod ingress;
-pub use ingress::{GapPolicy, Ingress, IngressError, RECORD_TRANSACTION};
+pub use ingress::{GapPolicy, Ingress, IngressError, Restored};
 
 mod sequencing;
 pub use sequencing::{SequencingConfig, SequencingDriver, SequencingError};

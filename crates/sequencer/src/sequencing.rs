@@ -23,7 +23,7 @@ use weir_txpool::SenderState;
 const STEP_TRANSACTIONS_MAX: usize = 256;
 /// Nodes that the in-memory trie keeps between blocks (about 150 bytes each).
 const TRIE_NODES_MAX: usize = 4_000_000;
-/// The journal is rewritten when it has grown beyond this many bytes.
+/// The journal is rewritten when it has grown beyond this many bytes, and beyond twice what the last rewrite left.
 const JOURNAL_COMPACT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How blocks are made.
@@ -71,6 +71,7 @@ pub struct SequencingDriver<C> {
     trie: StateTrie,
     config: SequencingConfig,
     clock: C,
+    journal_compact_bytes: u64,
 }
 
 impl<C> fmt::Debug for SequencingDriver<C> {
@@ -90,7 +91,8 @@ impl<C: Clock> SequencingDriver<C> {
         clock: C,
     ) -> Self {
         let trie = StateTrie::new(chain.view().head().block.header().state_root);
-        Self { chain, pool, ingress, drops, trie, config, clock }
+        let journal_compact_bytes = JOURNAL_COMPACT_BYTES;
+        Self { chain, pool, ingress, drops, trie, config, clock, journal_compact_bytes }
     }
 
     /// Builds blocks until shutdown. The open block is then dropped: its transactions are in the journal.
@@ -108,7 +110,7 @@ impl<C: Clock> SequencingDriver<C> {
         let number = parent.number + 1;
         let failed = |source| SequencingError::Build { number, source };
         let attributes = self.attributes(&parent);
-        let seal_at = Duration::from_secs(attributes.timestamp);
+        let seal_at = self.seal_at(&attributes);
         let state = Arc::clone(view.snapshot()) as Arc<dyn StateProvider>;
         let spec = Arc::clone(self.chain.spec());
         let mut builder = BlockBuilder::begin(spec, &parent, attributes, state).map_err(failed)?;
@@ -144,13 +146,25 @@ impl<C: Clock> SequencingDriver<C> {
         }
     }
 
+    /// When the block is sealed: at its timestamp, unless the clock has gone back. Then block time goes on as usual, and
+    /// timestamps, which must grow, stay ahead of the clock until it has caught up.
+    fn seal_at(&self, attributes: &BlockAttributes) -> Duration {
+        let due = Duration::from_secs(attributes.timestamp);
+        let now = self.clock.now();
+        if due <= now + 2 * self.config.block_time {
+            return due;
+        }
+        tracing::warn!(timestamp = attributes.timestamp, "block time is ahead of the clock");
+        now + self.config.block_time
+    }
+
     fn step(&self, builder: &mut BlockBuilder, seal_at: Duration) -> Result<Step, BuildError> {
         let limits = StepLimits { max_transactions: STEP_TRANSACTIONS_MAX };
         let should_stop = || self.clock.now() >= seal_at;
         let mut candidates = &*self.pool;
         let step = builder.step(&mut candidates, &limits, &should_stop)?;
         for left_out in &step.rejected {
-            self.drops.record(left_out.hash, &left_out.reason.to_string());
+            self.ingress.dropped(left_out.hash, &left_out.reason.to_string());
         }
         Ok(step)
     }
@@ -171,8 +185,10 @@ impl<C: Clock> SequencingDriver<C> {
         self.trie.evict(TRIE_NODES_MAX);
         metrics::sealed(&sealed.executed, SealTimes { root, store });
         self.chain.announce(sealed.executed);
-        if self.ingress.journal_bytes() > JOURNAL_COMPACT_BYTES {
+        if self.ingress.journal_bytes() > self.journal_compact_bytes {
             self.ingress.compact_journal()?;
+            let left = self.ingress.journal_bytes();
+            self.journal_compact_bytes = JOURNAL_COMPACT_BYTES.max(left.saturating_mul(2));
         }
         Ok(())
     }

@@ -1,37 +1,43 @@
 //! From plain addresses and slots to the hashed keys of the tries.
 
-use alloy_primitives::{Address, B256, keccak256};
+use alloy_primitives::{Address, B256, U256};
 use rayon::prelude::*;
 use weir_primitives::{Account, AccountDiff, StateDiff};
-use weir_trie::{AccountChange, HashedDiff, LeafAccount};
+use weir_trie::{AccountChange, HashedDiff, LeafAccount, keccak256_each};
 
-/// Fewest changed leaves that are hashed on several threads (one hash takes about 0.3 us).
-const PARALLEL_LEAVES_MIN: usize = 1024;
+/// Keys that one thread hashes at a time (about 0.1 us each).
+const CHUNK_KEYS: usize = 256;
 
 /// Hashes and sorts the keys of a diff.
 pub fn hash_diff(diff: &StateDiff) -> HashedDiff {
-    let mut accounts: Vec<(B256, AccountChange)> = if diff.leaves() < PARALLEL_LEAVES_MIN {
-        diff.accounts.iter().map(hash_account).collect()
-    } else {
-        let plain: Vec<_> = diff.accounts.iter().collect();
-        plain.into_par_iter().map(hash_account).collect()
-    };
+    let plain: Vec<(&Address, &AccountDiff)> = diff.accounts.iter().collect();
+    let addresses: Vec<&[u8]> = plain.iter().map(|(address, _)| address.as_slice()).collect();
+    let changes = plain.par_iter().with_min_len(CHUNK_KEYS / 8).map(|(_, diff)| change(diff));
+    let (keys, changes) = rayon::join(|| hash_keys(&addresses), || changes.collect::<Vec<_>>());
+    let mut accounts: Vec<(B256, AccountChange)> = keys.into_iter().zip(changes).collect();
     accounts.sort_unstable_by_key(|(key, _)| *key);
     HashedDiff { accounts }
 }
 
-fn hash_account((address, diff): (&Address, &AccountDiff)) -> (B256, AccountChange) {
-    let hash_slot = |(slot, change): (&_, &weir_primitives::SlotDiff)| {
-        (keccak256(alloy_primitives::B256::from(*slot)), change.after)
-    };
-    let mut slots: Vec<_> = diff.slots.iter().map(hash_slot).collect();
+/// Hashes keys on the threads that are free.
+fn hash_keys(keys: &[&[u8]]) -> Vec<B256> {
+    if keys.len() <= CHUNK_KEYS {
+        return keccak256_each(keys);
+    }
+    keys.par_chunks(CHUNK_KEYS).flat_map_iter(keccak256_each).collect()
+}
+
+fn change(diff: &AccountDiff) -> AccountChange {
+    let (plain, after): (Vec<[u8; 32]>, Vec<U256>) =
+        diff.slots.iter().map(|(slot, change)| (slot.to_be_bytes(), change.after)).unzip();
+    let plain: Vec<&[u8]> = plain.iter().map(<[u8; 32]>::as_slice).collect();
+    let mut slots: Vec<_> = hash_keys(&plain).into_iter().zip(after).collect();
     slots.sort_unstable_by_key(|(key, _)| *key);
-    let change = AccountChange {
+    AccountChange {
         account: diff.after.map(leaf_account),
         is_storage_wiped: diff.is_storage_wiped,
         slots,
-    };
-    (keccak256(address), change)
+    }
 }
 
 const fn leaf_account(account: Account) -> LeafAccount {
@@ -41,7 +47,6 @@ const fn leaf_account(account: Account) -> LeafAccount {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_primitives::U256;
     use weir_primitives::SlotDiff;
 
     #[test]

@@ -9,7 +9,7 @@ const EDGES: &[(u8, &str, &[&str])] = &[
     (0, "amm", &[]),
     (0, "trie", &[]),
     (0, "runtime", &[]),
-    (1, "evm", &["primitives"]),
+    (1, "evm", &["primitives", "trie"]),
     (1, "storage", &["primitives", "trie"]),
     (1, "txpool", &["primitives"]),
     (1, "derivation", &["primitives"]),

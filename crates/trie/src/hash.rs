@@ -3,15 +3,15 @@
 //! All nodes of a level are independent, so a level is encoded and hashed in parallel chunks.
 
 use crate::{
-    codec,
+    codec, keccak256_each,
     merkle::{MerkleTrie, Place},
     node::{Child, HASHED_NODE_BYTES, Node},
 };
-use alloy_primitives::{B256, Bytes, keccak256};
+use alloy_primitives::{B256, Bytes};
 use alloy_trie::Nibbles;
 use rayon::prelude::*;
 
-/// Fewest nodes of a level that are worth handing to other threads (about 60 us of hashing).
+/// Fewest nodes of a level that are worth handing to other threads (about 20 us of hashing).
 const PARALLEL_NODES_MIN: usize = 128;
 
 /// Nodes that one thread takes at a time.
@@ -103,17 +103,28 @@ impl MerkleTrie {
     fn encode_chunk(&self, chunk: &[Changed]) -> Encoded {
         let nodes = chunk.iter().map(|changed| &self.slots[changed.index as usize].node);
         let mut rlp = Vec::with_capacity(nodes.clone().map(codec::encoded_len_max).sum());
-        let mut named = Vec::with_capacity(chunk.len());
-        for (changed, node) in chunk.iter().zip(nodes) {
-            let start = rlp.len();
+        let mut ends = Vec::with_capacity(chunk.len());
+        for node in nodes {
             codec::encode(node, &mut rlp);
-            let bytes = &rlp[start..];
-            let is_hashed = bytes.len() >= HASHED_NODE_BYTES || changed.place == Place::Root;
-            let name =
-                if is_hashed { Child::hashed(keccak256(bytes)) } else { Child::embedded(bytes) };
-            named.push((rlp.len(), name));
+            ends.push(rlp.len());
         }
-        Encoded { rlp, nodes: named }
+        let mut start = 0;
+        let encoded: Vec<&[u8]> =
+            ends.iter().map(|end| &rlp[std::mem::replace(&mut start, *end)..*end]).collect();
+        let is_hashed = |index: usize| {
+            encoded[index].len() >= HASHED_NODE_BYTES || chunk[index].place == Place::Root
+        };
+        let hashed: Vec<&[u8]> = (0..chunk.len())
+            .filter(|index| is_hashed(*index))
+            .map(|index| encoded[index])
+            .collect();
+        let mut hashes = keccak256_each(&hashed).into_iter();
+        let named = (0..chunk.len()).map(|index| {
+            let hash = if is_hashed(index) { hashes.next() } else { None };
+            (ends[index], hash.map_or_else(|| Child::embedded(encoded[index]), Child::hashed))
+        });
+        let nodes = named.collect();
+        Encoded { rlp, nodes }
     }
 
     /// Writes the names into the parents, and what the store must hold into the updates.

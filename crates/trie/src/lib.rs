@@ -18,6 +18,12 @@ pub use updates::TrieUpdates;
 mod proof;
 pub use proof::{AccountProof, SlotProof, prove};
 
+mod ordered;
+pub use ordered::ordered_root;
+
+mod keccak;
+pub use keccak::keccak256_each;
+
 mod scratch;
 pub use scratch::{state_root_from_scratch, storage_root_from_scratch};
 

@@ -91,7 +91,10 @@ impl Branch {
 
     pub(crate) fn insert(&mut self, nibble: u8, child: Child) {
         debug_assert!(self.position(nibble).is_none(), "a nibble has one child");
-        self.children.reserve_exact(1);
+        if self.children.len() == self.children.capacity() {
+            // Room for 2, 4, 8, 16: never more than twice what is needed.
+            self.children.reserve_exact(self.children.len().max(2));
+        }
         self.children.insert(self.rank(nibble), child);
         self.mask |= 1 << nibble;
     }

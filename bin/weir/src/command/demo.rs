@@ -2,7 +2,7 @@
 
 use crate::{
     cli::DemoArgs,
-    command::{node::runtime, pools::show},
+    command::{node::block_on, pools::show},
     demo::{L1, LiveLine},
     node::{Node, log_options},
 };
@@ -30,11 +30,14 @@ pub(crate) fn run(mut args: DemoArgs) -> eyre::Result<ExitCode> {
         );
     }
     init_logs(&log_options(&args.node.settings))?;
-    let l1 = L1::start(&args.artifacts)?;
+    let l1 = match args.node.settings.l1 {
+        Some(_) => None,
+        None => L1::start(&args.artifacts)?,
+    };
     if let Some(l1) = &l1 {
         use_l1(&mut args, l1)?;
     }
-    let is_equal = runtime()?.block_on(async {
+    let is_equal = block_on(async {
         let shutdown = Shutdown::new();
         let signals = tokio::spawn(watch_signals(shutdown.clone()));
         let node = Node::start(&args.node.settings, shutdown.clone()).await?;
@@ -98,8 +101,14 @@ impl Stage {
         };
         let (counters, seen) = watch::channel(TrafficCounters::default());
         let stop = shutdown.token();
-        let stream = tokio::spawn(traffic.run(counters, stop.clone()));
-        let watched = self.watch(args.duration, seen, &shutdown).await;
+        let mut stream = tokio::spawn(traffic.run(counters, stop.clone()));
+        let watched = tokio::select! {
+            watched = self.watch(args.duration, seen, &shutdown) => watched,
+            ended = &mut stream => {
+                ended.wrap_err("traffic panicked")??;
+                bail!("traffic ended by itself");
+            }
+        };
         stop.cancel();
         let counters = stream.await.wrap_err("traffic panicked")??;
         let mut mismatches = watched?;

@@ -1,6 +1,6 @@
 //! `weir derive`.
 
-use crate::{cli::DeriveArgs, command::node::runtime, node::chain_spec};
+use crate::{cli::DeriveArgs, command::node::block_on, node::chain_spec};
 use eyre::Context;
 use std::{process::ExitCode, sync::Arc};
 use weir_follower::ChainClient;
@@ -25,9 +25,9 @@ pub(crate) fn run(args: DeriveArgs) -> eyre::Result<ExitCode> {
         first_l1_block: args.l1_start,
         last_l1_block: None,
     };
-    let report = runtime()?.block_on(async {
+    let report = block_on(async {
         let client = ChainClient::connect(&args.l1).await?;
-        eyre::Ok(derive(&client, &request, spec, Arc::new(store)).await?)
+        Ok(derive(&client, &request, spec, Arc::new(store)).await?)
     })?;
     println!(
         "derived {} blocks from {} channels in {} L1 blocks (ignored {}, waiting {})",

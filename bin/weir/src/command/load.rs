@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{LoadArgs, ScenarioArg},
-    command::node::runtime,
+    command::node::block_on,
 };
 use std::process::ExitCode;
 use weir_load::{LoadConfig, Scenario, Wallet, run_load};
@@ -12,12 +12,12 @@ use weir_runtime::{Shutdown, watch_signals};
 pub(crate) fn run(args: LoadArgs) -> eyre::Result<ExitCode> {
     let as_json = args.json;
     let config = config(args)?;
-    let report = runtime()?.block_on(async {
+    let report = block_on(async {
         let shutdown = Shutdown::new();
         let signals = tokio::spawn(watch_signals(shutdown.clone()));
         let report = run_load(config, shutdown.token()).await;
         signals.abort();
-        report
+        Ok(report?)
     })?;
     if as_json {
         println!("{}", serde_json::to_string(&report)?);

@@ -6,20 +6,19 @@ use crate::{
     settings::Settings,
 };
 use eyre::Context;
-use std::{io::Write, process::ExitCode};
+use std::{io::Write, process::ExitCode, time::Duration};
 use weir_runtime::{Shutdown, ShutdownReason, init_logs, watch_signals};
 use weir_sequencer::{DEV_ACCOUNTS, DEV_BALANCE_ETHER};
 
 /// Exit code of a node stopped by a signal is 128 plus its number only on the second one; the first stops it cleanly.
 pub(crate) fn run(args: NodeArgs) -> eyre::Result<ExitCode> {
     init_logs(&log_options(&args.settings))?;
-    runtime()?.block_on(async {
+    block_on(async {
         let shutdown = Shutdown::new();
-        let signals = tokio::spawn(watch_signals(shutdown.clone()));
+        tokio::spawn(watch_signals(shutdown.clone()));
         let node = Node::start(&args.settings, shutdown.clone()).await?;
         announce(&node, &args)?;
         let result = node.run().await;
-        signals.abort();
         if let Some(ShutdownReason::Signal(number)) = shutdown.reason() {
             tracing::info!(signal = number, "stopped");
         }
@@ -28,12 +27,18 @@ pub(crate) fn run(args: NodeArgs) -> eyre::Result<ExitCode> {
     })
 }
 
-/// The async runtime of the node's drivers and servers.
-pub(crate) fn runtime() -> eyre::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
+/// How long work on blocking threads may hold up the end of the program.
+const BLOCKING_GRACE: Duration = Duration::from_secs(3);
+
+/// Runs a command on an async runtime that ends with it, whatever a blocking thread still does.
+pub(crate) fn block_on<T>(command: impl Future<Output = eyre::Result<T>>) -> eyre::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .wrap_err("async runtime cannot be started")
+        .wrap_err("async runtime cannot be started")?;
+    let result = runtime.block_on(command);
+    runtime.shutdown_timeout(BLOCKING_GRACE);
+    result
 }
 
 fn announce(node: &Node, args: &NodeArgs) -> eyre::Result<()> {

@@ -1,6 +1,6 @@
 //! `weir pools check`.
 
-use crate::{cli::PoolsCommand, command::node::runtime};
+use crate::{cli::PoolsCommand, command::node::block_on};
 use std::process::ExitCode;
 use weir_liquidity::{CheckOptions, CheckReport, pools_check};
 
@@ -8,7 +8,7 @@ use weir_liquidity::{CheckOptions, CheckReport, pools_check};
 pub(crate) fn run(command: PoolsCommand) -> eyre::Result<ExitCode> {
     let PoolsCommand::Check { rpc, arena } = command;
     let options = CheckOptions { rpc_url: rpc, arena_url: arena };
-    let report = runtime()?.block_on(pools_check(&options))?;
+    let report = block_on(async { Ok(pools_check(&options).await?) })?;
     show(&report);
     Ok(if report.difference.is_none() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -74,12 +74,24 @@ fn values_out_of_range_are_named() {
         (["--block-time", "1500ms"], "whole seconds"),
         (["--http-port", "70000"], "70000"),
         (["--durability", "sometimes"], "sometimes"),
-        (["--l1", "http://127.0.0.1:1"], "--l1-key"),
+        (["--step-time", "0s"], "at least 1ms"),
     ] {
         let output = print_config(&arguments, &[]);
         assert!(!output.status.success(), "{arguments:?}");
         assert!(stderr(&output).contains(expected), "{arguments:?}: {}", stderr(&output));
     }
+}
+
+#[test]
+fn an_l1_without_a_key_is_refused_and_a_key_from_the_file_is_found() {
+    let arguments = ["dev", "--ephemeral", "--http-port", "0", "--l1", "http://127.0.0.1:1"];
+    let output = weir().args(arguments).output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("--l1-key"), "{}", stderr(&output));
+
+    let (_folder, path) = file("l1-key = \"some.key\"\n");
+    let printed = stdout(&print_config(&["--config", &path, "--l1", "http://127.0.0.1:1"], &[]));
+    assert!(printed.contains("l1-key = \"some.key\" # file"), "{printed}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use compare::{compare_v2, compare_v3};
 use contract::ContractReader;
 use quotes::QuoteCheck;
 use served::ServedPool;
+use std::fmt;
 use weir_follower::{ChainClient, ClientError};
 
 /// What to check.
@@ -47,6 +48,23 @@ pub struct CheckReport {
     pub difference: Option<Difference>,
 }
 
+impl fmt::Display for CheckReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { block_number, block_hash, pools, words, ticks, quotes, .. } = self;
+        writeln!(
+            f,
+            "block {block_number} {block_hash}: compared {pools} pools, {words} bitmap words, {ticks} ticks, {quotes} quotes"
+        )?;
+        for (pool, status) in &self.skipped {
+            writeln!(f, "skipped {pool}: {status}")?;
+        }
+        match &self.difference {
+            Some(difference) => write!(f, "difference: {difference}"),
+            None => f.write_str("no difference"),
+        }
+    }
+}
+
 /// Why the check could not be made. A difference is no error.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
@@ -76,6 +94,12 @@ pub enum CheckError {
         /// Its address.
         pool: Address,
     },
+    /// The arena lists pools, but claims to know none of them: nothing was compared.
+    #[error("arena knows none of its pools now: listed={listed}")]
+    NothingCompared {
+        /// Pools listed.
+        listed: u64,
+    },
     /// The node does not run simulated calls: it ignores the code overrides of `eth_call`.
     #[error("node does not simulate calls with code overrides")]
     Simulation,
@@ -87,8 +111,10 @@ pub enum CheckError {
 /// word of the bitmap and every initialized tick. Then quotes in both directions at several amounts are compared with
 /// what the pools' own code does in a simulated call, each at the block of the quote. It ends with the first difference.
 ///
+/// A pool that the arena has halted counts as a difference: the arena itself knows its state to be wrong.
+///
 /// # Errors
-/// If the comparison could not be made.
+/// If the comparison could not be made, or pools are listed and all of them were skipped.
 pub async fn pools_check(options: &CheckOptions) -> Result<CheckReport, CheckError> {
     let connect = async |url: &str| ChainClient::connect(url).await;
     let node = connect(&options.rpc_url).await.map_err(|source| CheckError::Node { source })?;
@@ -109,6 +135,9 @@ pub async fn pools_check(options: &CheckOptions) -> Result<CheckReport, CheckErr
         }
         check_pool(&node, &arena, pool, &mut report).await?;
     }
+    if report.difference.is_none() && report.pools == 0 {
+        return Err(CheckError::NothingCompared { listed: listed.len() as u64 });
+    }
     Ok(report)
 }
 
@@ -128,14 +157,30 @@ async fn compare_block(
     }))
 }
 
+/// Whether the pool's status says all there is to say: halted is a difference, and a pool not known now is skipped.
+fn is_set_aside(pool: &ServedPool, report: &mut CheckReport) -> bool {
+    match pool.status.as_str() {
+        "live" | "uninitialized" => return false,
+        "halted" => {
+            report.difference = Some(Difference {
+                pool: pool.id.clone(),
+                field: "status".to_owned(),
+                chain: "live".to_owned(),
+                arena: pool.status.clone(),
+            });
+        }
+        _ => report.skipped.push((pool.id.clone(), pool.status.clone())),
+    }
+    true
+}
+
 async fn check_pool(
     node: &ChainClient,
     arena: &ChainClient,
     listed: &ServedPool,
     report: &mut CheckReport,
 ) -> Result<(), CheckError> {
-    if listed.status != "live" && listed.status != "uninitialized" {
-        report.skipped.push((listed.id.clone(), listed.status.clone()));
+    if is_set_aside(listed, report) {
         return Ok(());
     }
     let served = served::pool(arena, &listed.id, report.block_number).await?;
@@ -147,6 +192,9 @@ async fn check_pool(
             chain: report.block_hash.to_string(),
             arena: served.block_hash.to_string(),
         });
+        return Ok(());
+    }
+    if is_set_aside(&served, report) {
         return Ok(());
     }
     let address = served.id.parse().map_err(|_| CheckError::Answer { method: "weir_getPool" })?;

@@ -33,8 +33,10 @@ pub(crate) struct TipOracle {
 impl TipOracle {
     /// Priority fee per gas in wei that recent blocks included.
     fn suggest(&self, api: &Api) -> Result<u128, RpcError> {
+        // Held while computing: others want the same answer, so they wait for it. Only blocking threads come here.
+        let mut last = self.last.lock();
         let head = api.chain().heads().unsafe_head();
-        if let Some((hash, tip)) = *self.last.lock()
+        if let Some((hash, tip)) = *last
             && hash == head.hash
         {
             return Ok(tip);
@@ -48,7 +50,7 @@ impl TipOracle {
         sample.sort_unstable();
         let at = sample.len().saturating_sub(1) * TIP_PERCENTILE / 100;
         let tip = sample.get(at).copied().unwrap_or(0).max(api.chain().tip_floor());
-        *self.last.lock() = Some((head.hash, tip));
+        *last = Some((head.hash, tip));
         Ok(tip)
     }
 }
@@ -131,11 +133,14 @@ pub(crate) fn fee_history(api: &Api, args: &Args<'_>) -> Answer {
     }
     let mut rewards = Vec::new();
     for number in oldest..=newest.number {
+        if percentiles.is_empty() {
+            let header = api.chain().header_by_number(number)?;
+            history.add(api, &*header.ok_or_else(RpcError::header_not_found)?);
+            continue;
+        }
         let block = api.chain().block_by_number(number)?.ok_or_else(RpcError::header_not_found)?;
         history.add(api, block.block.header());
-        if !percentiles.is_empty() {
-            rewards.push(reward(&block, &percentiles));
-        }
+        rewards.push(reward(&block, &percentiles));
     }
     history.reward = (!percentiles.is_empty()).then_some(rewards);
     history.close(api, &newest);

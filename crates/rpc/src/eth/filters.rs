@@ -2,15 +2,17 @@
 
 use super::{
     LogCriteria,
-    logs::{criteria, find_logs, update_logs},
+    cursor::Cursor,
+    logs::{collect, criteria, find_logs},
 };
 use crate::{
     api::Api,
     args::Args,
-    backend::{PendingTransactions, UpdateReceiver},
-    error::RpcError,
+    backend::PendingTransactions,
+    error::{PRUNED_HISTORY, RpcError},
     json::{Answer, Json},
     txpool::wire,
+    wire::WireLog,
 };
 use alloy_primitives::{B128, B256, map::HashMap};
 use parking_lot::Mutex;
@@ -20,10 +22,11 @@ use std::{
 };
 use tokio::sync::broadcast::{Receiver, error::TryRecvError};
 
-/// What a filter collects between polls. Each holds a place in a shared ring, no copy of the events.
+/// What a filter collects between polls: a place on the chain, or one in the ring of pooled transactions. No copy of
+/// the events, and no block.
 enum Filter {
-    Logs { criteria: Box<LogCriteria>, updates: UpdateReceiver },
-    Blocks { updates: UpdateReceiver },
+    Logs { criteria: Box<LogCriteria>, cursor: Cursor },
+    Blocks { cursor: Cursor },
     Pending { transactions: PendingTransactions, is_full: bool },
 }
 
@@ -47,8 +50,7 @@ impl FilterStore {
     fn insert(&self, filter: Filter) -> Answer {
         let mut entries = self.entries.lock();
         if entries.len() >= self.capacity {
-            // A filter that is locked is being polled, so it is not old.
-            entries.retain(|_, entry| entry.try_lock().is_none_or(|entry| self.is_live(&entry)));
+            self.retain_live(&mut entries);
         }
         if entries.len() >= self.capacity {
             let limit = self.capacity;
@@ -57,6 +59,16 @@ impl FilterStore {
         let id = B128::random();
         entries.insert(id, Arc::new(Mutex::new(Entry { filter, polled: Instant::now() })));
         Json::of(&id)
+    }
+
+    /// Forgets the filters nobody polls any more.
+    pub(crate) fn sweep(&self) {
+        self.retain_live(&mut self.entries.lock());
+    }
+
+    fn retain_live(&self, entries: &mut HashMap<B128, Arc<Mutex<Entry>>>) {
+        // A filter that is locked is being polled, so it is not old.
+        entries.retain(|_, entry| entry.try_lock().is_none_or(|entry| self.is_live(&entry)));
     }
 
     fn is_live(&self, entry: &Entry) -> bool {
@@ -96,12 +108,12 @@ fn id(args: &Args<'_>) -> Result<B128, RpcError> {
 /// `eth_newFilter`.
 pub(crate) fn new_filter(api: &Api, args: &Args<'_>) -> Answer {
     let criteria = Box::new(criteria(args)?);
-    api.filters.insert(Filter::Logs { criteria, updates: api.chain().subscribe_updates() })
+    api.filters.insert(Filter::Logs { criteria, cursor: Cursor::at_head(api.chain())? })
 }
 
 /// `eth_newBlockFilter`.
 pub(crate) fn new_block_filter(api: &Api, _: &Args<'_>) -> Answer {
-    api.filters.insert(Filter::Blocks { updates: api.chain().subscribe_updates() })
+    api.filters.insert(Filter::Blocks { cursor: Cursor::at_head(api.chain())? })
 }
 
 /// `eth_newPendingTransactionFilter`.
@@ -116,10 +128,11 @@ pub(crate) fn uninstall_filter(api: &Api, args: &Args<'_>) -> Answer {
     Json::of(&id(args).is_ok_and(|id| api.filters.remove(&id)))
 }
 
-/// `eth_getFilterChanges`: everything since the last poll. A filter that fell out of the ring is gone, and says so.
+/// `eth_getFilterChanges`: what is new since the last poll, up to the limits of `eth_getLogs`; the rest comes with the
+/// next one. A filter that cannot go on is gone, and says so.
 pub(crate) fn filter_changes(api: &Api, args: &Args<'_>) -> Answer {
     let id = id(args)?;
-    let answer = api.filters.with(&id, Filter::poll);
+    let answer = api.filters.with(&id, |filter| filter.poll(api));
     if answer.is_err() {
         api.filters.remove(&id);
     }
@@ -136,19 +149,10 @@ pub(crate) fn filter_logs(api: &Api, args: &Args<'_>) -> Answer {
 }
 
 impl Filter {
-    fn poll(&mut self) -> Answer {
+    fn poll(&mut self, api: &Api) -> Answer {
         match self {
-            Self::Logs { criteria, updates } => {
-                let updates = drain(updates)?;
-                let logs = updates.iter().flat_map(|update| update_logs(update, criteria));
-                Json::of(&logs.collect::<Vec<_>>())
-            }
-            Self::Blocks { updates } => {
-                let updates = drain(updates)?;
-                let segments = updates.iter().filter_map(|update| update.new());
-                let blocks = segments.flat_map(|segment| segment.blocks());
-                Json::of(&blocks.map(|block| block.block.hash()).collect::<Vec<_>>())
-            }
+            Self::Logs { criteria, cursor } => Json::of(&new_logs(api, criteria, cursor)?),
+            Self::Blocks { cursor } => Json::of(&new_blocks(api, cursor)?),
             Self::Pending { transactions, is_full } => {
                 let pooled = drain(transactions)?;
                 if *is_full {
@@ -158,6 +162,51 @@ impl Filter {
             }
         }
     }
+}
+
+/// Hashes of the canonical blocks behind the cursor.
+fn new_blocks(api: &Api, cursor: &mut Cursor) -> Result<Vec<B256>, RpcError> {
+    cursor.rewind(api.chain())?;
+    let mut hashes = Vec::new();
+    for _ in 0..api.config.logs_blocks_max {
+        let Some(header) = cursor.advance(api.chain())? else { break };
+        hashes.push(header.hash());
+    }
+    Ok(hashes)
+}
+
+/// The matching logs that were taken back, as far as their blocks are still kept, and then those behind the cursor.
+fn new_logs(
+    api: &Api,
+    criteria: &LogCriteria,
+    cursor: &mut Cursor,
+) -> Result<Vec<WireLog>, RpcError> {
+    let chain = api.chain();
+    let mut found = Vec::new();
+    for hash in cursor.rewind(chain)? {
+        if let Some(block) = chain.block_by_hash(&hash)? {
+            collect(&block, criteria, true, &mut found);
+        }
+    }
+    for _ in 0..api.config.logs_blocks_max {
+        if found.len() >= api.config.logs_results_max {
+            break;
+        }
+        let Some(header) = cursor.advance(chain)? else { break };
+        if !criteria.may_match(&header.logs_bloom) {
+            continue;
+        }
+        let Some(block) = chain.block_by_hash(&header.hash())? else {
+            if cursor.is_canonical(chain)? {
+                let message = format!("block is pruned: block={}", header.number);
+                return Err(RpcError::new(PRUNED_HISTORY, message));
+            }
+            // It was replaced just now; the next poll goes back.
+            break;
+        };
+        collect(&block, criteria, false, &mut found);
+    }
+    Ok(found)
 }
 
 /// Everything a receiver has.
@@ -173,5 +222,26 @@ fn drain<T: Clone>(receiver: &mut Receiver<T>) -> Result<Vec<T>, RpcError> {
                 )));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_polls_is_swept() {
+        let pending = || {
+            let (_, transactions) = tokio::sync::broadcast::channel(1);
+            Filter::Pending { transactions, is_full: false }
+        };
+        let kept = FilterStore::new(9, Duration::MAX);
+        kept.insert(pending()).unwrap();
+        kept.sweep();
+        assert_eq!(kept.entries.lock().len(), 1);
+        let abandoned = FilterStore::new(9, Duration::ZERO);
+        abandoned.insert(pending()).unwrap();
+        abandoned.sweep();
+        assert!(abandoned.entries.lock().is_empty());
     }
 }

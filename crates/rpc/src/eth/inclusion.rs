@@ -1,5 +1,6 @@
 //! Waiting for transactions to be sealed.
 
+use super::FilterStore;
 use crate::backend::ChainBackend;
 use alloy_primitives::{B256, map::HashMap};
 use parking_lot::Mutex;
@@ -80,8 +81,13 @@ impl InclusionWatch {
         }
     }
 
-    /// Follows the chain until shutdown or until the chain ends.
-    pub(crate) async fn run(&self, chain: Arc<dyn ChainBackend>, shutdown: Shutdown) {
+    /// Follows the chain until shutdown or until the chain ends; abandoned filters go once an update.
+    pub(crate) async fn run(
+        &self,
+        chain: Arc<dyn ChainBackend>,
+        filters: &FilterStore,
+        shutdown: Shutdown,
+    ) {
         let mut updates = chain.subscribe_updates();
         loop {
             let update = tokio::select! {
@@ -93,6 +99,7 @@ impl InclusionWatch {
                 Err(RecvError::Lagged(_)) => self.catch_up(&*chain),
                 Err(RecvError::Closed) => return,
             }
+            filters.sweep();
         }
     }
 }

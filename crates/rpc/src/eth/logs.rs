@@ -101,7 +101,12 @@ fn range(
 }
 
 /// Adds the matching logs of one block.
-fn collect(block: &ExecutedBlock, criteria: &LogCriteria, removed: bool, found: &mut Vec<WireLog>) {
+pub(super) fn collect(
+    block: &ExecutedBlock,
+    criteria: &LogCriteria,
+    removed: bool,
+    found: &mut Vec<WireLog>,
+) {
     let header = block.block.header();
     let transactions = block.block.transactions().iter().zip(block.receipts.iter());
     let mut log_index = 0;

@@ -31,6 +31,8 @@ pub(crate) use criteria::LogCriteria;
 mod logs;
 pub(crate) use logs::{logs, update_logs};
 
+mod cursor;
+
 mod filters;
 pub(crate) use filters::{
     FilterStore, filter_changes, filter_logs, new_block_filter, new_filter, new_pending_filter,

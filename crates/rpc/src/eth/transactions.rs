@@ -3,6 +3,7 @@
 use crate::{
     api::Api,
     args::Args,
+    backend::PoolTransaction,
     block_id::BlockSelector,
     error::RpcError,
     json::{Answer, Json},
@@ -10,16 +11,39 @@ use crate::{
     wire::{WireTransaction, receipts},
 };
 use alloy_eips::eip2718::Encodable2718;
-use alloy_primitives::Bytes;
-use weir_primitives::Transaction;
+use alloy_primitives::{B256, Bytes};
+use weir_primitives::{ExecutedBlock, Transaction};
+
+/// Where a transaction is.
+enum Found {
+    Sealed(ExecutedBlock, usize),
+    Pooled(PoolTransaction),
+}
+
+/// Looks on the chain, then in the pool.
+fn found(api: &Api, hash: &B256) -> Result<Option<Found>, RpcError> {
+    let sealed = || -> Result<Option<Found>, RpcError> {
+        let place = api.chain().transaction(hash)?;
+        Ok(place.map(|(block, index)| Found::Sealed(block, index)))
+    };
+    if let Some(found) = sealed()? {
+        return Ok(Some(found));
+    }
+    if let Some(pooled) = api.chain().pool_transaction(hash) {
+        return Ok(Some(Found::Pooled(pooled)));
+    }
+    // It may have gone from the pool to the chain between the two.
+    sealed()
+}
 
 /// `eth_getTransactionByHash`: sealed, else in the pool, else `null`.
 pub(crate) fn transaction(api: &Api, args: &Args<'_>) -> Answer {
     let hash = args.hash(0)?;
-    if let Some((block, index)) = api.chain().transaction(&hash)? {
-        return Json::of(&WireTransaction::of(&block, index, false));
+    match found(api, &hash)? {
+        Some(Found::Sealed(block, index)) => Json::of(&WireTransaction::of(&block, index, false)),
+        Some(Found::Pooled(pooled)) => Json::of(&wire(&pooled)),
+        None => Ok(Json::null()),
     }
-    Json::of(&api.chain().pool_transaction(&hash).as_ref().map(wire))
 }
 
 /// `eth_getTransactionReceipt`: of a sealed transaction, else `null`.
@@ -79,12 +103,11 @@ fn encoded(transaction: &Transaction) -> Answer {
 
 /// `eth_getRawTransactionByHash`: the encoding, `null` if the transaction is unknown.
 pub(crate) fn raw_transaction(api: &Api, args: &Args<'_>) -> Answer {
-    let hash = args.hash(0)?;
-    if let Some((block, index)) = api.chain().transaction(&hash)? {
-        return block.block.transactions().get(index).map_or_else(|| Ok(Json::null()), encoded);
-    }
-    match api.chain().pool_transaction(&hash) {
-        Some(pooled) => encoded(&pooled.transaction),
+    match found(api, &args.hash(0)?)? {
+        Some(Found::Sealed(block, index)) => {
+            block.block.transactions().get(index).map_or_else(|| Ok(Json::null()), encoded)
+        }
+        Some(Found::Pooled(pooled)) => encoded(&pooled.transaction),
         None => Ok(Json::null()),
     }
 }

@@ -79,7 +79,7 @@ impl RpcServer {
         let chain = Arc::clone(&api.backends.chain);
         let following = shutdown.clone();
         let tasks = TaskTracker::new();
-        tasks.spawn(async move { api.inclusions.run(chain, following).await });
+        tasks.spawn(async move { api.inclusions.run(chain, &api.filters, following).await });
         let slots = Arc::new(Semaphore::new(self.dispatcher.api.config.connections_max));
         loop {
             let accepted = tokio::select! {

@@ -33,6 +33,10 @@ pub(crate) struct MemoryChain {
     canonical: Mutex<Vec<(ExecutedBlock, Arc<dyn StateProvider>)>>,
     side: Mutex<Vec<ExecutedBlock>>,
     pool: Mutex<Vec<PoolTransaction>>,
+    /// Lookups of a sealed transaction that are answered as if it were not sealed yet.
+    pub(crate) early_lookups: Mutex<u32>,
+    /// Whole blocks read by number.
+    pub(crate) block_reads: Mutex<u64>,
     pub(crate) open: Mutex<Option<PendingView>>,
     pub(crate) pruned_below: Mutex<u64>,
     pub(crate) ready: Mutex<Readiness>,
@@ -108,6 +112,8 @@ impl MemoryChain {
             canonical: Mutex::new(vec![(genesis, state)]),
             side: Mutex::default(),
             pool: Mutex::default(),
+            early_lookups: Mutex::default(),
+            block_reads: Mutex::default(),
             open: Mutex::default(),
             pruned_below: Mutex::new(0),
             ready: Mutex::new(Readiness::Ready),
@@ -190,6 +196,11 @@ impl MemoryChain {
             receipts: Arc::new(receipts),
             diff: None,
         }
+    }
+
+    fn canonical_at(&self, number: u64) -> Option<ExecutedBlock> {
+        let canonical = self.canonical.lock().unwrap();
+        canonical.get(usize::try_from(number).unwrap()).map(|(block, _)| block.clone())
     }
 
     fn push(&self, block: ExecutedBlock) {
@@ -294,8 +305,8 @@ impl ChainBackend for MemoryChain {
     }
 
     fn block_by_number(&self, number: u64) -> Result<Option<ExecutedBlock>, BackendError> {
-        let canonical = self.canonical.lock().unwrap();
-        Ok(canonical.get(usize::try_from(number).unwrap()).map(|(block, _)| block.clone()))
+        *self.block_reads.lock().unwrap() += 1;
+        Ok(self.canonical_at(number))
     }
 
     fn block_by_hash(&self, hash: &B256) -> Result<Option<ExecutedBlock>, BackendError> {
@@ -306,7 +317,7 @@ impl ChainBackend for MemoryChain {
     }
 
     fn header_by_number(&self, number: u64) -> Result<Option<SealedHeader>, BackendError> {
-        Ok(self.block_by_number(number)?.map(sealed))
+        Ok(self.canonical_at(number).map(sealed))
     }
 
     fn header_by_hash(&self, hash: &B256) -> Result<Option<SealedHeader>, BackendError> {
@@ -314,6 +325,11 @@ impl ChainBackend for MemoryChain {
     }
 
     fn transaction(&self, hash: &B256) -> Result<Option<(ExecutedBlock, usize)>, BackendError> {
+        let mut early = self.early_lookups.lock().unwrap();
+        if *early > 0 {
+            *early -= 1;
+            return Ok(None);
+        }
         let canonical = self.canonical.lock().unwrap();
         Ok(canonical.iter().find_map(|(block, _)| {
             let mut transactions = block.block.transactions().iter();

@@ -188,6 +188,22 @@ async fn a_synchronous_submission_may_time_out_or_be_refused() {
 }
 
 #[tokio::test]
+async fn a_transaction_sealed_during_the_lookup_is_found() {
+    let node = node().await;
+    let mut client = Http::connect(node.address).await;
+    let block = node.chain.commit(1, vec![Vec::new()]);
+    let tx = &block.block.transactions()[0];
+    let hash = *tx.tx_hash();
+    // Not sealed when first looked for, out of the pool a moment later.
+    *node.chain.early_lookups.lock().unwrap() = 1;
+    let found = client.result("eth_getTransactionByHash", json!([hash])).await;
+    assert_eq!(found["blockHash"], block.block.hash().to_string());
+    *node.chain.early_lookups.lock().unwrap() = 1;
+    let raw = client.result("eth_getRawTransactionByHash", json!([hash])).await;
+    assert_eq!(raw, hex::encode_prefixed(tx.encoded_2718()));
+}
+
+#[tokio::test]
 async fn fees_follow_the_chain() {
     let node = node().await;
     let mut client = Http::connect(node.address).await;
@@ -203,7 +219,11 @@ async fn fees_follow_the_chain() {
     assert_eq!(history["reward"], json!([["0xc", "0xc", "0xc"], ["0xd", "0xd", "0xd"]]));
     assert_eq!(history["baseFeePerGas"].as_array().unwrap().len(), 3);
     assert_eq!(history["gasUsedRatio"][0], json!(63_000.0 / 30_000_000.0));
+    let reads = *node.chain.block_reads.lock().unwrap();
+    client.result("eth_maxPriorityFeePerGas", json!([])).await;
     let whole = client.result("eth_feeHistory", json!(["0x400", "latest"])).await;
+    // The tip is known for this head, and ratios are in the headers.
+    assert_eq!(*node.chain.block_reads.lock().unwrap(), reads);
     assert_eq!(whole["oldestBlock"], "0x0");
     assert!(whole.get("reward").is_none());
     for params in [json!([1, "latest", [50, 10]]), json!([1, "latest", [101]]), json!([1, "0x99"])]
@@ -271,6 +291,10 @@ async fn pools_and_batches_are_passed_on() {
     assert_eq!(client.result("weir_getPool", json!([id])).await["blockNumber"], 7);
     assert_eq!(client.result("weir_getPool", json!(["0x00"])).await, Value::Null);
     node.chain.commit(1, Vec::new());
+    // The pools' own tip, whatever the chain's head is.
+    for tag in ["latest", "pending"] {
+        assert_eq!(client.result("weir_getPool", json!([id, tag])).await["blockNumber"], 7);
+    }
     let (code, message) = client.error("weir_getPool", json!([id, "0x1"])).await;
     assert_eq!(code, -32602);
     assert!(message.contains("outside the window"), "{message}");

@@ -132,8 +132,12 @@ async fn filters_collect_between_polls() {
     let pending = client.result("eth_newPendingTransactionFilter", json!([])).await;
     assert_eq!(client.result("eth_getFilterChanges", json!([logs])).await, json!([]));
     let first = node.chain.commit(1, vec![vec![log(1, 1), log(2, 1)]]);
+    let mut changes = client.result("eth_getFilterChanges", json!([logs])).await;
+    let one = first.block.hash();
+    assert_eq!(client.result("eth_getFilterChanges", json!([blocks])).await, json!([one]));
     let (_, second) = node.chain.reorg(2, vec![vec![log(1, 2)]]);
-    let changes = client.result("eth_getFilterChanges", json!([logs])).await;
+    let more = client.result("eth_getFilterChanges", json!([logs])).await;
+    changes.as_array_mut().unwrap().extend(more.as_array().unwrap().iter().cloned());
     let seen: Vec<(bool, &str)> = changes
         .as_array()
         .unwrap()
@@ -142,7 +146,7 @@ async fn filters_collect_between_polls() {
         .collect();
     let (one, two) = (first.block.hash().to_string(), second.block.hash().to_string());
     assert_eq!(seen, [(false, one.as_str()), (true, one.as_str()), (false, two.as_str())]);
-    assert_eq!(client.result("eth_getFilterChanges", json!([blocks])).await, json!([one, two]));
+    assert_eq!(client.result("eth_getFilterChanges", json!([blocks])).await, json!([two]));
     assert_eq!(client.result("eth_getFilterChanges", json!([blocks])).await, json!([]));
     assert_eq!(
         client.result("eth_getFilterLogs", json!([logs])).await.as_array().unwrap().len(),
@@ -159,12 +163,44 @@ async fn filters_collect_between_polls() {
 }
 
 #[tokio::test]
-async fn a_filter_that_falls_behind_says_so_once() {
+async fn a_filter_polled_late_misses_nothing() {
+    let mut config = config();
+    config.logs_results_max = 5;
+    let node = serve(MemoryChain::dev(), config).await;
+    let mut client = Http::connect(node.address).await;
+    let blocks = client.result("eth_newBlockFilter", json!([])).await;
+    let logs = client.result("eth_newFilter", json!([{}])).await;
+    // More than any ring of updates or trail of a filter holds.
+    let hashes: Vec<String> = (0..100)
+        .map(|salt| {
+            let logs = if salt % 10 == 0 { vec![vec![log(1, 1)]] } else { Vec::new() };
+            node.chain.commit(salt, logs).block.hash().to_string()
+        })
+        .collect();
+    assert_eq!(client.result("eth_getFilterChanges", json!([blocks])).await, json!(hashes));
+    // Two answers of the largest size, and then nothing.
+    for (first, count) in [(0, 5), (50, 5), (0, 0)] {
+        let changes = client.result("eth_getFilterChanges", json!([logs])).await;
+        let got: Vec<_> = changes.as_array().unwrap().iter().map(|log| &log["blockHash"]).collect();
+        let want: Vec<_> = hashes[first..].iter().step_by(10).take(count).collect();
+        assert_eq!(got, want);
+    }
+    // Replaced unseen: the client learns of the block that stayed.
+    node.chain.commit(200, Vec::new());
+    let (_, stayed) = node.chain.reorg(201, Vec::new());
+    let stayed = stayed.block.hash();
+    assert_eq!(client.result("eth_getFilterChanges", json!([blocks])).await, json!([stayed]));
+    assert_eq!(client.result("eth_getFilterChanges", json!([blocks])).await, json!([]));
+}
+
+#[tokio::test]
+async fn a_pending_filter_that_falls_behind_says_so_once() {
     let node = node().await;
     let mut client = Http::connect(node.address).await;
-    let filter = client.result("eth_newBlockFilter", json!([])).await;
-    for salt in 0..UPDATES as u64 + 1 {
-        node.chain.commit(salt, Vec::new());
+    let filter = client.result("eth_newPendingTransactionFilter", json!([])).await;
+    for nonce in 0..UPDATES as u64 + 1 {
+        let raw = hex::encode_prefixed(transaction(nonce, 1).encoded_2718());
+        client.result("eth_sendRawTransaction", json!([raw])).await;
     }
     let (code, message) = client.error("eth_getFilterChanges", json!([filter])).await;
     assert_eq!(code, -32000);

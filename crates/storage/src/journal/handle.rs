@@ -9,7 +9,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
@@ -59,6 +59,7 @@ pub struct Journal {
     path: PathBuf,
     queue_records: usize,
     cut_bytes: u64,
+    failure: Arc<OnceLock<JournalError>>,
 }
 
 impl fmt::Debug for Journal {
@@ -78,7 +79,9 @@ impl Journal {
         let opened = writer::open(dir)?;
         let bytes = Arc::new(AtomicU64::new(opened.file_bytes));
         let (commands, queue) = sync_channel(options.queue_records);
-        let writer = Writer::new(opened.files, options.durability, Arc::clone(&bytes));
+        let failure = Arc::new(OnceLock::new());
+        let writer =
+            Writer::new(opened.files, options.durability, Arc::clone(&bytes), Arc::clone(&failure));
         let thread = std::thread::Builder::new()
             .name("weir-journal".into())
             .spawn(move || writer.run(&queue))
@@ -90,6 +93,7 @@ impl Journal {
             path: opened.path,
             queue_records: options.queue_records,
             cut_bytes: opened.cut_bytes,
+            failure,
         };
         Ok((journal, opened.records))
     }
@@ -120,6 +124,11 @@ impl Journal {
         let commands = self.commands.as_ref().ok_or(JournalError::Closed)?;
         commands.send(Command::Rotate { keep, done }).map_err(|_| JournalError::Closed)?;
         Ok(Rotation { answer })
+    }
+
+    /// Why the journal takes nothing any more, if it failed.
+    pub fn failure(&self) -> Option<&JournalError> {
+        self.failure.get()
     }
 
     /// Bytes in the file.

@@ -10,7 +10,7 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender},
     },
@@ -125,11 +125,16 @@ pub(super) struct Writer {
     /// When the oldest byte that is written and not synced was written.
     unsynced_since: Option<Instant>,
     /// The first failure. Nothing is written after it.
-    poison: Option<JournalError>,
+    poison: Arc<OnceLock<JournalError>>,
 }
 
 impl Writer {
-    pub(super) const fn new(files: Files, durability: Durability, bytes: Arc<AtomicU64>) -> Self {
+    pub(super) const fn new(
+        files: Files,
+        durability: Durability,
+        bytes: Arc<AtomicU64>,
+        poison: Arc<OnceLock<JournalError>>,
+    ) -> Self {
         Self {
             files,
             durability,
@@ -138,7 +143,7 @@ impl Writer {
             waiting: Vec::new(),
             last_group: 0,
             unsynced_since: None,
-            poison: None,
+            poison,
         }
     }
 
@@ -166,7 +171,7 @@ impl Writer {
 
     fn until_due(&self) -> Option<Duration> {
         match (self.durability, self.unsynced_since) {
-            (Durability::Interval(interval), Some(since)) if self.poison.is_none() => {
+            (Durability::Interval(interval), Some(since)) if self.poison.get().is_none() => {
                 Some(interval.saturating_sub(since.elapsed()))
             }
             _ => None,
@@ -212,12 +217,12 @@ impl Writer {
             return;
         }
         self.last_group = self.waiting.len();
-        if self.poison.is_none() {
+        if self.poison.get().is_none() {
             self.write_group();
         }
         self.buffer.clear();
         for on_durable in self.waiting.drain(..) {
-            on_durable(self.poison.clone().map_or(Ok(()), Err));
+            on_durable(self.poison.get().cloned().map_or(Ok(()), Err));
         }
     }
 
@@ -242,7 +247,7 @@ impl Writer {
     }
 
     fn rotate(&mut self, keep: &[JournalRecord]) -> Result<(), JournalError> {
-        if let Some(poison) = &self.poison {
+        if let Some(poison) = self.poison.get() {
             return Err(poison.clone());
         }
         let mut contents = format::header().to_vec();
@@ -250,7 +255,7 @@ impl Writer {
         if let Err(error) = self.files.replace(&contents) {
             self.fail(error);
         }
-        if let Some(poison) = &self.poison {
+        if let Some(poison) = self.poison.get() {
             return Err(poison.clone());
         }
         self.unsynced_since = None;
@@ -260,7 +265,7 @@ impl Writer {
 
     fn fail(&mut self, error: io::Error) {
         let path = self.files.dir.join(JOURNAL_FILE);
-        self.poison.get_or_insert_with(|| JournalError::Io { path, error: Arc::new(error) });
+        self.poison.get_or_init(|| JournalError::Io { path, error: Arc::new(error) });
         self.unsynced_since = None;
     }
 }
