@@ -155,11 +155,7 @@ impl LiquidityEngine {
                     return Ok(Progress::Stopped);
                 }
                 let Some(block) = self.source.block(number).map_err(LiquidityError::Store)? else {
-                    let tip = self.source.tip().map_err(LiquidityError::Store)?;
-                    if tip.number < number {
-                        return Ok(Progress::Replaced);
-                    }
-                    return Err(LiquidityError::MissingBlock { number });
+                    return self.absent(number);
                 };
                 match self.apply_block(&block, outcome) {
                     Ok(envelope) => take(envelope),
@@ -169,6 +165,17 @@ impl LiquidityEngine {
                     Err(source) => return Err(LiquidityError::Refused { number, source }),
                 }
             }
+        }
+    }
+
+    /// A block was not found: either the chain is shorter now, or the store has a hole.
+    fn absent(&self, number: u64) -> Result<Progress, LiquidityError> {
+        let tip = self.source.tip().map_err(LiquidityError::Store)?;
+        let is_shorter = tip.number < number;
+        if is_shorter {
+            Ok(Progress::Replaced)
+        } else {
+            Err(LiquidityError::MissingBlock { number })
         }
     }
 

@@ -2,14 +2,14 @@
 
 use crate::{
     cli::DemoArgs,
-    command::{node::block_on, pools::show},
+    command::node::block_on,
     demo::{L1, LiveLine},
     node::{Node, log_options},
 };
 use eyre::{Context, bail, eyre};
 use std::{num::NonZeroU32, process::ExitCode, sync::Arc, time::Duration};
 use tokio::sync::watch;
-use weir_liquidity::{CheckOptions, CheckReport, pools_check};
+use weir_liquidity::{CheckError, CheckOptions, CheckReport, pools_check};
 use weir_load::{Traffic, TrafficConfig, TrafficCounters, Wallet};
 use weir_runtime::{Shutdown, ShutdownReason, init_logs, watch_signals};
 use weir_sequencer::Chain;
@@ -113,7 +113,11 @@ impl Stage {
         let counters = stream.await.wrap_err("traffic panicked")??;
         let mut mismatches = watched?;
         if !shutdown.is_cancelled() {
-            mismatches += u64::from(self.check().await?.difference.is_some());
+            let report = self.check().await?;
+            if report.pools == 0 {
+                bail!("no pool was compared at the end");
+            }
+            mismatches += u64::from(report.difference.is_some());
         }
         println!(
             "done: head {} included {} reverted {} mismatches {mismatches}",
@@ -128,12 +132,16 @@ impl Stage {
         self.chain.view().heads().unsafe_head().number
     }
 
-    /// Compares the pools with their contracts; the number of differences found (a check ends at the first).
+    /// Compares the pools with their contracts; a check ends at the first difference. While the arena is being rebuilt
+    /// there is nothing to compare.
     async fn check(&self) -> eyre::Result<CheckReport> {
         let options = CheckOptions { rpc_url: self.rpc.clone(), arena_url: None };
-        let report = pools_check(&options).await?;
+        let report = match pools_check(&options).await {
+            Err(CheckError::NothingCompared { .. }) => CheckReport::default(),
+            checked => checked?,
+        };
         if report.difference.is_some() {
-            show(&report);
+            println!("{report}");
         }
         Ok(report)
     }
