@@ -7,6 +7,8 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 WEIR := $(TARGET_DIR)/release/weir
 # How long `make run` goes on, as in `make run DURATION=60s`. Empty: until Ctrl-C.
 DURATION ?=
+# What `make run` logs beside its live line.
+LOG ?= warn
 
 .PHONY: run test lint fmt bench setup check-cargo
 
@@ -15,7 +17,7 @@ run: check-cargo
 	@if command -v node >/dev/null && command -v npm >/dev/null; then scripts/setup-npm; \
 	else echo "Node.js is absent: no contracts to deploy. 'cargo run --release -- dev' gives the chain alone." >&2; exit 1; fi
 	@cargo build --release -p weir
-	@exec $(WEIR) demo $(if $(DURATION),--duration $(DURATION))
+	@exec $(WEIR) demo --datadir .weir/demo --log-filter $(LOG) $(if $(DURATION),--duration $(DURATION))
 
 ## Every test, end-to-end ones included. Ends with the test runner's summary.
 test: check-cargo setup
