@@ -7,7 +7,7 @@ use crate::{
 use alloy_consensus::TxReceipt;
 use alloy_primitives::{Address, B256, Log, map::HashSet};
 use std::sync::OnceLock;
-use weir_primitives::{BlockRef, ExecutedBlock};
+use weir_primitives::{BlockRef, ExecutedBlock, LoggedBlock};
 
 /// One pool event in its place in the block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,29 +73,24 @@ impl BlockEnvelope {
         executed: &ExecutedBlock,
         filter: &dyn PoolFilter,
     ) -> Extracted {
-        let mut reader = Reader {
-            chain_id,
-            filter,
-            created: HashSet::default(),
-            logs: executed.receipts.iter().map(|receipt| receipt.logs().len()).sum(),
-            events: Vec::new(),
-            undecodable: Vec::new(),
-        };
-        let mut log_index = 0;
+        let logs = executed.receipts.iter().map(|receipt| receipt.logs().len()).sum();
+        let mut reader = Reader::new(chain_id, filter, logs);
         let transactions = executed.block.transactions();
-        for (tx_index, (tx, receipt)) in transactions.iter().zip(&*executed.receipts).enumerate() {
-            for log in receipt.logs() {
-                reader.read(tx_index as u32, log_index, log, || *tx.tx_hash());
-                log_index += 1;
-            }
+        for (tx, receipt) in transactions.iter().zip(&*executed.receipts) {
+            reader.read_transaction(receipt.logs(), || *tx.tx_hash());
         }
         let base_fee = executed.block.header().base_fee_per_gas.unwrap_or(0);
-        let mut events = reader.events;
-        if events.len() < events.capacity() / 2 {
-            events.shrink_to_fit();
+        reader.finish(executed.reference(), base_fee)
+    }
+
+    /// The envelope of a block known by its logs: the same as [`Self::from_block`] gives for the block executed.
+    pub fn from_logged(chain_id: u64, logged: &LoggedBlock, filter: &dyn PoolFilter) -> Extracted {
+        let logs = logged.transactions.iter().map(|tx| tx.logs.len()).sum();
+        let mut reader = Reader::new(chain_id, filter, logs);
+        for tx in &logged.transactions {
+            reader.read_transaction(&tx.logs, || tx.hash);
         }
-        let envelope = Self::new(chain_id, executed.reference(), base_fee, events);
-        Extracted { envelope, undecodable: reader.undecodable }
+        reader.finish(logged.reference, logged.base_fee)
     }
 
     /// EIP-155 chain id.
@@ -146,11 +141,42 @@ struct Reader<'a> {
     created: HashSet<PoolId>,
     /// Logs in the block.
     logs: usize,
+    tx_index: u32,
+    log_index: u32,
     events: Vec<EventRecord>,
     undecodable: Vec<UndecodableLog>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(chain_id: u64, filter: &'a dyn PoolFilter, logs: usize) -> Self {
+        Self {
+            chain_id,
+            filter,
+            created: HashSet::default(),
+            logs,
+            tx_index: 0,
+            log_index: 0,
+            events: Vec::new(),
+            undecodable: Vec::new(),
+        }
+    }
+
+    fn read_transaction(&mut self, logs: &[Log], tx_hash: impl Fn() -> B256) {
+        for log in logs {
+            self.read(self.tx_index, self.log_index, log, &tx_hash);
+            self.log_index += 1;
+        }
+        self.tx_index += 1;
+    }
+
+    fn finish(mut self, block: BlockRef, base_fee: u64) -> Extracted {
+        if self.events.len() < self.events.capacity() / 2 {
+            self.events.shrink_to_fit();
+        }
+        let envelope = BlockEnvelope::new(self.chain_id, block, base_fee, self.events);
+        Extracted { envelope, undecodable: self.undecodable }
+    }
+
     fn read(&mut self, tx_index: u32, log_index: u32, log: &Log, tx_hash: impl Fn() -> B256) {
         let decoded = match decode(log) {
             Ok(Some(decoded)) => decoded,

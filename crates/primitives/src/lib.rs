@@ -14,6 +14,9 @@ pub use block::{
     Block, BlockRef, ExecutedBlock, Header, Receipt, RecoveredBlock, SenderError, Transaction,
 };
 
+mod logged;
+pub use logged::{LoggedBlock, LoggedTransaction};
+
 mod segment;
 pub use segment::{ChainSegment, SegmentError};
 
