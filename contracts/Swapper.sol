@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.26;
 
+import {V4Swaps} from "./V4Swaps.sol";
+
 interface IERC20 {
     function transfer(address to, uint256 amount) external returns (bool);
     function transferFrom(address from, address to, uint256 amount) external returns (bool);
@@ -32,13 +34,13 @@ interface IV3Pool {
         returns (uint128 paid0, uint128 paid1);
 }
 
-/// @title Swaps, mints and burns on Uniswap V2 pairs and V3 pools
-/// @notice The caller that the pools expect: it pays a V2 pair before the swap and a V3 pool in the callback.
+/// @title Swaps, mints and burns on Uniswap V2 pairs, V3 pools and V4 pools
+/// @notice The caller that the pools expect: it pays a V2 pair before the swap, a V3 pool and a V4 PoolManager in the callback.
 /// Payment comes from the sender, who has approved this contract, or, when `own` is true, from this contract's balance;
 /// the proceeds go back to where the payment came from.
 /// @dev For tests and load only. It trusts the pool it is given and lets anyone trade with what it holds, so that
 /// a thousand load accounts need neither tokens nor approvals. Give it nothing of value.
-contract Swapper {
+contract Swapper is V4Swaps {
     uint160 private constant MIN_LIMIT = 4295128740; // TickMath.MIN_SQRT_RATIO + 1
     uint160 private constant MAX_LIMIT = 1461446703485210103287273052203988822378723970341; // TickMath.MAX_SQRT_RATIO - 1
 
@@ -46,6 +48,7 @@ contract Swapper {
     mapping(bytes32 key => uint128) public liquidityOf;
 
     error NotThePool(address caller);
+    error NotDeployed(bytes32 salt);
     error NotThisContract(address caller);
     error TransferFailed(address token);
     error NotEnoughLiquidity(uint128 held, uint128 asked);
@@ -64,6 +67,15 @@ contract Swapper {
         if (bytes4(data) == IERC20.transferFrom.selector) revert NotThisContract(msg.sender);
         (bool ok, bytes memory answer) = target.call(data);
         if (!ok) _bubble(answer);
+    }
+
+    /// @notice Deploys a contract by CREATE2: the addresses of V4 hooks say what they do, so their salts are searched for.
+    function deploy(bytes calldata code, bytes32 salt) external returns (address deployed) {
+        bytes memory creation = code;
+        assembly ("memory-safe") {
+            deployed := create2(0, add(creation, 32), mload(creation), salt)
+        }
+        if (deployed == address(0)) revert NotDeployed(salt);
     }
 
     /// @notice Swaps exactly `amountIn` on a V2 pair at the price of its reserves, fee 0.3 %.
@@ -150,27 +162,31 @@ contract Swapper {
         return keccak256(abi.encode(owner, pool, lower, upper));
     }
 
-    function _payer(bool own) private view returns (address) {
+    function _payer(bool own) internal view override returns (address) {
         return own ? address(this) : msg.sender;
     }
 
     /// @dev The one pool that may call back, in transient storage (EIP-1153): a stranger's call finds zero there.
-    function _expect(address pool) private {
+    function _expect(address pool) internal override {
         assembly ("memory-safe") {
             tstore(0, pool)
         }
     }
 
     function _checkCallback(bytes calldata data) private view returns (address payer) {
+        _checkCaller();
+        payer = abi.decode(data, (address));
+    }
+
+    function _checkCaller() internal view override {
         address expected;
         assembly ("memory-safe") {
             expected := tload(0)
         }
         if (msg.sender != expected) revert NotThePool(msg.sender);
-        payer = abi.decode(data, (address));
     }
 
-    function _pay(address token, address payer, address to, uint256 amount) private {
+    function _pay(address token, address payer, address to, uint256 amount) internal override {
         bool ok = payer == address(this)
             ? IERC20(token).transfer(to, amount)
             : IERC20(token).transferFrom(payer, to, amount);

@@ -271,6 +271,7 @@ fn statics(address: Address, protocol: Protocol) -> PoolStatic {
         fee_pips: FEE_PIPS,
         tick_spacing: if protocol == Protocol::UniswapV3 { SPACING } else { 0 },
         factory: Address::ZERO,
+        hooks: Address::ZERO,
         decimals: None,
     }
 }

@@ -31,7 +31,8 @@ pub(crate) async fn start(
     };
     let store = Arc::clone(chain.store());
     let head = chain.watch_head();
-    let driver = BatchDriver::new(config, store, client, Arc::new(signer), head, SystemClock)?;
+    let driver = BatchDriver::new(config, store, client, Arc::new(signer), head, SystemClock)?
+        .guarded_by(chain.reorg_lock().clone());
     let handle = driver.handle();
     tasks.spawn("batching", driver.run(tasks.shutdown().clone()));
     Ok(Some(Arc::new(handle)))

@@ -1,9 +1,13 @@
 //! The command line.
 
+pub(crate) mod liquidity;
+
 use crate::settings::Settings;
 use alloy_primitives::{Address, B256};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use liquidity::LiquidityArgs;
 use std::{path::PathBuf, time::Duration};
+use weir_feed::NatsWhitelistUrl;
 
 /// An EVM rollup sequencer and a reorg-safe DEX liquidity engine in one program.
 #[derive(Debug, Parser)]
@@ -22,12 +26,17 @@ pub(crate) enum Command {
     Node(NodeArgs),
     /// Run the demonstration: a node, real Uniswap pools, steady traffic and a check of the pools.
     Demo(DemoArgs),
+    /// Follow chains and serve their pools, quotes, paths and order books, without a sequencer.
+    Liquidity(Box<LiquidityArgs>),
     /// Show the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Read the pool feed.
     #[command(subcommand)]
     Feed(FeedCommand),
+    /// Publish lists of pools.
+    #[command(subcommand)]
+    Whitelist(WhitelistCommand),
     /// Inspect pool state.
     #[command(subcommand)]
     Pools(PoolsCommand),
@@ -94,6 +103,64 @@ pub(crate) enum FeedCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Record the stream to a file; one that exists is continued.
+    Record {
+        /// The node's feed socket.
+        #[arg(long, value_name = "PATH")]
+        socket: PathBuf,
+        /// The file.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Stop after so many blocks. Default: when interrupted.
+        #[arg(long, value_name = "N")]
+        blocks: Option<u64>,
+    },
+    /// Read a recording; exit 1 if it does not hold together.
+    Replay {
+        /// The file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Apply it to an arena, reorgs included, and compare with one that sees the final branch alone.
+        #[arg(long)]
+        verify: bool,
+    },
+}
+
+/// What a published list does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhitelistKindArg {
+    /// It replaces the list.
+    Full,
+    /// It adds pools.
+    Add,
+    /// It removes pools.
+    Remove,
+}
+
+/// Commands about whitelists.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WhitelistCommand {
+    /// Check a list and publish it over NATS.
+    Publish {
+        /// The list in JSON.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The server and the chain as its subjects call it: nats://SERVER#CHAIN.
+        #[arg(long, value_name = "URL")]
+        nats: NatsWhitelistUrl,
+        /// EIP-155 id of the chain. Default: the URL's chain, if it is a number.
+        #[arg(long, value_name = "ID")]
+        chain_id: Option<u64>,
+        /// What the list does, unless it says so itself.
+        #[arg(long, default_value = "full", value_name = "KIND")]
+        kind: WhitelistKindArg,
+        /// Wait until so many consumers have applied it.
+        #[arg(long, default_value_t = 0, value_name = "N")]
+        wait: usize,
+        /// How long to wait for them.
+        #[arg(long, default_value = "30s", value_parser = humantime::parse_duration, value_name = "DURATION")]
+        timeout: Duration,
+    },
 }
 
 /// Commands about pools.
@@ -121,6 +188,8 @@ pub(crate) enum ScenarioArg {
     V2Swaps,
     /// Swaps on Uniswap V3 pools.
     V3Swaps,
+    /// Swaps on Uniswap V4 pools.
+    V4Swaps,
     /// All of these.
     Mixed,
 }

@@ -1,12 +1,13 @@
 //! The liquidity engine on a node's own chain: chain updates in, arena, feed socket.
 
-use crate::settings::Settings;
+use crate::{paths::paths_options, settings::Settings};
 use eyre::Context;
 use std::{path::Path, sync::Arc};
 use tokio::sync::{broadcast, mpsc};
 use weir_feed::{FeedProducer, FeedServer, ServerOptions, Whitelist};
 use weir_liquidity::{
-    BlockSource, LiquidityDriver, LiquidityHandle, LiquidityOptions, PoolSelection, listed_pools,
+    BlockSource, LiquidityDriver, LiquidityOptions, LiquidityService, PathsDriver, PoolSelection,
+    listed_pools,
 };
 use weir_primitives::{BlockRef, ChainUpdate, ExecutedBlock, StateError};
 use weir_runtime::{Clock, Shutdown, SystemClock, TaskSet};
@@ -31,7 +32,7 @@ pub(crate) fn start(
     chain: &Arc<Chain>,
     socket: &Path,
     tasks: &mut TaskSet,
-) -> eyre::Result<Arc<LiquidityHandle>> {
+) -> eyre::Result<Arc<LiquidityService>> {
     let chain_id = chain.spec().chain_id();
     let mut options = LiquidityOptions::own_chain(chain_id);
     if let Some(path) = &settings.whitelist {
@@ -45,14 +46,21 @@ pub(crate) fn start(
     let updates = chain.subscribe();
     let source = Arc::new(StoredBlocks(Arc::clone(chain)));
     let (driver, handle, sender) = LiquidityDriver::new(options, source, feed);
+    let (paths, path_handle) = PathsDriver::new(paths_options(&settings.paths)?, handle.clone());
+    let service = LiquidityService::new([(handle, path_handle)])?;
     let shutdown = tasks.shutdown().clone();
     tasks.spawn("feed", server.run(shutdown.clone()));
     tasks.spawn("liquidity", driver.run(shutdown.clone()));
-    tasks.spawn("liquidity-updates", forward(updates, sender, shutdown));
-    Ok(Arc::new(handle))
+    tasks.spawn("liquidity-updates", forward(updates, sender, shutdown.clone()));
+    tasks.spawn("paths", paths.run(shutdown.clone()));
+    tasks.spawn("pool-events", Arc::clone(&service).publish(shutdown));
+    Ok(service)
 }
 
-fn read_whitelist(path: &Path, chain_id: u64) -> eyre::Result<Vec<weir_arena::PoolStatic>> {
+pub(crate) fn read_whitelist(
+    path: &Path,
+    chain_id: u64,
+) -> eyre::Result<Vec<weir_arena::PoolStatic>> {
     let text = std::fs::read(path)
         .wrap_err_with(|| format!("whitelist cannot be read: path={}", path.display()))?;
     let whitelist = Whitelist::parse(&text, chain_id)

@@ -4,14 +4,17 @@ mod batching;
 mod cli;
 mod command;
 mod config;
+mod daemon;
 mod demo;
 mod liquidity;
 mod node;
+mod paths;
 mod settings;
 
 use clap::{CommandFactory, FromArgMatches};
 use cli::{Cli, Command, ConfigCommand, NodeArgs};
 use config::ConfigFile;
+use node::NodeKind;
 use std::process::ExitCode;
 
 /// Requests allocate and free on different threads, which the system's allocator does under locks.
@@ -31,10 +34,13 @@ fn main() -> ExitCode {
 fn run() -> eyre::Result<ExitCode> {
     let (cli, file, matches) = parse()?;
     match cli.command {
-        Command::Dev(args) | Command::Node(args) => command::node::run(args),
+        Command::Dev(args) => command::node::run(args, NodeKind::Development),
+        Command::Node(args) => command::node::run(args, NodeKind::Operated),
         Command::Demo(args) => command::demo::run(args),
         Command::Config(ConfigCommand::Print(_)) => command::config::print(&matches, &file),
+        Command::Liquidity(args) => command::liquidity::run(*args),
         Command::Feed(command) => command::feed::run(command),
+        Command::Whitelist(command) => command::whitelist::run(command),
         Command::Pools(command) => command::pools::run(command),
         Command::Load(args) => command::load::run(args),
         Command::Derive(args) => command::derive::run(args),

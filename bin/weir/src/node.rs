@@ -5,7 +5,7 @@ use eyre::Context;
 use serde::Serialize;
 use std::{
     fmt,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -18,7 +18,7 @@ use weir_runtime::{
 };
 use weir_sequencer::{
     Chain, DropLog, Ingress, NodeBackend, SequencingConfig, SequencingDriver, SharedPool, dev_spec,
-    genesis_state,
+    genesis_state, reorg_channel,
 };
 use weir_storage::{
     Durability, GenesisState, Journal, JournalOptions, JournalRecord, MdbxStore, MemoryStore,
@@ -39,6 +39,15 @@ pub(crate) struct Addresses {
     pub(crate) ws: String,
     pub(crate) feed: PathBuf,
     pub(crate) metrics: String,
+}
+
+/// Who a node is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NodeKind {
+    /// A developer, who may reorganise the chain by `weir_devReorg`.
+    Development,
+    /// Users, whose blocks stay.
+    Operated,
 }
 
 /// A node whose parts are running.
@@ -76,9 +85,13 @@ pub(crate) fn log_options(settings: &Settings) -> LogOptions {
 
 impl Node {
     /// Starts every part, in the order in which they need each other.
-    pub(crate) async fn start(settings: &Settings, shutdown: Shutdown) -> eyre::Result<Self> {
+    pub(crate) async fn start(
+        settings: &Settings,
+        kind: NodeKind,
+        shutdown: Shutdown,
+    ) -> eyre::Result<Self> {
         let metrics = weir_runtime::install_metrics()?;
-        let metrics = bind_metrics(settings, metrics).await?;
+        let metrics = bind_metrics(settings.metrics_addr, settings.metrics_port, metrics).await?;
         weir_sequencer::describe_metrics();
         weir_liquidity::describe_metrics();
         weir_feed::describe_metrics();
@@ -99,8 +112,14 @@ impl Node {
         let (scratch, feed) = feed_socket(settings)?;
         let pools = crate::liquidity::start(settings, &chain, &feed, &mut tasks)?;
         let batches = crate::batching::start(settings, &chain, &mut tasks).await?;
-        let backend = NodeBackend::new(chain.clone(), pool.clone(), ingress.clone(), drops.clone());
-        let backends = Backends { chain: Arc::new(backend), pools: Some(pools), batches };
+        let mut backend =
+            NodeBackend::new(chain.clone(), pool.clone(), ingress.clone(), drops.clone());
+        let reorgs = (kind == NodeKind::Development).then(|| reorg_channel(pool.clone()));
+        let (reorgs, inbox) = reorgs.unzip();
+        if let Some(reorgs) = reorgs {
+            backend = backend.with_reorgs(reorgs);
+        }
+        let backends = Backends { chain: Some(Arc::new(backend)), pools: Some(pools), batches };
         let server = RpcServer::bind(server_config(settings), backends).await?;
         let addresses = Addresses {
             http: format!("http://{}", server.address()),
@@ -110,7 +129,7 @@ impl Node {
         };
         tasks.spawn("rpc", server.run(shutdown.clone()));
         tasks.spawn("metrics", metrics.run(shutdown.clone()));
-        let driver = SequencingDriver::new(
+        let mut driver = SequencingDriver::new(
             chain.clone(),
             pool,
             ingress,
@@ -118,6 +137,9 @@ impl Node {
             sequencing_config(settings),
             SystemClock,
         );
+        if let Some(inbox) = inbox {
+            driver = driver.with_reorgs(inbox);
+        }
         tasks.spawn_thread("sequencing", move || driver.run(&shutdown));
         Ok(Self { tasks, addresses, chain, _scratch: scratch })
     }
@@ -215,12 +237,13 @@ fn server_config(settings: &Settings) -> ServerConfig {
 }
 
 /// Binds the port asked for; without one, the usual port or else any.
-async fn bind_metrics(
-    settings: &Settings,
+pub(crate) async fn bind_metrics(
+    address: IpAddr,
+    port: Option<u16>,
     handle: MetricsHandle,
 ) -> Result<MetricsServer, MetricsServerError> {
-    let address = |port| SocketAddr::new(settings.metrics_addr, port);
-    match settings.metrics_port {
+    let address = |port| SocketAddr::new(address, port);
+    match port {
         Some(port) => MetricsServer::bind(address(port), handle).await,
         None => {
             let usual = address(DEFAULT_METRICS_PORT);

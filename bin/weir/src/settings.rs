@@ -129,6 +129,9 @@ pub(crate) struct Settings {
     #[arg(long, env = "WEIR_WHITELIST", value_name = "FILE")]
     pub(crate) whitelist: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub(crate) paths: PathSettings,
+
     /// Address of the Prometheus endpoint.
     #[arg(long, env = "WEIR_METRICS_ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "IP")]
     pub(crate) metrics_addr: IpAddr,
@@ -169,6 +172,22 @@ pub(crate) struct Settings {
     /// What is logged, per module: for example info,weir_sequencer=debug.
     #[arg(long, env = "WEIR_LOG_FILTER", default_value = "info", value_name = "FILTER")]
     pub(crate) log_filter: String,
+}
+
+/// The settings of the search for paths.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PathSettings {
+    /// Tokens that cycles begin and end with, the preferred first, separated by commas. Default: the three with the most pools.
+    #[arg(long, env = "WEIR_BASE_TOKENS", default_value = "", value_name = "ADDRESSES")]
+    pub(crate) base_tokens: String,
+
+    /// Pools of a cycle at most, 2 to 4.
+    #[arg(long, env = "WEIR_CYCLE_HOPS", default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=4), value_name = "N")]
+    pub(crate) cycle_hops: u8,
+
+    /// The token that wraps the native coin: pools of the two are joined, and profit in it is compared with the cost of gas.
+    #[arg(long, env = "WEIR_WRAPPED_NATIVE", value_name = "ADDRESS")]
+    pub(crate) wrapped_native: Option<Address>,
 }
 
 fn parse_block_time(text: &str) -> Result<Duration, String> {

@@ -18,13 +18,13 @@ pub enum MathError {
         /// The price offered.
         sqrt_price: SqrtPriceX96,
     },
-    /// The spacing is not in `1..16384` (`UniswapV3Factory.enableFeeAmount`).
+    /// The spacing is not in `1..16384` (`UniswapV3Factory.enableFeeAmount`), or in V4 not in `1..=32767`.
     #[error("tick spacing is out of range: spacing={spacing}")]
     SpacingOutOfRange {
         /// The spacing offered.
         spacing: i32,
     },
-    /// The fee is one million pips (100 %) or more.
+    /// The fee is one million pips (100 %) or more; in V4, more.
     #[error("fee is out of range: fee_pips={fee_pips}")]
     FeeOutOfRange {
         /// The fee offered, in millionths.
@@ -90,7 +90,8 @@ pub enum QuoteError {
     /// The amount is zero (V3 "AS", V2 `INSUFFICIENT_INPUT_AMOUNT`, `INSUFFICIENT_OUTPUT_AMOUNT`).
     #[error("amount is zero")]
     AmountZero,
-    /// The amount does not fit in the contract's integer (`int256` in V3, `uint112` after the trade in V2).
+    /// The amount does not fit in the contract's integer (`int256` in V3, `int128` after the trade in V4, `uint112` after
+    /// the trade in V2).
     #[error("amount is too large: amount={amount}")]
     AmountTooLarge {
         /// The amount asked for.
@@ -115,6 +116,15 @@ pub enum QuoteError {
         /// The pool's price.
         sqrt_price: SqrtPriceX96,
     },
+    /// The fee takes all of the input, so that no output can be asked for (V4 `InvalidFeeForExactOut`).
+    #[error("fee takes the whole input")]
+    FeeIsWhole,
+    /// The pool's fee is set by its hooks without an event and is not known.
+    #[error("fee of the pool is not known")]
+    FeeUnknown,
+    /// The pool's hooks decide about fee or amounts: only a simulated call can tell.
+    #[error("hooks of the pool decide the amounts")]
+    SimulationOnly,
     /// The arithmetic reverts.
     #[error(transparent)]
     Math(#[from] MathError),

@@ -2,14 +2,14 @@
 
 use crate::{MathError, wide::SmallDivisor};
 
-/// One hundred per cent in pips: fees are below it.
+/// One hundred per cent in pips: fees are below it, in Uniswap V4 at most equal.
 pub const MAX_FEE_PIPS: u32 = 1_000_000;
 
 /// A swap fee in millionths of the input (Uniswap V3 `fee`: 500, 3000, 10000).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FeePips {
     fee_pips: u32,
-    /// What is left of a whole, in millionths. A function of the fee, kept for its reciprocal.
+    /// What is left of a whole, in millionths, but at least one. A function of the fee, kept for its reciprocal.
     rest: SmallDivisor,
 }
 
@@ -23,11 +23,31 @@ impl FeePips {
         }
     }
 
+    /// Checks that the fee is at most 100 %, as Uniswap V4 does (`LPFeeLibrary.isValid`).
+    pub const fn at_most_whole(fee_pips: u32) -> Result<Self, MathError> {
+        if fee_pips == MAX_FEE_PIPS {
+            Ok(Self { fee_pips, rest: SmallDivisor::new(1) })
+        } else {
+            Self::new(fee_pips)
+        }
+    }
+
     /// The fee in millionths.
     pub const fn get(self) -> u32 {
         self.fee_pips
     }
 
+    /// Whether the fee takes all of the input.
+    pub const fn is_whole(self) -> bool {
+        self.fee_pips == MAX_FEE_PIPS
+    }
+
+    /// What the fee leaves, in millionths.
+    pub(crate) const fn kept(self) -> u32 {
+        MAX_FEE_PIPS - self.fee_pips
+    }
+
+    /// What the fee leaves as a divisor; not for a fee of 100 %.
     pub(crate) const fn rest(self) -> SmallDivisor {
         self.rest
     }
@@ -91,5 +111,8 @@ mod tests {
     fn a_fee_of_all_is_refused() {
         assert_eq!(FeePips::new(1_000_000), Err(MathError::FeeOutOfRange { fee_pips: 1_000_000 }));
         assert!(FeePips::new(999_999).is_ok());
+        let whole = FeePips::at_most_whole(1_000_000).unwrap();
+        assert!(whole.is_whole() && whole.kept() == 0);
+        assert!(FeePips::at_most_whole(1_000_001).is_err());
     }
 }

@@ -42,3 +42,6 @@ mod short_swap;
 
 mod v3;
 pub use v3::{V3Slot, V3Swap, V3Terms};
+
+mod v4;
+pub use v4::{LpFee, V4Fees};

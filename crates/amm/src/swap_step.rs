@@ -98,7 +98,7 @@ const WHOLE: SmallDivisor = SmallDivisor::new(MAX_FEE_PIPS);
 /// `amount * (1e6 - feePips) / 1e6`, rounded down.
 #[inline]
 pub(crate) fn less_fee(amount: U256, fee: FeePips) -> U256 {
-    mul_div_small(amount, fee.rest().get(), WHOLE)
+    mul_div_small(amount, fee.kept(), WHOLE)
         .expect("a share of the amount fits where the amount does")
         .0
 }
@@ -199,16 +199,21 @@ fn output_between(
     }
 }
 
-/// `mulDivRoundingUp(amountIn, feePips, 1e6 - feePips)`.
+/// `mulDivRoundingUp(amountIn, feePips, 1e6 - feePips)`; of nothing also where the fee takes all (`SwapMath` of V4).
 #[inline]
 fn fee_on(amount_in: U256, fee: FeePips) -> Result<U256, MathError> {
+    if fee.is_whole() {
+        let (b, divisor) = (U256::from(MAX_FEE_PIPS), U256::ZERO);
+        let refused = MathError::Quotient { a: amount_in, b, divisor };
+        return if amount_in.is_zero() { Ok(U256::ZERO) } else { Err(refused) };
+    }
     let divisor = fee.rest();
     match mul_div_small(amount_in, fee.get(), divisor) {
         Some((quotient, is_exact)) => Ok(quotient + U256::from(!is_exact)),
         None => Err(MathError::Quotient {
             a: amount_in,
             b: U256::from(fee.get()),
-            divisor: U256::from(divisor.get()),
+            divisor: U256::from(fee.kept()),
         }),
     }
 }

@@ -36,6 +36,24 @@ pub(crate) const V3_BURN: B256 =
 /// `SetFeeProtocol(uint8,uint8,uint8,uint8)`
 pub(crate) const V3_SET_FEE_PROTOCOL: B256 =
     b256!("0x973d8d92bb299f4af6ce49b52a8adb85ae46b9f214c4c4fc06ac77401237b133");
+/// `Initialize(bytes32,address,address,uint24,int24,address,uint160,int24)`
+pub(crate) const V4_INITIALIZE: B256 =
+    b256!("0xdd466e674ea557f56295e2d0218a125ea4b4f0f6f3307b95f85e6110838d6438");
+/// `Swap(bytes32,address,int128,int128,uint160,uint128,int24,uint24)`
+pub(crate) const V4_SWAP: B256 =
+    b256!("0x40e9cecb9f5f1f1c5b9c97dec2917b7ee92e57ba5563708daca94dd84ad7112f");
+/// `ModifyLiquidity(bytes32,address,int24,int24,int256,bytes32)`
+pub(crate) const V4_MODIFY_LIQUIDITY: B256 =
+    b256!("0xf208f4912782fd25c7f114ca3723a2d5dd6f3bcc3ac8db5af63baa85f711d5ec");
+/// `ProtocolFeeUpdated(bytes32,uint24)`
+pub(crate) const V4_PROTOCOL_FEE_UPDATED: B256 =
+    b256!("0xe9c42593e71f84403b84352cd168d693e2c9fcd1fdbcc3feb21d92b43e6696f9");
+/// `Swap(address,address,int256,int256,uint160,uint128,int24,uint128,uint128)`
+pub(crate) const PANCAKE_V3_SWAP: B256 =
+    b256!("0x19b47279256b2a23a1665c810c8d55a1758940ee09377d4f8d26497a3577dc83");
+/// `SetFeeProtocol(uint32,uint32,uint32,uint32)`
+pub(crate) const PANCAKE_V3_SET_FEE_PROTOCOL: B256 =
+    b256!("0xb3159fed3ddfba67bae294599eafe2d0ec98c08bb38e0e5fb87d33154b6e05aa");
 
 /// The 32-byte words of a log: its topics after the first, then its data.
 pub(crate) struct Words<'a> {
@@ -65,7 +83,7 @@ impl<'a> Words<'a> {
         Ok(Self { topic0, address, topics: &log.topics()[1..], data: &log.data.data })
     }
 
-    fn out_of_range(&self, word: B256) -> DecodeError {
+    pub(crate) fn out_of_range(&self, word: B256) -> DecodeError {
         DecodeError::OutOfRange { address: self.address, topic0: self.topic0, word }
     }
 
@@ -106,6 +124,15 @@ impl<'a> Words<'a> {
         let is_extended = high == fill && low as i128 == i128::from(value);
         let is_narrow = (-(1 << 23)..1 << 23).contains(&value);
         if is_extended && is_narrow { Ok(value) } else { Err(self.out_of_range(word)) }
+    }
+
+    /// A value of at most 128 bits in a signed word, sign-extended as the ABI wants.
+    #[inline]
+    pub(crate) fn int128(&self, word: B256) -> Result<i128, DecodeError> {
+        let (high, low) = halves(&word);
+        let value = low as i128;
+        let fill = if value < 0 { u128::MAX } else { 0 };
+        if high == fill { Ok(value) } else { Err(self.out_of_range(word)) }
     }
 
     /// A `uint160`.
@@ -156,6 +183,18 @@ mod tests {
             (V3_MINT, "Mint(address,address,int24,int24,uint128,uint256,uint256)"),
             (V3_BURN, "Burn(address,int24,int24,uint128,uint256,uint256)"),
             (V3_SET_FEE_PROTOCOL, "SetFeeProtocol(uint8,uint8,uint8,uint8)"),
+            (
+                V4_INITIALIZE,
+                "Initialize(bytes32,address,address,uint24,int24,address,uint160,int24)",
+            ),
+            (V4_SWAP, "Swap(bytes32,address,int128,int128,uint160,uint128,int24,uint24)"),
+            (V4_MODIFY_LIQUIDITY, "ModifyLiquidity(bytes32,address,int24,int24,int256,bytes32)"),
+            (V4_PROTOCOL_FEE_UPDATED, "ProtocolFeeUpdated(bytes32,uint24)"),
+            (
+                PANCAKE_V3_SWAP,
+                "Swap(address,address,int256,int256,uint160,uint128,int24,uint128,uint128)",
+            ),
+            (PANCAKE_V3_SET_FEE_PROTOCOL, "SetFeeProtocol(uint32,uint32,uint32,uint32)"),
         ];
         for (hash, signature) in hashes {
             assert_eq!(hash, keccak256(signature), "{signature}");

@@ -6,7 +6,7 @@ mod revert;
 mod update;
 
 pub use apply::Applied;
-pub use membership::{Hydration, MembershipChange};
+pub use membership::{Hold, Hydration, MembershipChange};
 pub use revert::Reverted;
 pub use update::UpdateApplied;
 
@@ -15,7 +15,10 @@ use crate::{
     pools::Pools, undo::UndoRing,
 };
 use alloy_primitives::{Address, B256, map::HashSet};
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 use weir_primitives::BlockRef;
 
 /// Whose new pools join the arena by themselves.
@@ -24,12 +27,18 @@ pub enum Discovery {
     /// Nobody's: the whitelist is all.
     #[default]
     Off,
-    /// Those of these factories.
+    /// Those of these factories and PoolManagers.
     Factories(HashSet<Address>),
-    /// Those of any contract that emits a factory's event. For a chain of one's own: on a public chain anybody can
-    /// make up pools.
+    /// Those of any contract that emits a factory's or PoolManager's event. For a chain of one's own: on a public chain
+    /// anybody can make up pools, and the first PoolManager to use an id keeps it.
     All,
 }
+
+/// Where the next arena's topology counter begins. What is made for one arena's pools is never taken for another's, as
+/// after a rebuild: no two arenas of a process share a topology.
+static ARENAS: AtomicU64 = AtomicU64::new(TOPOLOGIES_PER_ARENA);
+/// Topologies that one arena has at most: pools that join or leave in its life.
+const TOPOLOGIES_PER_ARENA: u64 = 1 << 40;
 
 /// Undo depth on Ethereum: four epochs, deeper than finality normally is.
 pub const DEFAULT_RING_BLOCKS: usize = 128;
@@ -91,7 +100,7 @@ impl PoolArena {
             free: Vec::new(),
             ring: UndoRing::default(),
             generation: 0,
-            topology: 0,
+            topology: ARENAS.fetch_add(TOPOLOGIES_PER_ARENA, Ordering::Relaxed),
             published: None,
         }
     }
@@ -185,6 +194,33 @@ impl PoolArena {
         self.note_change();
     }
 
+    /// Continues from `ancestor`, a block of the current chain that may be below the ring. Pools that no block above it
+    /// touched keep their states; the others, returned, are unsynced until hydrated. Undo records are dropped.
+    ///
+    /// The caller proves that `ancestor` is an ancestor of the tip: by its own record of the chain's hashes.
+    pub fn restart_below(&mut self, ancestor: BlockRef) -> Vec<PoolIdx> {
+        self.ring.restart(ancestor);
+        let mut lost = Vec::new();
+        for index in 0..self.pools.slots() {
+            let idx = PoolIdx(index as u32);
+            let Some(pool) = self.pools.get(idx) else { continue };
+            let is_touched = pool.last_touch.is_some_and(|touch| touch.number > ancestor.number);
+            if !is_touched && pool.exact_from <= ancestor.number {
+                continue;
+            }
+            if let Some(pool) = self.pools.get_mut(idx) {
+                pool.unsync();
+                pool.last_touch = None;
+                pool.exact_from = ancestor.number;
+                pool.nonce += 1;
+            }
+            lost.push(idx);
+        }
+        self.tip = Some(ancestor);
+        self.note_change();
+        lost
+    }
+
     fn note_change(&mut self) {
         self.generation += 1;
         self.published = None;
@@ -202,5 +238,14 @@ impl PoolFilter for PoolArena {
             Discovery::Factories(factories) => factories.contains(factory),
             Discovery::All => true,
         }
+    }
+
+    fn is_singleton(&self, contract: &Address) -> bool {
+        self.pools.has_singleton(contract)
+    }
+
+    fn is_kept_by(&self, id: &B256, contract: &Address) -> bool {
+        let pool = self.pools.find(&PoolId::Id(*id)).and_then(|idx| self.pools.get(idx));
+        pool.is_some_and(|pool| pool.statics().factory == *contract)
     }
 }

@@ -1,7 +1,8 @@
 //! Logs to pool events.
 
-use crate::{DecodedEvent, PoolEvent, PoolId, abi, abi::Words};
+use crate::{DecodedEvent, PoolEvent, PoolId, abi, abi::Words, pool_static::v4_pool_id};
 use alloy_primitives::{Address, B256, Log};
+use weir_amm::{MAX_FEE_PIPS, V4Fees};
 
 /// A log that carries the signature of a pool event but not its data.
 ///
@@ -33,13 +34,23 @@ pub enum DecodeError {
         /// The value.
         word: B256,
     },
+    /// A PoolManager's id is not the hash of the key beside it.
+    #[error("pool id is not the hash of its key: address={address} id={id}")]
+    PoolId {
+        /// Who emitted it.
+        address: Address,
+        /// The id.
+        id: B256,
+    },
 }
 
 impl DecodeError {
     /// Who emitted the log.
     pub const fn address(&self) -> Address {
         match self {
-            Self::Shape { address, .. } | Self::OutOfRange { address, .. } => *address,
+            Self::Shape { address, .. }
+            | Self::OutOfRange { address, .. }
+            | Self::PoolId { address, .. } => *address,
         }
     }
 }
@@ -72,6 +83,12 @@ fn decoder(topic0: &B256) -> Option<Decoder> {
         [0x7a, 0x53, 0x08, 0x0b] => (abi::V3_MINT, v3_mint),
         [0x0c, 0x39, 0x6c, 0xd9] => (abi::V3_BURN, v3_burn),
         [0x97, 0x3d, 0x8d, 0x92] => (abi::V3_SET_FEE_PROTOCOL, v3_set_fee_protocol),
+        [0xdd, 0x46, 0x6e, 0x67] => (abi::V4_INITIALIZE, v4_initialize),
+        [0x40, 0xe9, 0xce, 0xcb] => (abi::V4_SWAP, v4_swap),
+        [0xf2, 0x08, 0xf4, 0x91] => (abi::V4_MODIFY_LIQUIDITY, v4_modify_liquidity),
+        [0xe9, 0xc4, 0x25, 0x93] => (abi::V4_PROTOCOL_FEE_UPDATED, v4_protocol_fee_updated),
+        [0x19, 0xb4, 0x72, 0x79] => (abi::PANCAKE_V3_SWAP, pancake_v3_swap),
+        [0xb3, 0x15, 0x9f, 0xed] => (abi::PANCAKE_V3_SET_FEE_PROTOCOL, pancake_v3_set_fee_protocol),
         _ => return None,
     };
     (signature == *topic0).then_some(decoder)
@@ -183,6 +200,99 @@ fn v3_set_fee_protocol(log: &Log) -> Result<DecodedEvent, DecodeError> {
     let event = PoolEvent::V3SetFeeProtocol {
         fee_protocol0: words.uint(words.word(2), 8)? as u8,
         fee_protocol1: words.uint(words.word(3), 8)? as u8,
+    };
+    Ok(by_emitter(log, event))
+}
+
+#[inline]
+fn by_id(id: B256, event: PoolEvent) -> DecodedEvent {
+    DecodedEvent { pool: PoolId::Id(id), event }
+}
+
+fn v4_initialize(log: &Log) -> Result<DecodedEvent, DecodeError> {
+    let words = Words::new(log, 3, 5)?;
+    let (id, manager) = (words.topic(0), log.address);
+    let (token0, token1) = (words.address(words.topic(1))?, words.address(words.topic(2))?);
+    let fee_pips = words.uint(words.word(0), 24)? as u32;
+    let tick_spacing = words.int24(words.word(1))?;
+    let hooks = words.address(words.word(2))?;
+    if v4_pool_id((token0, token1), fee_pips, tick_spacing, hooks) != id {
+        return Err(DecodeError::PoolId { address: manager, id });
+    }
+    let event = PoolEvent::V4Initialize {
+        manager,
+        token0,
+        token1,
+        fee_pips,
+        tick_spacing,
+        hooks,
+        sqrt_price: words.uint160(3)?,
+        tick: words.int24(words.word(4))?,
+    };
+    Ok(by_id(id, event))
+}
+
+fn v4_swap(log: &Log) -> Result<DecodedEvent, DecodeError> {
+    let words = Words::new(log, 2, 6)?;
+    let fee_pips = words.uint(words.word(5), 24)? as u32;
+    if fee_pips > MAX_FEE_PIPS {
+        return Err(words.out_of_range(words.word(5)));
+    }
+    let event = PoolEvent::V4Swap {
+        amount0: words.int128(words.word(0))?,
+        amount1: words.int128(words.word(1))?,
+        sqrt_price: words.uint160(2)?,
+        liquidity: words.uint(words.word(3), 128)?,
+        tick: words.int24(words.word(4))?,
+        fee_pips,
+    };
+    Ok(by_id(words.topic(0), event))
+}
+
+fn v4_modify_liquidity(log: &Log) -> Result<DecodedEvent, DecodeError> {
+    let words = Words::new(log, 2, 4)?;
+    let event = PoolEvent::V4ModifyLiquidity {
+        lower: words.int24(words.word(0))?,
+        upper: words.int24(words.word(1))?,
+        // An `int256` that the contract has narrowed to `int128` before.
+        delta: words.int128(words.word(2))?,
+    };
+    Ok(by_id(words.topic(0), event))
+}
+
+fn v4_protocol_fee_updated(log: &Log) -> Result<DecodedEvent, DecodeError> {
+    let words = Words::new(log, 1, 1)?;
+    let packed = words.uint(words.word(0), 24)?;
+    let (zero_for_one, one_for_zero) = ((packed & 0xfff) as u16, (packed >> 12) as u16);
+    if zero_for_one.max(one_for_zero) > V4Fees::MAX_PROTOCOL_PIPS {
+        return Err(words.out_of_range(words.word(0)));
+    }
+    Ok(by_id(words.topic(0), PoolEvent::V4ProtocolFeeUpdated { zero_for_one, one_for_zero }))
+}
+
+fn pancake_v3_swap(log: &Log) -> Result<DecodedEvent, DecodeError> {
+    let words = Words::new(log, 2, 7)?;
+    let event = PoolEvent::PancakeV3Swap {
+        amount0: words.i256(0),
+        amount1: words.i256(1),
+        sqrt_price: words.uint160(2)?,
+        liquidity: words.uint(words.word(3), 128)?,
+        tick: words.int24(words.word(4))?,
+        protocol_fee0: words.uint(words.word(5), 128)?,
+        protocol_fee1: words.uint(words.word(6), 128)?,
+    };
+    Ok(by_emitter(log, event))
+}
+
+fn pancake_v3_set_fee_protocol(log: &Log) -> Result<DecodedEvent, DecodeError> {
+    let words = Words::new(log, 0, 4)?;
+    for index in 0..2 {
+        words.uint(words.word(index), 32)?;
+    }
+    // `uint32` in the event, at most 4000 in the contract, which packs both into 32 bits.
+    let event = PoolEvent::PancakeV3SetFeeProtocol {
+        fee_protocol0: words.uint(words.word(2), 16)? as u16,
+        fee_protocol1: words.uint(words.word(3), 16)? as u16,
     };
     Ok(by_emitter(log, event))
 }

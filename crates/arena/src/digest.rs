@@ -125,6 +125,76 @@ impl Sink {
             PoolEvent::V3SetFeeProtocol { fee_protocol0, fee_protocol1 } => {
                 self.put(&[11, *fee_protocol0, *fee_protocol1]);
             }
+            PoolEvent::V4Initialize { .. }
+            | PoolEvent::V4Swap { .. }
+            | PoolEvent::V4ModifyLiquidity { .. }
+            | PoolEvent::V4ProtocolFeeUpdated { .. } => self.v4_event(event),
+            PoolEvent::PancakeV3Swap { .. } | PoolEvent::PancakeV3SetFeeProtocol { .. } => {
+                self.pancake_event(event);
+            }
+        }
+    }
+
+    fn v4_event(&mut self, event: &PoolEvent) {
+        match event {
+            PoolEvent::V4Initialize {
+                manager,
+                token0,
+                token1,
+                fee_pips,
+                tick_spacing,
+                hooks,
+                sqrt_price,
+                tick,
+            } => {
+                self.put(&[12]);
+                self.put_each([manager.as_slice(), token0.as_slice(), token1.as_slice()]);
+                self.put_each([&fee_pips.to_le_bytes(), &tick_spacing.to_le_bytes()]);
+                self.put_each([hooks.as_slice(), sqrt_price.as_le_slice(), &tick.to_le_bytes()]);
+            }
+            PoolEvent::V4Swap { amount0, amount1, sqrt_price, liquidity, tick, fee_pips } => {
+                self.put(&[13]);
+                self.put_each([&amount0.to_le_bytes(), &amount1.to_le_bytes()]);
+                self.put(sqrt_price.as_le_slice());
+                self.put(&liquidity.to_le_bytes());
+                self.put_each([&tick.to_le_bytes(), &fee_pips.to_le_bytes()]);
+            }
+            PoolEvent::V4ModifyLiquidity { lower, upper, delta } => {
+                self.put(&[14]);
+                self.put_each([&lower.to_le_bytes(), &upper.to_le_bytes()]);
+                self.put(&delta.to_le_bytes());
+            }
+            PoolEvent::V4ProtocolFeeUpdated { zero_for_one, one_for_zero } => {
+                self.put(&[15]);
+                self.put_each([&zero_for_one.to_le_bytes(), &one_for_zero.to_le_bytes()]);
+            }
+            _ => {}
+        }
+    }
+
+    fn pancake_event(&mut self, event: &PoolEvent) {
+        match event {
+            PoolEvent::PancakeV3Swap {
+                amount0,
+                amount1,
+                sqrt_price,
+                liquidity,
+                tick,
+                protocol_fee0,
+                protocol_fee1,
+            } => {
+                self.put(&[16]);
+                let (amount0, amount1) = (amount0.into_raw(), amount1.into_raw());
+                self.put_each([&amount0, &amount1, sqrt_price].map(U256::as_le_slice));
+                self.put(&liquidity.to_le_bytes());
+                self.put(&tick.to_le_bytes());
+                self.put_each([&protocol_fee0.to_le_bytes(), &protocol_fee1.to_le_bytes()]);
+            }
+            PoolEvent::PancakeV3SetFeeProtocol { fee_protocol0, fee_protocol1 } => {
+                self.put(&[17]);
+                self.put_each([&fee_protocol0.to_le_bytes(), &fee_protocol1.to_le_bytes()]);
+            }
+            _ => {}
         }
     }
 }

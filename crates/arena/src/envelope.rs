@@ -5,7 +5,7 @@ use crate::{
     digest::envelope_digest,
 };
 use alloy_consensus::TxReceipt;
-use alloy_primitives::{Address, B256, Log, map::HashSet};
+use alloy_primitives::{Address, B256, Log, map::HashMap};
 use std::sync::OnceLock;
 use weir_primitives::{BlockRef, ExecutedBlock, LoggedBlock};
 
@@ -138,7 +138,8 @@ const EVENTS_RESERVED: usize = 512;
 struct Reader<'a> {
     chain_id: u64,
     filter: &'a dyn PoolFilter,
-    created: HashSet<PoolId>,
+    /// Pools created in the block, and by whom.
+    created: HashMap<PoolId, Address>,
     /// Logs in the block.
     logs: usize,
     tx_index: u32,
@@ -152,7 +153,7 @@ impl<'a> Reader<'a> {
         Self {
             chain_id,
             filter,
-            created: HashSet::default(),
+            created: HashMap::default(),
             logs,
             tx_index: 0,
             log_index: 0,
@@ -187,7 +188,7 @@ impl<'a> Reader<'a> {
             return;
         }
         if decoded.event.is_creation() {
-            self.created.insert(decoded.pool);
+            self.created.insert(decoded.pool, log.address);
         }
         let pool = PoolKey { chain_id: self.chain_id, id: decoded.pool };
         let event = decoded.event;
@@ -199,18 +200,44 @@ impl<'a> Reader<'a> {
 
     fn is_wanted(&self, emitter: &Address, decoded: &DecodedEvent) -> bool {
         if decoded.event.is_creation() {
-            // The creation of a pool on the whitelist makes its state exact, whoever created it.
-            return self.filter.is_factory(emitter) || self.filter.is_pool(&decoded.pool);
+            return self.is_wanted_creation(emitter, &decoded.pool);
         }
-        self.is_watched(&decoded.pool)
+        self.is_watched(&decoded.pool, emitter)
     }
 
-    fn is_watched(&self, pool: &PoolId) -> bool {
-        self.filter.is_pool(pool) || (!self.created.is_empty() && self.created.contains(pool))
+    fn is_wanted_creation(&self, emitter: &Address, pool: &PoolId) -> bool {
+        match pool {
+            // The creation of a pool on the whitelist makes its state exact, whoever created it.
+            PoolId::Address(_) => self.filter.is_factory(emitter) || self.filter.is_pool(pool),
+            // An id belongs to the singleton that used it first.
+            PoolId::Id(id) => {
+                let is_free = !self.filter.is_pool(pool)
+                    && self.created.get(pool).is_none_or(|singleton| singleton == emitter);
+                self.filter.is_kept_by(id, emitter) || (is_free && self.filter.is_factory(emitter))
+            }
+        }
+    }
+
+    fn is_watched(&self, pool: &PoolId, emitter: &Address) -> bool {
+        let is_known = match pool {
+            PoolId::Address(_) => self.filter.is_pool(pool),
+            PoolId::Id(id) => self.filter.is_kept_by(id, emitter),
+        };
+        is_known || (!self.created.is_empty() && self.is_created(pool, emitter))
+    }
+
+    fn is_created(&self, pool: &PoolId, emitter: &Address) -> bool {
+        self.created.get(pool).is_some_and(|creator| match pool {
+            PoolId::Address(_) => true,
+            PoolId::Id(_) => creator == emitter,
+        })
     }
 
     fn note_undecodable(&mut self, log_index: u32, emitter: &Address, error: DecodeError) {
-        if self.is_watched(&PoolId::Address(*emitter)) || self.filter.is_factory(emitter) {
+        let is_watched = self.is_watched(&PoolId::Address(*emitter), emitter)
+            || self.filter.is_factory(emitter)
+            || self.filter.is_singleton(emitter);
+        if is_watched {
             self.undecodable.push(UndecodableLog { log_index, error });
         }
     }

@@ -5,7 +5,8 @@ use alloy_primitives::{Address, I256, U256};
 
 /// One event of a pool, in the contract's own terms.
 ///
-/// `V2Created` and `V3Created` are emitted by the factory; the record's key names the new pool.
+/// `V2Created` and `V3Created` are emitted by the factory, `V4` events by the PoolManager; the record's key names the
+/// pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoolEvent {
     /// `UniswapV2Factory.PairCreated`.
@@ -115,12 +116,86 @@ pub enum PoolEvent {
         /// Share of token1 fees, as `1 / n`; zero is none.
         fee_protocol1: u8,
     },
+    /// `PoolManager.Initialize`: creation and first price at once.
+    V4Initialize {
+        /// The PoolManager.
+        manager: Address,
+        /// The token with the lower address; zero is the chain's coin.
+        token0: Address,
+        /// The other token.
+        token1: Address,
+        /// The key's fee in millionths, or [`crate::V4_DYNAMIC_FEE`].
+        fee_pips: u32,
+        /// Distance between usable ticks.
+        tick_spacing: i32,
+        /// The hooks; zero for none.
+        hooks: Address,
+        /// First price, Q64.96.
+        sqrt_price: U256,
+        /// Its tick.
+        tick: i32,
+    },
+    /// `PoolManager.Swap`: price, liquidity and tick are absolute. What hooks took or gave is not in the amounts.
+    V4Swap {
+        /// Change of the swapper's token0: negative if paid, the opposite of V3's sign.
+        amount0: i128,
+        /// Change of the swapper's token1: negative if paid.
+        amount1: i128,
+        /// Price afterwards, Q64.96.
+        sqrt_price: U256,
+        /// Active liquidity afterwards.
+        liquidity: u128,
+        /// Stored tick afterwards.
+        tick: i32,
+        /// The whole fee of this swap in millionths, of protocol and providers.
+        fee_pips: u32,
+    },
+    /// `PoolManager.ModifyLiquidity`; a change of zero is a poke.
+    V4ModifyLiquidity {
+        /// Lower tick, inclusive.
+        lower: i32,
+        /// Upper tick, exclusive.
+        upper: i32,
+        /// Liquidity added; negative if removed.
+        delta: i128,
+    },
+    /// `PoolManager.ProtocolFeeUpdated`: the protocol's fees, which swaps pay on top.
+    V4ProtocolFeeUpdated {
+        /// When token0 goes in, in millionths.
+        zero_for_one: u16,
+        /// When token1 goes in, in millionths.
+        one_for_zero: u16,
+    },
+    /// `PancakeV3Pool.Swap`: as `V3Swap`, and the protocol's share of the fee.
+    PancakeV3Swap {
+        /// Change of the pool's token0: positive if received.
+        amount0: I256,
+        /// Change of the pool's token1: positive if received.
+        amount1: I256,
+        /// Price afterwards, Q64.96.
+        sqrt_price: U256,
+        /// Active liquidity afterwards.
+        liquidity: u128,
+        /// Stored tick afterwards.
+        tick: i32,
+        /// The protocol's share in token0, a part of what was paid.
+        protocol_fee0: u128,
+        /// The protocol's share in token1, a part of what was paid.
+        protocol_fee1: u128,
+    },
+    /// `PancakeV3Pool.SetFeeProtocol`. The protocol's share comes out of the fee and changes no quote.
+    PancakeV3SetFeeProtocol {
+        /// Share of token0 fees in ten-thousandths.
+        fee_protocol0: u16,
+        /// Share of token1 fees in ten-thousandths.
+        fee_protocol1: u16,
+    },
 }
 
 impl PoolEvent {
     /// Whether the event creates its pool.
     pub const fn is_creation(&self) -> bool {
-        matches!(self, Self::V2Created { .. } | Self::V3Created { .. })
+        matches!(self, Self::V2Created { .. } | Self::V3Created { .. } | Self::V4Initialize { .. })
     }
 }
 

@@ -1,18 +1,30 @@
 //! Whose logs matter.
 
 use crate::PoolId;
-use alloy_primitives::{Address, map::HashSet};
+use alloy_primitives::{Address, B256, map::HashSet};
 
 /// Says which logs of a block belong into its envelope.
 pub trait PoolFilter {
     /// Whether this pool's events are wanted.
     fn is_pool(&self, pool: &PoolId) -> bool;
 
-    /// Whether pools created by this factory are wanted from their creation on.
+    /// Whether pools created by this factory, or initialized in this PoolManager, are wanted from then on.
     fn is_factory(&self, factory: &Address) -> bool;
+
+    /// Whether this contract keeps pools by id whose events are wanted (a Uniswap V4 PoolManager).
+    fn is_singleton(&self, contract: &Address) -> bool;
+
+    /// Whether the pool of this id is wanted, and this contract the one that keeps it.
+    ///
+    /// Any contract can emit a PoolManager's events with any id: without this question it could write into the states
+    /// of others' pools.
+    fn is_kept_by(&self, id: &B256, contract: &Address) -> bool {
+        self.is_singleton(contract) && self.is_pool(&PoolId::Id(*id))
+    }
 }
 
-/// Everything that looks like a pool: for a chain of one's own, where every pool matters.
+/// Everything that looks like a pool: for a chain of one's own, where every pool matters. It remembers nothing, so
+/// that two singletons with a pool of the same id are not told apart.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WatchAll;
 
@@ -24,6 +36,10 @@ impl PoolFilter for WatchAll {
     fn is_factory(&self, _factory: &Address) -> bool {
         true
     }
+
+    fn is_singleton(&self, _contract: &Address) -> bool {
+        true
+    }
 }
 
 /// Named pools, and all pools of named factories from their creation on.
@@ -31,8 +47,10 @@ impl PoolFilter for WatchAll {
 pub struct WatchSet {
     /// The pools.
     pub pools: HashSet<PoolId>,
-    /// The factories.
+    /// The factories, and the PoolManagers all of whose pools are wanted.
     pub factories: HashSet<Address>,
+    /// The contracts that keep those of `pools` that have ids.
+    pub singletons: HashSet<Address>,
 }
 
 impl PoolFilter for WatchSet {
@@ -42,5 +60,9 @@ impl PoolFilter for WatchSet {
 
     fn is_factory(&self, factory: &Address) -> bool {
         self.factories.contains(factory)
+    }
+
+    fn is_singleton(&self, contract: &Address) -> bool {
+        self.singletons.contains(contract)
     }
 }

@@ -3,8 +3,11 @@
 mod key;
 pub use key::{PoolId, PoolIdx, PoolKey};
 
+mod hooks;
+pub use hooks::HookFlags;
+
 mod pool_static;
-pub use pool_static::{PoolStatic, Protocol};
+pub use pool_static::{PoolStatic, Protocol, V4_DYNAMIC_FEE};
 
 mod event;
 pub use event::{DecodedEvent, PoolEvent};
@@ -25,10 +28,16 @@ mod swap_state;
 pub use swap_state::SwapState52;
 
 mod state;
-pub use state::{PoolState, V2State, V3State};
+pub use state::{LpFeeSource, PoolState, V2State, V3State, V4State};
 
 mod pool;
 pub use pool::{Evidence, Pool, PoolStatus};
+
+mod accuracy;
+pub use accuracy::{Accuracy, Grade, GradeReason};
+
+mod curve;
+pub use curve::{CurveRange, CurveRanges, PoolCurve};
 
 mod verify;
 pub use verify::{Divergence, SwapHypothesis, Verdict, verify_event};
@@ -42,10 +51,14 @@ mod pools;
 
 mod transition;
 
+mod fork;
+
+mod v4;
+
 mod arena;
 pub use arena::{
-    Applied, ArenaConfig, DEFAULT_RING_BLOCKS, Discovery, Hydration, MembershipChange, PoolArena,
-    Reverted, UpdateApplied,
+    Applied, ArenaConfig, DEFAULT_RING_BLOCKS, Discovery, Hold, Hydration, MembershipChange,
+    PoolArena, Reverted, UpdateApplied,
 };
 
 mod snapshot;

@@ -1,11 +1,12 @@
 //! One pool of the arena.
 
 use crate::{
-    Divergence, PoolEvent, PoolState, PoolStatic, Protocol, SwapState52, V2State, V3State,
+    Divergence, GradeReason, Hold, HookFlags, PoolEvent, PoolState, PoolStatic, Protocol,
+    SwapState52, V2State, V3State, V4State,
 };
 use alloy_primitives::U256;
 use std::sync::Arc;
-use weir_amm::{Direction, QuoteError, Reserves, SwapKind, V2Fee, V3Terms};
+use weir_amm::{Direction, QuoteError, Reserves, SwapKind, TickSpacing, V2Fee, V3Terms};
 use weir_primitives::BlockRef;
 
 /// Whether a pool's state may be used.
@@ -56,16 +57,41 @@ pub(crate) struct Touch {
 pub(crate) enum Terms {
     V2(V2Fee),
     V3(V3Terms),
+    V4(V4Terms),
+}
+
+impl Terms {
+    /// Distance between usable ticks, of a pool that has some.
+    pub(crate) const fn spacing(self) -> Option<TickSpacing> {
+        match self {
+            Self::V2(_) => None,
+            Self::V3(terms) => Some(terms.spacing),
+            Self::V4(terms) => Some(terms.spacing),
+        }
+    }
+}
+
+/// What a V4 pool fixes at its creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct V4Terms {
+    pub(crate) spacing: TickSpacing,
+    pub(crate) hooks: HookFlags,
+    /// The hooks set the fee.
+    pub(crate) is_dynamic: bool,
 }
 
 /// A pool and its state at the arena's tip.
 #[derive(Debug, Clone)]
 pub struct Pool {
-    statics: Arc<PoolStatic>,
+    pub(crate) statics: Arc<PoolStatic>,
     terms: Terms,
+    /// Whether the V3 fork is known, and not merely assumed.
+    pub(crate) is_fork_settled: bool,
     pub(crate) state: PoolState,
     pub(crate) sync: Sync,
     pub(crate) halt: Option<Arc<Evidence>>,
+    /// Why the pool is held back beside what is known of it.
+    pub(crate) hold: Option<Hold>,
     pub(crate) last_touch: Option<Touch>,
     /// Below this block, pre-images say nothing about the pool's ticks.
     pub(crate) exact_from: u64,
@@ -82,16 +108,26 @@ impl Pool {
             Protocol::UniswapV2 => {
                 (Terms::V2(statics.v2_fee()?), PoolState::V2(V2State::default()))
             }
-            Protocol::UniswapV3 => {
+            Protocol::UniswapV3 | Protocol::PancakeV3 => {
                 (Terms::V3(statics.v3_terms()?), PoolState::V3(V3State::default()))
+            }
+            Protocol::UniswapV4 => {
+                let terms = V4Terms {
+                    spacing: TickSpacing::v4(statics.tick_spacing).ok()?,
+                    hooks: statics.hook_flags(),
+                    is_dynamic: statics.is_dynamic_fee(),
+                };
+                (Terms::V4(terms), PoolState::V4(V4State::default()))
             }
         };
         Some(Self {
             statics: Arc::new(statics),
             terms,
+            is_fork_settled: true,
             state,
             sync: Sync::Unsynced,
             halt: None,
+            hold: None,
             last_touch: None,
             exact_from: 0,
             nonce: 0,
@@ -117,13 +153,20 @@ impl Pool {
     pub const fn status(&self) -> PoolStatus {
         match (&self.halt, self.sync) {
             (Some(_), _) => PoolStatus::Halted,
+            _ if matches!(self.hold, Some(Hold::Contradicted)) => PoolStatus::Halted,
+            _ if matches!(self.hold, Some(Hold::Unverified)) => PoolStatus::Unsynced,
             (None, Sync::Unsynced) => PoolStatus::Unsynced,
             (None, Sync::Uninitialized) => PoolStatus::Uninitialized,
             (None, Sync::Synced) => PoolStatus::Live,
         }
     }
 
-    /// What halted the pool, if it is halted.
+    /// Why the pool is held back, if it is.
+    pub const fn hold(&self) -> Option<Hold> {
+        self.hold
+    }
+
+    /// The event that halted the pool, if one did.
     pub fn evidence(&self) -> Option<&Evidence> {
         self.halt.as_deref()
     }
@@ -139,16 +182,37 @@ impl Pool {
     }
 
     /// `(amount_in, amount_out)` of a swap of the whole amount, whatever the pool's status: check [`Self::status`].
+    ///
+    /// # Errors
+    /// If the contract would revert, if hooks decide the amounts, or if a fee set by hooks is not known
+    /// ([`Self::accuracy`] has the reason).
     pub fn quote(&self, direction: Direction, kind: SwapKind) -> Result<(U256, U256), QuoteError> {
-        match (&self.state, self.terms) {
-            (PoolState::V2(state), Terms::V2(fee)) => state.reserves.quote(fee, direction, kind),
+        let swap = match (&self.state, self.terms) {
+            (PoolState::V2(state), Terms::V2(fee)) => {
+                return state.reserves.quote(fee, direction, kind);
+            }
             (PoolState::V3(state), Terms::V3(terms)) => {
-                let swap = state.slot.quote(&state.ticks, terms, direction, kind)?;
-                Ok((swap.amount_in, swap.amount_out))
+                state.slot.quote(&state.ticks, terms, direction, kind)?
             }
-            (PoolState::V2(_), Terms::V3(_)) | (PoolState::V3(_), Terms::V2(_)) => {
-                Err(QuoteError::Uninitialized)
+            (PoolState::V4(state), Terms::V4(V4Terms { spacing, .. })) => {
+                self.require_told_by_events()?;
+                let terms = V3Terms { fee: state.fees.swap_fee(direction)?, spacing };
+                state.slot.quote_v4(&state.ticks, terms, direction, kind)?
             }
+            (PoolState::V2(_) | PoolState::V3(_) | PoolState::V4(_), _) => {
+                return Err(QuoteError::Uninitialized);
+            }
+        };
+        Ok((swap.amount_in, swap.amount_out))
+    }
+
+    pub(crate) const fn require_told_by_events(&self) -> Result<(), QuoteError> {
+        match self.accuracy_of_state().reason {
+            GradeReason::HooksSetFee | GradeReason::HooksChangeAmounts => {
+                Err(QuoteError::SimulationOnly)
+            }
+            GradeReason::DynamicFeeUnknown => Err(QuoteError::FeeUnknown),
+            _ => Ok(()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{Pool, PoolId, PoolIdx, PoolKey};
 use alloy_primitives::{
-    B256, keccak256,
+    Address, B256, keccak256,
     map::{AddressMap, B256Map},
 };
 use std::sync::Arc;
@@ -12,6 +12,8 @@ use std::sync::Arc;
 struct Index {
     addresses: AddressMap<PoolIdx>,
     ids: B256Map<PoolIdx>,
+    /// How many pools each singleton keeps.
+    singletons: AddressMap<u32>,
 }
 
 /// Pools by dense index. Cheap to clone: pools are shared until they change.
@@ -40,6 +42,12 @@ impl Pools {
         .copied()
     }
 
+    /// Whether any pool is kept by that contract.
+    #[inline]
+    pub(crate) fn has_singleton(&self, contract: &Address) -> bool {
+        self.index.singletons.contains_key(contract)
+    }
+
     pub(crate) fn get(&self, idx: PoolIdx) -> Option<&Pool> {
         self.slots.get(idx.get())?.as_deref()
     }
@@ -59,7 +67,10 @@ impl Pools {
         let index = Arc::make_mut(&mut self.index);
         match pool.statics().key.id {
             PoolId::Address(address) => index.addresses.insert(address, idx),
-            PoolId::Id(id) => index.ids.insert(id, idx),
+            PoolId::Id(id) => {
+                *index.singletons.entry(pool.statics().factory).or_default() += 1;
+                index.ids.insert(id, idx)
+            }
         };
         if idx.get() == self.slots.len() {
             self.slots.push(None);
@@ -75,7 +86,16 @@ impl Pools {
         let index = Arc::make_mut(&mut self.index);
         match &key.id {
             PoolId::Address(address) => index.addresses.remove(address),
-            PoolId::Id(id) => index.ids.remove(id),
+            PoolId::Id(id) => {
+                let singleton = pool.statics().factory;
+                if let Some(pools) = index.singletons.get_mut(&singleton) {
+                    *pools -= 1;
+                    if *pools == 0 {
+                        index.singletons.remove(&singleton);
+                    }
+                }
+                index.ids.remove(id)
+            }
         };
         self.count -= 1;
         Some(key)

@@ -5,7 +5,7 @@ use weir_amm::{Liquidity, MathError, Reserves, SqrtPriceX96, V3Slot};
 
 /// Swap state of one pool at the end of one block.
 ///
-/// V3: `sqrt_price_x96` 32 bytes, `liquidity` 16 bytes, `tick` 4 bytes, each little-endian. V2: `reserve0` 16 bytes,
+/// V3 and V4: `sqrt_price_x96` 32 bytes, `liquidity` 16 bytes, `tick` 4 bytes, each little-endian. V2: `reserve0` 16 bytes,
 /// `reserve1` 16 bytes, little-endian, then 20 zero bytes. Which of the two is known from the pool's protocol.
 /// Ticks and fees are not in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

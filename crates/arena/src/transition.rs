@@ -1,12 +1,13 @@
 //! What one event does to one pool.
 
 use crate::{
-    Divergence, Pool, PoolEvent, PoolId, PoolState, Verdict,
+    Divergence, Pool, PoolEvent, PoolId, PoolState, Protocol, Verdict,
+    fork::pancake_fee_protocol,
     pool::{Sync, Terms},
     verify_event,
 };
 use std::sync::Arc;
-use weir_amm::{Liquidity, Reserves, SqrtPriceX96, Tick, TickList, V3Slot, V3Terms};
+use weir_amm::{Liquidity, Reserves, SqrtPriceX96, Tick, TickList, TickSpacing, V3Slot, V3Terms};
 
 /// Liquidity that an event added to a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,9 +29,9 @@ pub(crate) struct Transition {
 }
 
 impl Transition {
-    const NONE: Self = Self { range: None, divergence: None, is_verified: false };
+    pub(crate) const NONE: Self = Self { range: None, divergence: None, is_verified: false };
 
-    const fn diverged(divergence: Divergence) -> Self {
+    pub(crate) const fn diverged(divergence: Divergence) -> Self {
         Self { range: None, divergence: Some(divergence), is_verified: false }
     }
 }
@@ -42,7 +43,9 @@ impl Pool {
         match event {
             PoolEvent::V2Sync { .. } => true,
             PoolEvent::V2Swap { .. } | PoolEvent::V2Mint { .. } | PoolEvent::V2Burn { .. } => false,
-            PoolEvent::V3Burn { amount: 0, .. } => false,
+            PoolEvent::V3Burn { amount: 0, .. } | PoolEvent::V4ModifyLiquidity { delta: 0, .. } => {
+                false
+            }
             _ => self.sync != Sync::Unsynced,
         }
     }
@@ -72,7 +75,7 @@ impl Pool {
         self.previous = None;
         match verdict {
             Verdict::Diverged(divergence) => Transition::diverged(divergence),
-            Verdict::Unchecked => Transition::NONE,
+            Verdict::Unchecked | Verdict::Absorbed => Transition::NONE,
             Verdict::Verified | Verdict::VerifiedSwap(_) => {
                 Transition { is_verified: true, ..Transition::NONE }
             }
@@ -94,6 +97,7 @@ impl Pool {
                 self.sync_reserves(Reserves { reserve0: *reserve0, reserve1: *reserve1 }, number)
             }
             (PoolState::V3(_), Terms::V3(terms), event) => self.change_v3(terms, event),
+            (PoolState::V4(_), Terms::V4(terms), event) => self.change_v4(terms, event, number),
             _ => Transition::diverged(Divergence::Protocol),
         }
     }
@@ -110,38 +114,47 @@ impl Pool {
     }
 
     fn change_v3(&mut self, terms: V3Terms, event: &PoolEvent) -> Transition {
-        let PoolState::V3(state) = &mut self.state else { return Transition::NONE };
         let is_initialize = matches!(event, PoolEvent::V3Initialize { .. });
         if is_initialize != (self.sync == Sync::Uninitialized) {
             return Transition::diverged(Divergence::Initialize);
         }
+        if !self.settle_fork(event) {
+            return Transition::diverged(Divergence::Protocol);
+        }
+        let is_pancake = self.statics.protocol == Protocol::PancakeV3;
+        let fee_pips = self.statics.fee_pips;
+        let PoolState::V3(state) = &mut self.state else { return Transition::NONE };
         match *event {
             PoolEvent::V3Initialize { sqrt_price, tick } => {
                 let Some(slot) = initial_slot(sqrt_price, tick) else {
                     return Transition::diverged(Divergence::Initialize);
                 };
                 state.slot = slot;
+                state.fee_protocol = if is_pancake { pancake_fee_protocol(fee_pips) } else { 0 };
                 self.sync = Sync::Synced;
                 Transition::NONE
             }
-            PoolEvent::V3Swap { sqrt_price, liquidity, tick, .. } => {
-                let Some(sqrt_price) = valid_price(sqrt_price) else {
-                    return Transition::diverged(Divergence::Swap);
-                };
-                state.slot = V3Slot { sqrt_price, tick, liquidity: Liquidity::new(liquidity) };
-                Transition::NONE
+            PoolEvent::V3Swap { sqrt_price, liquidity, tick, .. }
+            | PoolEvent::PancakeV3Swap { sqrt_price, liquidity, tick, .. } => {
+                swap_to(&mut state.slot, sqrt_price, liquidity, tick)
             }
             PoolEvent::V3Mint { lower, upper, amount, .. } => {
                 let delta = i128::try_from(amount).ok();
-                change_range(&mut state.slot, &mut state.ticks, terms, (lower, upper), delta)
+                let range = (lower, upper);
+                change_range(&mut state.slot, &mut state.ticks, terms.spacing, range, delta)
             }
             PoolEvent::V3Burn { lower, upper, amount, .. } => {
                 let delta = i128::try_from(amount).ok().map(|amount| -amount);
-                change_range(&mut state.slot, &mut state.ticks, terms, (lower, upper), delta)
+                let range = (lower, upper);
+                change_range(&mut state.slot, &mut state.ticks, terms.spacing, range, delta)
             }
             PoolEvent::V3SetFeeProtocol { fee_protocol0, fee_protocol1 } => {
                 // As `slot0.feeProtocol`; the contract admits 0 and 4 to 10, which fit in four bits.
-                state.fee_protocol = (fee_protocol0 & 0xf) | (fee_protocol1 << 4);
+                state.fee_protocol = u32::from((fee_protocol0 & 0xf) | (fee_protocol1 << 4));
+                Transition::NONE
+            }
+            PoolEvent::PancakeV3SetFeeProtocol { fee_protocol0, fee_protocol1 } => {
+                state.fee_protocol = u32::from(fee_protocol0) | (u32::from(fee_protocol1) << 16);
                 Transition::NONE
             }
             _ => Transition::diverged(Divergence::Protocol),
@@ -151,12 +164,12 @@ impl Pool {
     /// Takes liquidity away from the ticks of a range, and only from them, as the revert of a mint or burn.
     /// `false` if they do not hold it.
     pub(crate) fn invert_range(&mut self, change: &RangeChange) -> bool {
-        let terms = self.terms();
-        let (PoolState::V3(state), Terms::V3(terms)) = (&mut self.state, terms) else {
+        let spacing = self.terms().spacing();
+        let (Some((_, ticks)), Some(spacing)) = (self.state.concentrated_mut(), spacing) else {
             return false;
         };
-        let ticks = Arc::make_mut(&mut state.ticks);
-        ticks.update_range(change.lower, change.upper, -change.delta, terms.spacing).is_ok()
+        let ticks = Arc::make_mut(ticks);
+        ticks.update_range(change.lower, change.upper, -change.delta, spacing).is_ok()
     }
 
     /// Forgets the state: the pool waits for hydration.
@@ -177,15 +190,29 @@ impl Pool {
             return;
         }
         bytes.extend_from_slice(&self.state.swap_state().0);
-        if let PoolState::V3(state) = &self.state {
-            bytes.push(state.fee_protocol);
-            bytes.extend_from_slice(&(state.ticks.len() as u32).to_le_bytes());
-            for (tick, info) in state.ticks.iter() {
-                bytes.extend_from_slice(&tick.get().to_le_bytes());
-                bytes.extend_from_slice(&info.gross.to_le_bytes());
-                bytes.extend_from_slice(&info.net.to_le_bytes());
+        match &self.state {
+            PoolState::V2(_) => {}
+            PoolState::V3(state) => {
+                bytes.extend_from_slice(&state.fee_protocol.to_le_bytes());
+                encode_ticks(&state.ticks, bytes);
+            }
+            PoolState::V4(state) => {
+                bytes.extend_from_slice(&state.fees.lp.to_le_bytes());
+                bytes.extend_from_slice(&state.fees.zero_for_one.to_le_bytes());
+                bytes.extend_from_slice(&state.fees.one_for_zero.to_le_bytes());
+                bytes.push(state.lp_source.tag());
+                encode_ticks(&state.ticks, bytes);
             }
         }
+    }
+}
+
+fn encode_ticks(ticks: &TickList, bytes: &mut Vec<u8>) {
+    bytes.extend_from_slice(&(ticks.len() as u32).to_le_bytes());
+    for (tick, info) in ticks.iter() {
+        bytes.extend_from_slice(&tick.get().to_le_bytes());
+        bytes.extend_from_slice(&info.gross.to_le_bytes());
+        bytes.extend_from_slice(&info.net.to_le_bytes());
     }
 }
 
@@ -193,17 +220,31 @@ fn valid_price(sqrt_price: alloy_primitives::U256) -> Option<SqrtPriceX96> {
     SqrtPriceX96::new(sqrt_price).ok().filter(|price| price.is_valid())
 }
 
-fn initial_slot(sqrt_price: alloy_primitives::U256, tick: i32) -> Option<V3Slot> {
+pub(crate) fn initial_slot(sqrt_price: alloy_primitives::U256, tick: i32) -> Option<V3Slot> {
     let sqrt_price = valid_price(sqrt_price)?;
     let is_own_tick = sqrt_price.tick().is_ok_and(|own| own.get() == tick);
     is_own_tick.then_some(V3Slot { sqrt_price, tick, liquidity: Liquidity::ZERO })
 }
 
+/// Takes the absolute values of a swap.
+pub(crate) fn swap_to(
+    slot: &mut V3Slot,
+    sqrt_price: alloy_primitives::U256,
+    liquidity: u128,
+    tick: i32,
+) -> Transition {
+    let Some(sqrt_price) = valid_price(sqrt_price) else {
+        return Transition::diverged(Divergence::Swap);
+    };
+    *slot = V3Slot { sqrt_price, tick, liquidity: Liquidity::new(liquidity) };
+    Transition::NONE
+}
+
 /// `UniswapV3Pool._modifyPosition`: ticks always, active liquidity if the stored tick is in the range.
-fn change_range(
+pub(crate) fn change_range(
     slot: &mut V3Slot,
     ticks: &mut Arc<TickList>,
-    terms: V3Terms,
+    spacing: TickSpacing,
     (lower, upper): (i32, i32),
     delta: Option<i128>,
 ) -> Transition {
@@ -214,7 +255,7 @@ fn change_range(
     let is_active = lower.get() <= slot.tick && slot.tick < upper.get();
     let liquidity = if is_active { slot.liquidity.add_delta(delta) } else { Ok(slot.liquidity) };
     let Ok(liquidity) = liquidity else { return refused };
-    if Arc::make_mut(ticks).update_range(lower, upper, delta, terms.spacing).is_err() {
+    if Arc::make_mut(ticks).update_range(lower, upper, delta, spacing).is_err() {
         return refused;
     }
     slot.liquidity = liquidity;

@@ -1,7 +1,7 @@
 //! The undo ring: pre-images of what each block touched.
 
 use crate::{
-    LookupError, Pool, PoolIdx, SwapState52,
+    LookupError, Pool, PoolIdx, Protocol, SwapState52,
     pool::{Sync, Touch},
     state::Core,
     transition::RangeChange,
@@ -19,6 +19,9 @@ pub(crate) struct PreImage {
     /// Whether the block created the pool, so that it vanishes on revert.
     pub(crate) is_created: bool,
     pub(crate) core: Core,
+    /// A V3 pool's fork may be learned from its events.
+    pub(crate) protocol: Protocol,
+    pub(crate) is_fork_settled: bool,
     /// The touch before: a list from the newest to the oldest in the ring.
     pub(crate) previous: Option<Touch>,
 }
@@ -39,6 +42,22 @@ pub(crate) struct BlockUndo {
     pub(crate) pre_images: Vec<PreImage>,
     /// In order of execution.
     pub(crate) liquidity: Vec<LiquidityChange>,
+}
+
+impl PreImage {
+    /// The pool as it is now.
+    pub(crate) fn of(pool: &Pool, idx: PoolIdx, incarnation: u32, is_created: bool) -> Self {
+        Self {
+            idx,
+            incarnation,
+            sync: pool.sync,
+            is_created,
+            core: pool.state.core(),
+            protocol: pool.statics.protocol,
+            is_fork_settled: pool.is_fork_settled,
+            previous: pool.last_touch,
+        }
+    }
 }
 
 impl BlockUndo {

@@ -1,6 +1,6 @@
 //! Re-execution of observed events: does the contract do what our state predicts?
 
-use crate::{Pool, PoolEvent, PoolState, pool::Terms};
+use crate::{Pool, PoolEvent, PoolState, pool::Terms, v4::verify_v4_swap};
 use alloy_primitives::{I256, U256, U512};
 use weir_amm::{
     Direction, Liquidity, Reserves, SqrtPriceX96, SwapKind, Tick, V2Fee, V3Slot, V3Swap, V3Terms,
@@ -30,7 +30,8 @@ pub enum Divergence {
         /// What the amounts give for token1.
         expected1: U256,
     },
-    /// The product of the reserves, less the fee, shrank: the fee is not what we hold it to be.
+    /// The product of a constant-product pool's reserves, less the fee, shrank, or a V4 swap paid another fee: the fee is
+    /// not what we hold it to be.
     Fee,
     /// A position's amounts are not those of the pool's price.
     Amounts {
@@ -43,7 +44,7 @@ pub enum Divergence {
     Ticks,
     /// The price and tick of an `Initialize` do not belong together, or the pool has a price already.
     Initialize,
-    /// The event is of another protocol than the pool.
+    /// The event is of another protocol, or another V3 fork, than the pool.
     Protocol,
 }
 
@@ -56,6 +57,8 @@ pub enum Verdict {
     Verified,
     /// The swap is what the state predicts, if asked for like this.
     VerifiedSwap(SwapHypothesis),
+    /// The pool's hooks took the whole swap for themselves: the pool saw nothing of it.
+    Absorbed,
     /// The event contradicts the state.
     Diverged(Divergence),
 }
@@ -71,7 +74,8 @@ pub fn verify_event(before: &Pool, event: &PoolEvent) -> Verdict {
             None => Verdict::Unchecked,
         },
         (PoolState::V3(state), Terms::V3(terms), event) => match *event {
-            PoolEvent::V3Swap { amount0, amount1, sqrt_price, liquidity, tick } => {
+            PoolEvent::V3Swap { amount0, amount1, sqrt_price, liquidity, tick }
+            | PoolEvent::PancakeV3Swap { amount0, amount1, sqrt_price, liquidity, tick, .. } => {
                 let Ok(sqrt_price) = SqrtPriceX96::new(sqrt_price) else {
                     return Verdict::Diverged(Divergence::Swap);
                 };
@@ -96,17 +100,18 @@ pub fn verify_event(before: &Pool, event: &PoolEvent) -> Verdict {
             }
             _ => Verdict::Unchecked,
         },
-        (PoolState::V2(_), Terms::V3(_), _) | (PoolState::V3(_), Terms::V2(_), _) => {
-            Verdict::Unchecked
+        (PoolState::V4(state), Terms::V4(terms), PoolEvent::V4Swap { .. }) => {
+            verify_v4_swap(state, terms, event)
         }
+        (PoolState::V2(_) | PoolState::V3(_) | PoolState::V4(_), ..) => Verdict::Unchecked,
     }
 }
 
-/// A swap as its event tells it.
-struct Observed {
-    amount0: I256,
-    amount1: I256,
-    after: V3Slot,
+/// A swap as its event tells it: changes of the pool's tokens, and the pool afterwards.
+pub(crate) struct Observed {
+    pub(crate) amount0: I256,
+    pub(crate) amount1: I256,
+    pub(crate) after: V3Slot,
 }
 
 /// The largest amount that can be asked for: `type(int256).max`.
@@ -115,7 +120,7 @@ const UNLIMITED: U256 = U256::from_limbs([u64::MAX, u64::MAX, u64::MAX, u64::MAX
 impl Observed {
     /// Tries the three ways to ask for a swap. The limit must not be combined with the amounts: reaching a target
     /// takes another rounding of the fee.
-    fn explain(
+    pub(crate) fn explain(
         &self,
         swap: impl Fn(Direction, SwapKind, Option<SqrtPriceX96>) -> Option<V3Swap>,
         before: &V3Slot,
@@ -139,7 +144,7 @@ impl Observed {
     }
 
     /// Most swaps have a fixed input and meet no tick: products confirm them at a fifth of the time of a swap.
-    fn is_short(&self, before: &V3Slot, terms: V3Terms) -> bool {
+    pub(crate) fn is_short(&self, before: &V3Slot, terms: V3Terms) -> bool {
         let Some(direction) = self.direction(before) else { return false };
         let amounts = self.amounts(direction);
         amounts.is_some_and(|amounts| before.is_short_swap(terms, direction, amounts, &self.after))
@@ -155,7 +160,7 @@ impl Observed {
         is_trade.then(|| (change_in.unsigned_abs(), change_out.unsigned_abs()))
     }
 
-    fn direction(&self, before: &V3Slot) -> Option<Direction> {
+    pub(crate) fn direction(&self, before: &V3Slot) -> Option<Direction> {
         if self.amount0.is_positive() || self.amount1.is_negative() {
             return Some(Direction::ZeroForOne);
         }

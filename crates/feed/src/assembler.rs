@@ -1,12 +1,18 @@
 //! From records to whole blocks: the consumer's checks, without any input or output.
 
+mod provisional;
+mod reorg;
+mod snapshot;
+mod steps;
+
+use self::{snapshot::OpenSnapshot, steps::OpenSteps};
 use crate::{
-    BeginBlock, EndBlock, FeedEvent, Gap, Message, PoolUpdate, Position, ReorgEnd, ReorgStart,
-    Reverted, SequencedBlock, SyncFault, Welcome,
+    BeginBlock, EndBlock, FeedEvent, Gap, Message, PoolUpdate, Position, ReorgStart,
+    SequencedBlock, SyncFault, Welcome,
 };
 use alloy_primitives::B256;
 use std::sync::Arc;
-use weir_arena::{BlockEnvelope, EventRecord, PoolKey};
+use weir_arena::{BlockEnvelope, EventRecord};
 
 /// Most pool updates that a block may hold. A block of 300 million gas has room for about 40,000 logs.
 pub const UPDATES_PER_BLOCK_MAX: u32 = 1 << 17;
@@ -37,12 +43,16 @@ pub struct FeedAssembler {
     tip: Option<(u64, B256)>,
     open: Option<OpenBlock>,
     bracket: Option<Bracket>,
+    steps: OpenSteps,
+    snapshot: Option<Box<OpenSnapshot>>,
+    /// A reconnect that does not continue the position: the gap is due first.
+    pending: Option<Welcome>,
     repeated: u64,
 }
 
 impl FeedAssembler {
     /// Starts where the producer's welcome says.
-    pub const fn new(welcome: &Welcome) -> Self {
+    pub fn new(welcome: &Welcome) -> Self {
         Self {
             chain_id: welcome.chain_id,
             epoch: welcome.epoch,
@@ -50,19 +60,23 @@ impl FeedAssembler {
             tip: None,
             open: None,
             bracket: None,
+            steps: OpenSteps::default(),
+            snapshot: None,
+            pending: None,
             repeated: 0,
         }
     }
 
-    /// Goes on after a reconnect. What links blocks is kept if the producer resumes at or before the position,
-    /// and forgotten if records are lost for good.
+    /// Goes on after a reconnect. What links blocks is kept if the producer resumes at or before the position. If not,
+    /// records are lost for good: the producer's gap must come first, and the position stays until it has.
+    ///
+    /// Steps have no memory: those of the open block come again, from the first.
     pub fn resume(&mut self, welcome: &Welcome) {
-        self.open = None;
+        self.drop_open();
+        self.steps = OpenSteps::default();
         let is_continuous = welcome.epoch == self.epoch && welcome.first_seq <= self.next_seq;
-        if !is_continuous || welcome.chain_id != self.chain_id {
-            let repeated = self.repeated;
-            *self = Self { repeated, ..Self::new(welcome) };
-        }
+        let is_lost = !is_continuous || welcome.chain_id != self.chain_id;
+        self.pending = is_lost.then_some(*welcome);
     }
 
     /// What is wanted next.
@@ -80,22 +94,37 @@ impl FeedAssembler {
         self.repeated
     }
 
+    /// Whether records of an event were taken that is not complete.
+    pub(crate) fn is_mid_event(&self) -> bool {
+        self.open.is_some() || self.snapshot.is_some() || self.steps.open_seq().is_some()
+    }
+
+    /// Forgets records of an event that will not be completed.
+    pub(crate) fn drop_open(&mut self) {
+        self.open = None;
+        self.snapshot = None;
+        self.steps.drop_open();
+    }
+
     /// Takes the next record and returns what it completes, if anything.
     ///
     /// # Errors
-    /// The first thing that is wrong. The open block is dropped.
+    /// The first thing that is wrong. The open block, step or snapshot is dropped.
     pub fn push(&mut self, message: Message) -> Result<Option<FeedEvent>, SyncFault> {
         let result = self.accept(message);
         if result.is_err() {
-            self.open = None;
+            self.drop_open();
         }
         result
     }
 
     fn accept(&mut self, message: Message) -> Result<Option<FeedEvent>, SyncFault> {
+        if self.pending.is_some() && !matches!(message, Message::Gap(_)) {
+            return Err(SyncFault::Unannounced);
+        }
         match message {
             Message::BeginBlock(begin) => self.begin(begin).map(|()| None),
-            Message::PoolUpdate(update) => self.update(update).map(|()| None),
+            Message::PoolUpdate(update) => self.update(&update),
             Message::EndBlock(end) => self.end(&end),
             Message::ReorgStart(start) => self.reorg_start(start),
             Message::Reverted(reverted) => self.reverted(reverted),
@@ -107,6 +136,12 @@ impl FeedAssembler {
                 Ok(Some(FeedEvent::Heartbeat(heartbeat)))
             }
             Message::Gap(gap) => Ok(Some(self.gap(gap))),
+            Message::Step(step) => self.step(step),
+            Message::StepRetracted(retracted) => self.retract(retracted),
+            Message::SnapshotBegin(begin) => self.snapshot_begin(begin).map(|()| None),
+            Message::SnapshotPool(pool) => self.open_snapshot()?.pool(pool).map(|()| None),
+            Message::SnapshotTick(tick) => self.open_snapshot()?.tick(tick).map(|()| None),
+            Message::SnapshotEnd(end) => self.snapshot_end(&end).map(Some),
             Message::Hello(_) | Message::Welcome(_) | Message::Refused(_) => {
                 Err(SyncFault::Handshake)
             }
@@ -131,11 +166,21 @@ impl FeedAssembler {
             let found = begin.block.parent_hash;
             return Err(SyncFault::Unlinked { seq: begin.seq, expected, found });
         }
+        // The block supersedes its steps.
+        self.steps = OpenSteps::default();
         self.open = Some(OpenBlock { begin, updates: Vec::new() });
         Ok(())
     }
 
-    fn update(&mut self, update: PoolUpdate) -> Result<(), SyncFault> {
+    fn update(&mut self, update: &PoolUpdate) -> Result<Option<FeedEvent>, SyncFault> {
+        if self.steps.open_seq() == Some(update.seq) {
+            let step = self.steps.update(update, self.chain_id)?;
+            return Ok(step.map(FeedEvent::Step));
+        }
+        self.block_update(update).map(|()| None)
+    }
+
+    fn block_update(&mut self, update: &PoolUpdate) -> Result<(), SyncFault> {
         let seq = update.seq;
         let Some(open) = self.open.as_mut().filter(|open| open.begin.seq == seq) else {
             return self.stray(seq);
@@ -153,13 +198,12 @@ impl FeedAssembler {
         if index != expected {
             return Err(SyncFault::UpdateIndex { seq, expected, found: index });
         }
-        let PoolUpdate { tx_index, log_index, tx_hash, pool, event, .. } = update;
+        let (tx_index, log_index) = (update.tx_index, update.log_index);
         let is_later = |last: &EventRecord| (last.tx_index, last.log_index) < (tx_index, log_index);
         if !open.updates.last().is_none_or(is_later) {
             return Err(SyncFault::UpdateOrder { seq, index });
         }
-        let pool = PoolKey { chain_id: self.chain_id, id: pool };
-        open.updates.push(EventRecord { tx_index, log_index, tx_hash, pool, event });
+        open.updates.push(update.record(self.chain_id));
         Ok(())
     }
 
@@ -195,69 +239,13 @@ impl FeedAssembler {
         })))
     }
 
-    fn reorg_start(&mut self, start: ReorgStart) -> Result<Option<FeedEvent>, SyncFault> {
-        self.require_stream(start.chain_id, start.epoch, start.seq)?;
-        if self.is_repeated(start.seq) {
-            return Ok(None);
-        }
-        self.require_next(start.seq)?;
-        if self.bracket.is_some() || start.reverted == 0 {
-            return Err(SyncFault::Bracket { seq: start.seq });
-        }
-        self.bracket = Some(Bracket { start, reverted: 0, applied: 0 });
-        self.next_seq += 1;
-        Ok(Some(FeedEvent::ReorgStart(start)))
-    }
-
-    fn reverted(&mut self, reverted: Reverted) -> Result<Option<FeedEvent>, SyncFault> {
-        let Reverted { seq, block } = reverted;
-        if self.is_repeated(seq) {
-            return Ok(None);
-        }
-        self.require_next(seq)?;
-        let Some(bracket) = &mut self.bracket else { return Err(SyncFault::Bracket { seq }) };
-        if bracket.reverted == bracket.start.reverted || bracket.applied > 0 {
-            return Err(SyncFault::Bracket { seq });
-        }
-        if let Some((_, expected)) = self.tip
-            && expected != block.hash
-        {
-            return Err(SyncFault::Unlinked { seq, expected, found: block.hash });
-        }
-        let parent = block.number.checked_sub(1).ok_or(SyncFault::Bracket { seq })?;
-        if bracket.reverted + 1 == bracket.start.reverted {
-            let ancestor = (bracket.start.ancestor_number, bracket.start.ancestor_hash);
-            if ancestor != (parent, block.parent_hash) {
-                return Err(SyncFault::Bracket { seq });
-            }
-        }
-        bracket.reverted += 1;
-        self.tip = Some((parent, block.parent_hash));
-        self.next_seq += 1;
-        Ok(Some(FeedEvent::Reverted(reverted)))
-    }
-
-    fn reorg_end(&mut self, end: ReorgEnd) -> Result<Option<FeedEvent>, SyncFault> {
-        let seq = end.seq;
-        if self.is_repeated(seq) {
-            return Ok(None);
-        }
-        self.require_next(seq)?;
-        let complete = |bracket: &Bracket| {
-            bracket.reverted == bracket.start.reverted && bracket.applied == bracket.start.applied
-        };
-        let is_tip = self.tip == Some((end.tip_number, end.tip_hash));
-        if !self.bracket.as_ref().is_some_and(complete) || !is_tip {
-            return Err(SyncFault::Bracket { seq });
-        }
-        self.bracket = None;
-        self.next_seq += 1;
-        Ok(Some(FeedEvent::ReorgEnd(end)))
-    }
-
     /// Everything known about the tip ends at a gap.
     fn gap(&mut self, gap: Gap) -> FeedEvent {
-        self.open = None;
+        if let Some(welcome) = self.pending.take() {
+            *self = Self { repeated: self.repeated, ..Self::new(&welcome) };
+        }
+        self.drop_open();
+        self.steps = OpenSteps::default();
         self.bracket = None;
         self.tip = None;
         FeedEvent::Gap(gap)
@@ -295,8 +283,12 @@ impl FeedAssembler {
     }
 
     fn require_closed(&self) -> Result<(), SyncFault> {
-        match &self.open {
-            Some(open) => Err(SyncFault::BlockNotClosed { seq: open.begin.seq }),
+        let block = self.open.as_ref().map(|open| open.begin.seq);
+        match block.or_else(|| self.steps.open_seq()) {
+            Some(seq) => Err(SyncFault::BlockNotClosed { seq }),
+            None if self.snapshot.is_some() => {
+                Err(SyncFault::BlockNotClosed { seq: self.next_seq })
+            }
             None => Ok(()),
         }
     }

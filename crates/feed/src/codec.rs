@@ -2,15 +2,20 @@
 
 use crate::{
     BeginBlock, CodecError, Completeness, EndBlock, FeedEvent, Gap, GapReason, Heartbeat, Message,
-    PoolUpdate, ReorgEnd, ReorgStart, Reverted, SequencedBlock,
+    PoolUpdate, ReorgEnd, ReorgStart, Reverted, SequencedBlock, SnapshotEnd,
     event_codec::{read_event, read_pool, write_event, write_pool},
     handshake::{
         read_hello, read_refused, read_welcome, write_hello, write_refused, write_welcome,
     },
+    snapshot_codec::{
+        encode_snapshot, read_snapshot_begin, read_snapshot_pool, read_snapshot_tick,
+        write_snapshot_begin, write_snapshot_pool, write_snapshot_tick,
+    },
+    step_codec::{encode_step, read_retracted, read_step, write_retracted, write_step},
     wire::{FieldReader, FrameWriter},
 };
 
-/// Largest frame in bytes without its length field. The longest record of this version has 215.
+/// Largest frame in bytes without its length field. The longest record of this version has 235.
 pub const FRAME_BYTES_MAX: u32 = 1_024;
 
 const HELLO: u8 = 0x01;
@@ -19,7 +24,6 @@ const REFUSED: u8 = 0x03;
 const BEGIN_BLOCK: u8 = 0x10;
 const POOL_UPDATE: u8 = 0x11;
 const END_BLOCK: u8 = 0x12;
-/// For the open block: a run of transactions published before the seal, and its retraction.
 const STEP: u8 = 0x18;
 const STEP_RETRACTED: u8 = 0x19;
 const REORG_START: u8 = 0x20;
@@ -27,9 +31,13 @@ const REVERTED: u8 = 0x21;
 const REORG_END: u8 = 0x22;
 const HEARTBEAT: u8 = 0x30;
 const GAP: u8 = 0x31;
-/// Pool states for consumers that start from nothing: begin, pool, tick, end.
-const SNAPSHOT_FIRST: u8 = 0x40;
-const SNAPSHOT_LAST: u8 = 0x4f;
+const SNAPSHOT_BEGIN: u8 = 0x40;
+const SNAPSHOT_POOL: u8 = 0x41;
+const SNAPSHOT_TICK: u8 = 0x42;
+const SNAPSHOT_END: u8 = 0x43;
+/// For what else a snapshot may have to say one day.
+const SNAPSHOT_RESERVED_FIRST: u8 = 0x44;
+const SNAPSHOT_RESERVED_LAST: u8 = 0x4f;
 
 /// Appends the frame of `message` to `out`.
 pub fn encode(message: &Message, out: &mut Vec<u8>) {
@@ -70,6 +78,14 @@ pub fn encode(message: &Message, out: &mut Vec<u8>) {
         Message::Gap(gap) => {
             frame.u64(gap.epoch).u8(gap.reason as u8).u64(gap.wanted_seq).u64(gap.next_seq);
         }
+        Message::Step(step) => write_step(step, &mut frame),
+        Message::StepRetracted(retracted) => write_retracted(retracted, &mut frame),
+        Message::SnapshotBegin(begin) => write_snapshot_begin(begin, &mut frame),
+        Message::SnapshotPool(pool) => write_snapshot_pool(pool, &mut frame),
+        Message::SnapshotTick(tick) => write_snapshot_tick(tick, &mut frame),
+        Message::SnapshotEnd(end) => {
+            frame.u32(end.pools).bytes(end.digest.as_slice());
+        }
     }
     frame.finish();
 }
@@ -108,7 +124,15 @@ pub fn decode_frame(frame: &[u8]) -> Result<Message, CodecError> {
             wanted_seq: fields.u64()?,
             next_seq: fields.u64()?,
         }),
-        STEP | STEP_RETRACTED | SNAPSHOT_FIRST..=SNAPSHOT_LAST => {
+        STEP => Message::Step(read_step(&mut fields)?),
+        STEP_RETRACTED => Message::StepRetracted(read_retracted(&mut fields)?),
+        SNAPSHOT_BEGIN => Message::SnapshotBegin(read_snapshot_begin(&mut fields)?),
+        SNAPSHOT_POOL => Message::SnapshotPool(read_snapshot_pool(&mut fields)?),
+        SNAPSHOT_TICK => Message::SnapshotTick(read_snapshot_tick(&mut fields)?),
+        SNAPSHOT_END => {
+            Message::SnapshotEnd(SnapshotEnd { pools: fields.u32()?, digest: fields.hash()? })
+        }
+        SNAPSHOT_RESERVED_FIRST..=SNAPSHOT_RESERVED_LAST => {
             return Err(CodecError::ReservedType { record });
         }
         _ => return Err(CodecError::UnknownType { record }),
@@ -144,7 +168,7 @@ pub(crate) fn frame_length(head: [u8; 4]) -> Result<usize, CodecError> {
     Ok(length as usize)
 }
 
-/// Appends all frames of an event: three or more for a block, one for anything else.
+/// Appends all frames of an event: two or more for a block or a snapshot, one or more for a step, one for anything else.
 pub fn encode_event(event: &FeedEvent, out: &mut Vec<u8>) {
     match event {
         FeedEvent::Block(block) => encode_block(block, out),
@@ -153,6 +177,9 @@ pub fn encode_event(event: &FeedEvent, out: &mut Vec<u8>) {
         FeedEvent::ReorgEnd(end) => encode(&Message::ReorgEnd(*end), out),
         FeedEvent::Heartbeat(heartbeat) => encode(&Message::Heartbeat(*heartbeat), out),
         FeedEvent::Gap(gap) => encode(&Message::Gap(*gap), out),
+        FeedEvent::Snapshot(snapshot) => encode_snapshot(snapshot, out),
+        FeedEvent::Step(step) => encode_step(step, out),
+        FeedEvent::StepRetracted(retracted) => encode(&Message::StepRetracted(*retracted), out),
     }
 }
 
@@ -168,16 +195,7 @@ fn encode_block(block: &SequencedBlock, out: &mut Vec<u8>) {
     encode(&Message::BeginBlock(begin), out);
     let mut num_updates = 0;
     for record in envelope.events() {
-        let update = PoolUpdate {
-            seq,
-            index: num_updates,
-            tx_index: record.tx_index,
-            log_index: record.log_index,
-            tx_hash: record.tx_hash,
-            pool: record.pool.id,
-            event: record.event,
-        };
-        encode(&Message::PoolUpdate(update), out);
+        encode(&Message::PoolUpdate(PoolUpdate::new(seq, num_updates, record)), out);
         num_updates += 1;
     }
     let (number, digest) = (envelope.block().number, envelope.digest());
@@ -198,6 +216,12 @@ const fn type_of(message: &Message) -> u8 {
         Message::ReorgEnd(_) => REORG_END,
         Message::Heartbeat(_) => HEARTBEAT,
         Message::Gap(_) => GAP,
+        Message::Step(_) => STEP,
+        Message::StepRetracted(_) => STEP_RETRACTED,
+        Message::SnapshotBegin(_) => SNAPSHOT_BEGIN,
+        Message::SnapshotPool(_) => SNAPSHOT_POOL,
+        Message::SnapshotTick(_) => SNAPSHOT_TICK,
+        Message::SnapshotEnd(_) => SNAPSHOT_END,
     }
 }
 

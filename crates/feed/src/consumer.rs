@@ -55,6 +55,9 @@ pub struct FeedConsumer {
     /// Kept open: the producer takes a closed half as the end of the session.
     _writer: OwnedWriteHalf,
     assembler: FeedAssembler,
+    welcome: Welcome,
+    /// Whether a snapshot was asked for and has not come.
+    awaits_snapshot: bool,
 }
 
 impl FeedConsumer {
@@ -65,7 +68,23 @@ impl FeedConsumer {
     pub async fn connect(options: ConsumerOptions) -> Result<Self, ConsumerError> {
         let (reader, writer, welcome) = greet(&options, options.start).await?;
         let assembler = FeedAssembler::new(&welcome);
-        Ok(Self { options, reader, _writer: writer, assembler })
+        let awaits_snapshot = options.start == Start::Snapshot;
+        Ok(Self { options, reader, _writer: writer, assembler, welcome, awaits_snapshot })
+    }
+
+    /// Connects and goes on where `assembler` stands: that of an earlier consumer, or of a recording.
+    ///
+    /// # Errors
+    /// As [`FeedConsumer::connect`].
+    pub async fn proceed(
+        options: ConsumerOptions,
+        mut assembler: FeedAssembler,
+    ) -> Result<Self, ConsumerError> {
+        let start = Start::Resume(assembler.position());
+        let (reader, writer, welcome) = greet(&options, start).await?;
+        assembler.resume(&welcome);
+        let awaits_snapshot = false;
+        Ok(Self { options, reader, _writer: writer, assembler, welcome, awaits_snapshot })
     }
 
     /// The next event. Cancel-safe.
@@ -80,22 +99,43 @@ impl FeedConsumer {
                 .map_err(|_| ConsumerError::Idle { seconds: timeout.as_secs() })??;
             let event = self.assembler.push(message).map_err(ConsumerError::NotSynced)?;
             if let Some(event) = event {
+                self.awaits_snapshot &= !matches!(event, FeedEvent::Snapshot(_));
                 return Ok(event);
             }
         }
     }
 
     /// Reconnects and goes on after the last complete event. If the producer cannot, the next event is a
-    /// [`FeedEvent::Gap`].
+    /// [`FeedEvent::Gap`]. A snapshot that has not come whole comes anew.
     ///
     /// # Errors
     /// As [`FeedConsumer::connect`]; the position is kept, so it can be tried again.
     pub async fn resume(&mut self) -> Result<(), ConsumerError> {
+        if self.awaits_snapshot {
+            return self.resync().await;
+        }
         let start = Start::Resume(self.position());
         let (reader, writer, welcome) = greet(&self.options, start).await?;
         self.assembler.resume(&welcome);
-        (self.reader, self._writer) = (reader, writer);
+        (self.reader, self._writer, self.welcome) = (reader, writer, welcome);
         Ok(())
+    }
+
+    /// Reconnects and begins anew with a snapshot: what follows a [`FeedEvent::Gap`].
+    ///
+    /// # Errors
+    /// As [`FeedConsumer::connect`]; nothing is changed, so it can be tried again.
+    pub async fn resync(&mut self) -> Result<(), ConsumerError> {
+        let (reader, writer, welcome) = greet(&self.options, Start::Snapshot).await?;
+        self.assembler = FeedAssembler::new(&welcome);
+        self.awaits_snapshot = true;
+        (self.reader, self._writer, self.welcome) = (reader, writer, welcome);
+        Ok(())
+    }
+
+    /// What the producer said at the last connect.
+    pub const fn welcome(&self) -> &Welcome {
+        &self.welcome
     }
 
     /// What is wanted next.

@@ -1,6 +1,6 @@
 //! Bytes that are not a feed.
 
-use crate::{Refusal, Refused};
+use crate::{Refusal, Refused, SyncFault};
 use alloy_primitives::B256;
 use std::{io, path::PathBuf};
 use weir_primitives::Severity;
@@ -103,9 +103,42 @@ pub enum ProducerError {
         /// The hash found.
         found: B256,
     },
+    /// A step does not continue the steps of the open block.
+    #[error("step does not continue the open block: number={number} index={index}")]
+    StepOrder {
+        /// Number of the open block.
+        number: u64,
+        /// Index of the step.
+        index: u32,
+    },
+    /// The open block has as many steps or updates as it may.
+    #[error("open block is full: number={number} steps={steps} updates={updates}")]
+    StepsFull {
+        /// Number of the open block.
+        number: u64,
+        /// Steps published.
+        steps: u32,
+        /// Updates in them, with those of the step refused.
+        updates: usize,
+    },
     /// The genesis block was to be reverted.
     #[error("the genesis block cannot be reverted")]
     Genesis,
+    /// A server was given no producer.
+    #[error("no chain is to be served")]
+    NoChain,
+    /// Two producers of one server follow the same chain.
+    #[error("chain is to be served twice: chain={chain_id}")]
+    ChainTwice {
+        /// The chain.
+        chain_id: u64,
+    },
+    /// The codec of a server has no way to say which chain is wanted.
+    #[error("codec serves one chain: chains={chains}")]
+    ManyChains {
+        /// How many producers there are.
+        chains: usize,
+    },
     /// The folder of the socket can be written by others, who could put their own socket in its place.
     #[error("socket folder is not private: path={path} mode={mode:o}", path = .path.display())]
     FolderNotPrivate {
@@ -142,8 +175,15 @@ impl ProducerError {
     /// cannot be served is configuration.
     pub const fn severity(&self) -> Severity {
         match self {
-            Self::Empty | Self::NotTip { .. } | Self::Genesis => Severity::Reset,
+            Self::Empty
+            | Self::NotTip { .. }
+            | Self::StepOrder { .. }
+            | Self::StepsFull { .. }
+            | Self::Genesis => Severity::Reset,
             Self::Chain { .. }
+            | Self::NoChain
+            | Self::ChainTwice { .. }
+            | Self::ManyChains { .. }
             | Self::FolderNotPrivate { .. }
             | Self::NotASocket { .. }
             | Self::InUse { .. }
@@ -196,126 +236,10 @@ impl ConsumerError {
             Self::Io(_) | Self::Closed { .. } | Self::Idle { .. } => Severity::Retry,
             Self::Codec(_) | Self::NotSynced(_) => Severity::Reset,
             Self::Refused(refused) => match refused.reason {
-                Refusal::Full => Severity::Retry,
+                Refusal::Full | Refusal::Snapshot => Severity::Retry,
                 Refusal::Version | Refusal::Codec | Refusal::Chain => Severity::Halt,
             },
             Self::ForeignUser { .. } => Severity::Halt,
         }
     }
-}
-
-/// What is wrong with the order or the content of records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SyncFault {
-    /// A sequence number was skipped.
-    #[error("sequence has a hole: expected={expected} found={found}")]
-    Sequence {
-        /// The sequence number due.
-        expected: u64,
-        /// The one read.
-        found: u64,
-    },
-    /// An update of the open block was skipped.
-    #[error("update is missing: seq={seq} expected={expected} found={found}")]
-    UpdateIndex {
-        /// The block's sequence number.
-        seq: u64,
-        /// The index due.
-        expected: u32,
-        /// The index read.
-        found: u32,
-    },
-    /// An update or the end of a block that is not open: a start in the middle, or frames in disorder.
-    #[error("record belongs to no open block: seq={seq}")]
-    NoOpenBlock {
-        /// The sequence number read.
-        seq: u64,
-    },
-    /// A block is open and something other than its updates or its end follows.
-    #[error("block is not closed: seq={seq}")]
-    BlockNotClosed {
-        /// Sequence number of the open block.
-        seq: u64,
-    },
-    /// The end of the block counts other updates than were read.
-    #[error("update count differs: seq={seq} expected={expected} found={found}")]
-    UpdateCount {
-        /// The block's sequence number.
-        seq: u64,
-        /// What the end of the block says.
-        expected: u32,
-        /// How many were read.
-        found: u32,
-    },
-    /// The updates are not in the order of the block (transaction, then log).
-    #[error("updates are not in block order: seq={seq} index={index}")]
-    UpdateOrder {
-        /// The block's sequence number.
-        seq: u64,
-        /// Index of the first one out of order.
-        index: u32,
-    },
-    /// A block holds more updates than [`UPDATES_PER_BLOCK_MAX`](crate::UPDATES_PER_BLOCK_MAX).
-    #[error("block holds too many updates: seq={seq}")]
-    TooManyUpdates {
-        /// The block's sequence number.
-        seq: u64,
-    },
-    /// The digest of what was read is not the producer's.
-    #[error("digest differs: seq={seq} expected={expected} found={found}")]
-    Digest {
-        /// The block's sequence number.
-        seq: u64,
-        /// The producer's digest.
-        expected: B256,
-        /// The digest of what was read.
-        found: B256,
-    },
-    /// The end of a block names another number than its beginning.
-    #[error("block number differs: seq={seq} expected={expected} found={found}")]
-    Number {
-        /// The block's sequence number.
-        seq: u64,
-        /// Number at its beginning.
-        expected: u64,
-        /// Number at its end.
-        found: u64,
-    },
-    /// A block is not the child of the tip, or a reverted block is not the tip.
-    #[error("block does not link to the tip: seq={seq} expected={expected} found={found}")]
-    Unlinked {
-        /// The record's sequence number.
-        seq: u64,
-        /// The tip's hash.
-        expected: B256,
-        /// The hash found in its place.
-        found: B256,
-    },
-    /// The reorg bracket does not hold what its start announced.
-    #[error("reorg bracket is broken: seq={seq}")]
-    Bracket {
-        /// The record's sequence number.
-        seq: u64,
-    },
-    /// A record is of another chain.
-    #[error("chain differs: seq={seq} expected={expected} found={found}")]
-    Chain {
-        /// The record's sequence number.
-        seq: u64,
-        /// The chain of the handshake.
-        expected: u64,
-        /// The chain of the record.
-        found: u64,
-    },
-    /// A record is of another epoch than the handshake announced.
-    #[error("epoch differs: expected={expected} found={found}")]
-    Epoch {
-        /// The epoch of the handshake.
-        expected: u64,
-        /// The epoch of the record.
-        found: u64,
-    },
-    /// A handshake record inside the stream, or something else in place of the handshake.
-    #[error("record is out of place in the handshake")]
-    Handshake,
 }

@@ -1,6 +1,9 @@
 //! The stream as consumers see it: whole blocks, reorg brackets, notices.
 
-use crate::{Completeness, Gap, Heartbeat, ReorgEnd, ReorgStart, Reverted};
+use crate::{
+    Completeness, FeedSnapshot, FeedStep, Gap, Heartbeat, ReorgEnd, ReorgStart, Reverted,
+    StepRetracted,
+};
 use std::sync::Arc;
 use weir_arena::BlockEnvelope;
 use weir_primitives::BlockRef;
@@ -33,17 +36,27 @@ pub enum FeedEvent {
     Heartbeat(Heartbeat),
     /// The consumer misses records and is not synced.
     Gap(Gap),
+    /// All pool states at one block; what follows comes after that block.
+    Snapshot(Arc<FeedSnapshot>),
+    /// A step of the block that follows the tip: provisional.
+    Step(FeedStep),
+    /// All steps of that block are void.
+    StepRetracted(StepRetracted),
 }
 
 impl FeedEvent {
-    /// The sequence number, or `None` for notices, which have none.
+    /// The sequence number, or `None` for notices, steps and snapshots, which have none of their own.
     pub const fn seq(&self) -> Option<u64> {
         match self {
             Self::Block(block) => Some(block.seq),
             Self::ReorgStart(start) => Some(start.seq),
             Self::Reverted(reverted) => Some(reverted.seq),
             Self::ReorgEnd(end) => Some(end.seq),
-            Self::Heartbeat(_) | Self::Gap(_) => None,
+            Self::Heartbeat(_)
+            | Self::Gap(_)
+            | Self::Snapshot(_)
+            | Self::Step(_)
+            | Self::StepRetracted(_) => None,
         }
     }
 }

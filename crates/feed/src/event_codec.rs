@@ -15,6 +15,10 @@ const SQRT_PRICE_BITS: usize = 160;
 const TICKS: std::ops::RangeInclusive<i32> = -(1 << 23)..=(1 << 23) - 1;
 /// Fees are `uint24`.
 const FEE_LIMIT: u32 = 1 << 24;
+/// A V4 swap's fee, in millionths, is at most all of it.
+const SWAP_FEE_MAX: u32 = 1_000_000;
+/// Largest protocol fee of V4 in millionths (`ProtocolFeeLibrary.MAX_PROTOCOL_FEE`).
+const PROTOCOL_FEE_MAX: u16 = 1_000;
 
 const POOL_ADDRESS: u8 = 0;
 const POOL_ID: u8 = 1;
@@ -31,6 +35,12 @@ const V3_SWAP: u8 = 8;
 const V3_MINT: u8 = 9;
 const V3_BURN: u8 = 10;
 const V3_SET_FEE_PROTOCOL: u8 = 11;
+const V4_INITIALIZE: u8 = 12;
+const V4_SWAP: u8 = 13;
+const V4_MODIFY_LIQUIDITY: u8 = 14;
+const V4_PROTOCOL_FEE_UPDATED: u8 = 15;
+const PANCAKE_V3_SWAP: u8 = 16;
+const PANCAKE_V3_SET_FEE_PROTOCOL: u8 = 17;
 
 /// Kind byte and 32 bytes: an address comes first in them and is followed by twelve zero bytes.
 pub(crate) fn write_pool(pool: &PoolId, out: &mut FrameWriter<'_>) {
@@ -94,6 +104,56 @@ pub(crate) fn write_event(event: &PoolEvent, out: &mut FrameWriter<'_>) {
         PoolEvent::V3SetFeeProtocol { fee_protocol0, fee_protocol1 } => {
             out.u8(V3_SET_FEE_PROTOCOL).u8(fee_protocol0).u8(fee_protocol1);
         }
+        PoolEvent::V4Initialize { .. }
+        | PoolEvent::V4Swap { .. }
+        | PoolEvent::V4ModifyLiquidity { .. }
+        | PoolEvent::V4ProtocolFeeUpdated { .. } => write_v4_event(event, out),
+        PoolEvent::PancakeV3Swap {
+            amount0,
+            amount1,
+            sqrt_price,
+            liquidity,
+            tick,
+            protocol_fee0,
+            protocol_fee1,
+        } => {
+            out.u8(PANCAKE_V3_SWAP).u256(amount0.into_raw()).u256(amount1.into_raw());
+            out.u256(sqrt_price).u128(liquidity).i32(tick).u128(protocol_fee0).u128(protocol_fee1);
+        }
+        PoolEvent::PancakeV3SetFeeProtocol { fee_protocol0, fee_protocol1 } => {
+            out.u8(PANCAKE_V3_SET_FEE_PROTOCOL).u16(fee_protocol0).u16(fee_protocol1);
+        }
+    }
+}
+
+fn write_v4_event(event: &PoolEvent, out: &mut FrameWriter<'_>) {
+    match *event {
+        PoolEvent::V4Initialize {
+            manager,
+            token0,
+            token1,
+            fee_pips,
+            tick_spacing,
+            hooks,
+            sqrt_price,
+            tick,
+        } => {
+            out.u8(V4_INITIALIZE);
+            write_addresses(&[manager, token0, token1], out);
+            out.u32(fee_pips).i32(tick_spacing).bytes(hooks.as_slice());
+            out.u256(sqrt_price).i32(tick);
+        }
+        PoolEvent::V4Swap { amount0, amount1, sqrt_price, liquidity, tick, fee_pips } => {
+            out.u8(V4_SWAP).i128(amount0).i128(amount1).u256(sqrt_price);
+            out.u128(liquidity).i32(tick).u32(fee_pips);
+        }
+        PoolEvent::V4ModifyLiquidity { lower, upper, delta } => {
+            out.u8(V4_MODIFY_LIQUIDITY).i32(lower).i32(upper).i128(delta);
+        }
+        PoolEvent::V4ProtocolFeeUpdated { zero_for_one, one_for_zero } => {
+            out.u8(V4_PROTOCOL_FEE_UPDATED).u16(zero_for_one).u16(one_for_zero);
+        }
+        _ => {}
     }
 }
 
@@ -147,6 +207,53 @@ pub(crate) fn read_event(fields: &mut FieldReader<'_>) -> Result<PoolEvent, Code
         V3_SET_FEE_PROTOCOL => {
             PoolEvent::V3SetFeeProtocol { fee_protocol0: fields.u8()?, fee_protocol1: fields.u8()? }
         }
+        kind => read_later_event(kind, fields)?,
+    })
+}
+
+/// The kinds that were added after the first ones: V4 and PancakeSwap.
+fn read_later_event(kind: u8, fields: &mut FieldReader<'_>) -> Result<PoolEvent, CodecError> {
+    Ok(match kind {
+        V4_INITIALIZE => PoolEvent::V4Initialize {
+            manager: fields.address()?,
+            token0: fields.address()?,
+            token1: fields.address()?,
+            fee_pips: fee(fields)?,
+            tick_spacing: tick(fields, "tick_spacing")?,
+            hooks: fields.address()?,
+            sqrt_price: sqrt_price(fields)?,
+            tick: tick(fields, "tick")?,
+        },
+        V4_SWAP => PoolEvent::V4Swap {
+            amount0: fields.i128()?,
+            amount1: fields.i128()?,
+            sqrt_price: sqrt_price(fields)?,
+            liquidity: fields.u128()?,
+            tick: tick(fields, "tick")?,
+            fee_pips: swap_fee(fields)?,
+        },
+        V4_MODIFY_LIQUIDITY => PoolEvent::V4ModifyLiquidity {
+            lower: tick(fields, "lower")?,
+            upper: tick(fields, "upper")?,
+            delta: fields.i128()?,
+        },
+        V4_PROTOCOL_FEE_UPDATED => PoolEvent::V4ProtocolFeeUpdated {
+            zero_for_one: protocol_fee(fields)?,
+            one_for_zero: protocol_fee(fields)?,
+        },
+        PANCAKE_V3_SWAP => PoolEvent::PancakeV3Swap {
+            amount0: I256::from_raw(fields.u256()?),
+            amount1: I256::from_raw(fields.u256()?),
+            sqrt_price: sqrt_price(fields)?,
+            liquidity: fields.u128()?,
+            tick: tick(fields, "tick")?,
+            protocol_fee0: fields.u128()?,
+            protocol_fee1: fields.u128()?,
+        },
+        PANCAKE_V3_SET_FEE_PROTOCOL => PoolEvent::PancakeV3SetFeeProtocol {
+            fee_protocol0: fields.u16()?,
+            fee_protocol1: fields.u16()?,
+        },
         other => {
             let value = other.into();
             return Err(CodecError::UnknownValue { field: "event_kind", value });
@@ -172,12 +279,23 @@ fn sqrt_price(fields: &mut FieldReader<'_>) -> Result<U256, CodecError> {
     is_in_range.then_some(value).ok_or(CodecError::OutOfRange { field: "sqrt_price" })
 }
 
-fn tick(fields: &mut FieldReader<'_>, field: &'static str) -> Result<i32, CodecError> {
+pub(crate) fn tick(fields: &mut FieldReader<'_>, field: &'static str) -> Result<i32, CodecError> {
     let value = fields.i32()?;
     TICKS.contains(&value).then_some(value).ok_or(CodecError::OutOfRange { field })
 }
 
-fn fee(fields: &mut FieldReader<'_>) -> Result<u32, CodecError> {
+pub(crate) fn fee(fields: &mut FieldReader<'_>) -> Result<u32, CodecError> {
     let value = fields.u32()?;
     (value < FEE_LIMIT).then_some(value).ok_or(CodecError::OutOfRange { field: "fee_pips" })
+}
+
+fn swap_fee(fields: &mut FieldReader<'_>) -> Result<u32, CodecError> {
+    let value = fields.u32()?;
+    (value <= SWAP_FEE_MAX).then_some(value).ok_or(CodecError::OutOfRange { field: "fee_pips" })
+}
+
+fn protocol_fee(fields: &mut FieldReader<'_>) -> Result<u16, CodecError> {
+    let value = fields.u16()?;
+    let is_in_range = value <= PROTOCOL_FEE_MAX;
+    is_in_range.then_some(value).ok_or(CodecError::OutOfRange { field: "protocol_fee" })
 }

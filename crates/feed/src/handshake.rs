@@ -23,6 +23,8 @@ pub enum Start {
     Oldest,
     /// After what the consumer already has.
     Resume(Position),
+    /// With the state of all pools at a block near the tip, then with what comes after that block.
+    Snapshot,
 }
 
 /// A place in a producer's stream.
@@ -89,6 +91,9 @@ pub enum Refusal {
     /// The producer serves as many consumers as it may.
     #[error("too many consumers")]
     Full = 4,
+    /// The producer has no snapshot at a block of its stream.
+    #[error("no snapshot is at hand")]
+    Snapshot = 5,
 }
 
 impl Refusal {
@@ -98,6 +103,7 @@ impl Refusal {
             2 => Ok(Self::Codec),
             3 => Ok(Self::Chain),
             4 => Ok(Self::Full),
+            5 => Ok(Self::Snapshot),
             other => Err(CodecError::UnknownValue { field: "refusal", value: other.into() }),
         }
     }
@@ -112,7 +118,7 @@ pub struct Refused {
     pub version: u16,
     /// The codec that the producer writes.
     pub codec: u16,
-    /// The chain that the producer follows.
+    /// The chain that the producer follows; zero if it follows several.
     pub chain_id: u64,
 }
 
@@ -121,6 +127,7 @@ pub(crate) fn write_hello(hello: &Hello, out: &mut FrameWriter<'_>) {
         Start::Live => (0, Position { epoch: 0, next_seq: 0 }),
         Start::Oldest => (1, Position { epoch: 0, next_seq: 0 }),
         Start::Resume(position) => (2, position),
+        Start::Snapshot => (3, Position { epoch: 0, next_seq: 0 }),
     };
     out.bytes(&MAGIC).u16(hello.version).u16(hello.codec).u64(hello.chain_id);
     out.u8(kind).u64(position.epoch).u64(position.next_seq);
@@ -132,12 +139,13 @@ pub(crate) fn read_hello(fields: &mut FieldReader<'_>) -> Result<Hello, CodecErr
     let kind = fields.u8()?;
     let position = Position { epoch: fields.u64()?, next_seq: fields.u64()? };
     let start = match kind {
-        0 | 1 if position != (Position { epoch: 0, next_seq: 0 }) => {
+        0 | 1 | 3 if position != (Position { epoch: 0, next_seq: 0 }) => {
             return Err(CodecError::Padding { field: "start" });
         }
         0 => Start::Live,
         1 => Start::Oldest,
         2 => Start::Resume(position),
+        3 => Start::Snapshot,
         other => return Err(CodecError::UnknownValue { field: "start", value: other.into() }),
     };
     Ok(Hello { version, codec, chain_id, start })

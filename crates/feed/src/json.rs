@@ -1,12 +1,13 @@
 //! Events as JSON for people and scripts. Numbers beyond 64 bits are decimal strings.
 
-use crate::{FeedEvent, GapReason};
+use crate::{FeedEvent, FeedPool, FeedSnapshot, FeedStep, GapReason, SnapshotTick};
+use alloy_primitives::hex;
 use serde_json::{Map, Value, json};
-use weir_arena::{EventRecord, PoolEvent};
+use weir_arena::{EventRecord, PoolEvent, PoolStatus};
 use weir_primitives::BlockRef;
 
-/// One JSON object for an event.
-pub(crate) fn event_to_json(event: &FeedEvent) -> Value {
+/// One JSON object for an event, as `weir feed tail --json` prints it.
+pub fn event_to_json(event: &FeedEvent) -> Value {
     match event {
         FeedEvent::Block(block) => {
             let envelope = &block.envelope;
@@ -58,6 +59,16 @@ pub(crate) fn event_to_json(event: &FeedEvent) -> Value {
             "wantedSeq": gap.wanted_seq,
             "nextSeq": gap.next_seq,
         }),
+        FeedEvent::Snapshot(snapshot) => snapshot_to_json(snapshot),
+        FeedEvent::Step(step) => step_to_json(step),
+        FeedEvent::StepRetracted(retracted) => json!({
+            "type": "stepRetracted",
+            "epoch": retracted.epoch,
+            "seq": retracted.seq,
+            "number": retracted.number,
+            "parentHash": retracted.parent_hash,
+            "steps": retracted.steps,
+        }),
     }
 }
 
@@ -88,6 +99,75 @@ pub(crate) fn event_to_line(event: &FeedEvent) -> String {
             let reason = reason_name(gap.reason);
             format!("gap    {reason} wanted={} next={}", gap.wanted_seq, gap.next_seq)
         }
+        FeedEvent::Snapshot(snapshot) => {
+            let (BlockRef { number, hash, .. }, pools) = (snapshot.block, snapshot.pools.len());
+            format!("states {number} {hash} pools={pools} next_seq={}", snapshot.next_seq)
+        }
+        FeedEvent::Step(step) => {
+            let (number, index, updates) = (step.number, step.index, step.events.len());
+            format!("step   {number} index={index} first_tx={} updates={updates}", step.first_tx)
+        }
+        FeedEvent::StepRetracted(retracted) => {
+            format!("undone {} steps={}", retracted.number, retracted.steps)
+        }
+    }
+}
+
+fn snapshot_to_json(snapshot: &FeedSnapshot) -> Value {
+    json!({
+        "type": "snapshot",
+        "chainId": snapshot.chain_id,
+        "epoch": snapshot.epoch,
+        "nextSeq": snapshot.next_seq,
+        "block": block_to_json(&snapshot.block),
+        "pools": snapshot.pools.iter().map(pool_to_json).collect::<Vec<_>>(),
+    })
+}
+
+fn step_to_json(step: &FeedStep) -> Value {
+    json!({
+        "type": "step",
+        "chainId": step.chain_id,
+        "epoch": step.epoch,
+        "seq": step.seq,
+        "number": step.number,
+        "parentHash": step.parent_hash,
+        "index": step.index,
+        "firstTx": step.first_tx,
+        "updates": step.events.iter().map(record_to_json).collect::<Vec<_>>(),
+    })
+}
+
+fn pool_to_json(pool: &FeedPool) -> Value {
+    let FeedPool { pool, ticks } = pool;
+    let tick =
+        |tick: &SnapshotTick| json!([tick.tick, tick.gross.to_string(), tick.net.to_string()]);
+    json!({
+        "pool": pool.pool.to_string(),
+        "protocol": pool.protocol.name(),
+        "status": status_name(pool.status),
+        "token0": pool.token0,
+        "token1": pool.token1,
+        "factory": pool.factory,
+        "hooks": pool.hooks,
+        "feePips": pool.fee_pips,
+        "tickSpacing": pool.tick_spacing,
+        "decimals": pool.decimals,
+        "state": hex::encode_prefixed(pool.state.0),
+        "lpFee": pool.fees.lp,
+        "lpSource": pool.fees.lp_source as u8,
+        "protocolFee0": pool.fees.protocol0,
+        "protocolFee1": pool.fees.protocol1,
+        "ticks": ticks.iter().map(tick).collect::<Vec<_>>(),
+    })
+}
+
+const fn status_name(status: PoolStatus) -> &'static str {
+    match status {
+        PoolStatus::Unsynced => "unsynced",
+        PoolStatus::Uninitialized => "uninitialized",
+        PoolStatus::Live => "live",
+        PoolStatus::Halted => "halted",
     }
 }
 
@@ -123,6 +203,29 @@ fn record_to_json(record: &EventRecord) -> Value {
 
 fn pool_event_to_json(event: &PoolEvent) -> Value {
     match event {
+        PoolEvent::V2Created { .. }
+        | PoolEvent::V2Sync { .. }
+        | PoolEvent::V2Swap { .. }
+        | PoolEvent::V2Mint { .. }
+        | PoolEvent::V2Burn { .. } => v2_event_to_json(event),
+        PoolEvent::V3Created { .. }
+        | PoolEvent::V3Initialize { .. }
+        | PoolEvent::V3Swap { .. }
+        | PoolEvent::V3Mint { .. }
+        | PoolEvent::V3Burn { .. }
+        | PoolEvent::V3SetFeeProtocol { .. } => v3_event_to_json(event),
+        PoolEvent::V4Initialize { .. }
+        | PoolEvent::V4Swap { .. }
+        | PoolEvent::V4ModifyLiquidity { .. }
+        | PoolEvent::V4ProtocolFeeUpdated { .. } => v4_event_to_json(event),
+        PoolEvent::PancakeV3Swap { .. } | PoolEvent::PancakeV3SetFeeProtocol { .. } => {
+            pancake_event_to_json(event)
+        }
+    }
+}
+
+fn v2_event_to_json(event: &PoolEvent) -> Value {
+    match event {
         PoolEvent::V2Created { factory, token0, token1 } => json!({
             "event": "v2Created", "factory": factory, "token0": token0, "token1": token1,
         }),
@@ -144,6 +247,12 @@ fn pool_event_to_json(event: &PoolEvent) -> Value {
         PoolEvent::V2Burn { amount0, amount1 } => json!({
             "event": "v2Burn", "amount0": amount0.to_string(), "amount1": amount1.to_string(),
         }),
+        _ => Value::Null,
+    }
+}
+
+fn v3_event_to_json(event: &PoolEvent) -> Value {
+    match event {
         PoolEvent::V3Created { factory, token0, token1, fee_pips, tick_spacing } => json!({
             "event": "v3Created",
             "factory": factory,
@@ -184,5 +293,81 @@ fn pool_event_to_json(event: &PoolEvent) -> Value {
             "feeProtocol0": fee_protocol0,
             "feeProtocol1": fee_protocol1,
         }),
+        _ => Value::Null,
+    }
+}
+
+fn pancake_event_to_json(event: &PoolEvent) -> Value {
+    match event {
+        PoolEvent::PancakeV3Swap {
+            amount0,
+            amount1,
+            sqrt_price,
+            liquidity,
+            tick,
+            protocol_fee0,
+            protocol_fee1,
+        } => json!({
+            "event": "pancakeV3Swap",
+            "amount0": amount0.to_string(),
+            "amount1": amount1.to_string(),
+            "sqrtPriceX96": sqrt_price.to_string(),
+            "liquidity": liquidity.to_string(),
+            "tick": tick,
+            "protocolFee0": protocol_fee0.to_string(),
+            "protocolFee1": protocol_fee1.to_string(),
+        }),
+        PoolEvent::PancakeV3SetFeeProtocol { fee_protocol0, fee_protocol1 } => json!({
+            "event": "pancakeV3SetFeeProtocol",
+            "feeProtocol0": fee_protocol0,
+            "feeProtocol1": fee_protocol1,
+        }),
+        _ => Value::Null,
+    }
+}
+
+fn v4_event_to_json(event: &PoolEvent) -> Value {
+    match event {
+        PoolEvent::V4Initialize {
+            manager,
+            token0,
+            token1,
+            fee_pips,
+            tick_spacing,
+            hooks,
+            sqrt_price,
+            tick,
+        } => json!({
+            "event": "v4Initialize",
+            "manager": manager,
+            "token0": token0,
+            "token1": token1,
+            "feePips": fee_pips,
+            "tickSpacing": tick_spacing,
+            "hooks": hooks,
+            "sqrtPriceX96": sqrt_price.to_string(),
+            "tick": tick,
+        }),
+        PoolEvent::V4Swap { amount0, amount1, sqrt_price, liquidity, tick, fee_pips } => json!({
+            "event": "v4Swap",
+            "amount0": amount0.to_string(),
+            "amount1": amount1.to_string(),
+            "sqrtPriceX96": sqrt_price.to_string(),
+            "liquidity": liquidity.to_string(),
+            "tick": tick,
+            "feePips": fee_pips,
+        }),
+        PoolEvent::V4ModifyLiquidity { lower, upper, delta } => json!({
+            "event": "v4ModifyLiquidity",
+            "lower": lower,
+            "upper": upper,
+            "delta": delta.to_string(),
+        }),
+        PoolEvent::V4ProtocolFeeUpdated { zero_for_one, one_for_zero } => json!({
+            "event": "v4ProtocolFeeUpdated",
+            "zeroForOne": zero_for_one,
+            "oneForZero": one_for_zero,
+        }),
+        _ => Value::Null,
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::{
     Completeness, FeedEvent, FeedUpdate, Gap, GapReason, Heartbeat, Position, ProducerError,
-    ReorgEnd, ReorgStart, Reverted, SequencedBlock, Start, codec::encode_event,
+    ReorgEnd, ReorgStart, Reverted, SequencedBlock, Start, StepUpdate, codec::encode_event,
+    step_log::StepLog,
 };
 use alloy_primitives::B256;
 use bytes::Bytes;
@@ -24,7 +25,7 @@ pub(crate) struct LogItem {
 }
 
 impl LogItem {
-    const fn new(event: FeedEvent) -> Self {
+    pub(crate) const fn new(event: FeedEvent) -> Self {
         Self { event, bytes: OnceLock::new() }
     }
 
@@ -48,6 +49,7 @@ pub(crate) struct RetainedLog {
     blocks: usize,
     oldest_seq: u64,
     tip: Option<(u64, B256)>,
+    steps: StepLog,
 }
 
 impl RetainedLog {
@@ -60,6 +62,7 @@ impl RetainedLog {
             blocks: 0,
             oldest_seq: 0,
             tip: None,
+            steps: StepLog::default(),
         }
     }
 
@@ -104,6 +107,7 @@ impl RetainedLog {
             }
         }
         self.tip = tip;
+        self.steps.clear();
         for event in &events {
             self.blocks += usize::from(matches!(event, FeedEvent::Block(_)));
             self.items.push_back(Arc::new(LogItem::new(event.clone())));
@@ -115,7 +119,8 @@ impl RetainedLog {
     /// Where a consumer that asks for `start` begins, and what it must be told first.
     pub(crate) fn locate(&self, start: Start) -> (u64, Option<Gap>) {
         let (wanted, reason) = match start {
-            Start::Live => return (self.next_seq(), None),
+            // A snapshot is found by its block; without one there is nothing before the next record.
+            Start::Live | Start::Snapshot => return (self.next_seq(), None),
             Start::Oldest => return (self.oldest_seq, None),
             Start::Resume(Position { epoch, next_seq }) if epoch != self.epoch => {
                 (next_seq, GapReason::Epoch)
@@ -137,10 +142,7 @@ impl RetainedLog {
         let bracket = self.items.iter().take(before).rev().find_map(|item| match &item.event {
             FeedEvent::ReorgStart(start) => Some(Some(start.seq)),
             FeedEvent::ReorgEnd(_) => Some(None),
-            FeedEvent::Block(_)
-            | FeedEvent::Reverted(_)
-            | FeedEvent::Heartbeat(_)
-            | FeedEvent::Gap(_) => None,
+            _ => None,
         });
         bracket.flatten().unwrap_or(seq)
     }
@@ -153,6 +155,69 @@ impl RetainedLog {
     pub(crate) fn read(&self, seq: u64, max: usize) -> Option<Vec<Arc<LogItem>>> {
         let skip = usize::try_from(seq.checked_sub(self.oldest_seq)?).ok()?;
         Some(self.items.iter().skip(skip).take(max).cloned().collect())
+    }
+
+    /// The newest retained block of that hash.
+    pub(crate) fn block(&self, hash: B256) -> Option<Arc<BlockEnvelope>> {
+        self.items.iter().rev().find_map(|item| match &item.event {
+            FeedEvent::Block(block) if block.envelope.block().hash == hash => {
+                Some(Arc::clone(&block.envelope))
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether `hash` is the tip of the reorg that `end` closes, or comes after it without another reorg.
+    pub(crate) fn leads_to(&self, end: &ReorgEnd, hash: B256) -> bool {
+        if end.tip_hash == hash {
+            return true;
+        }
+        let Some(skip) = (end.seq + 1).checked_sub(self.oldest_seq) else { return false };
+        let after = self.items.iter().skip(usize::try_from(skip).unwrap_or(usize::MAX));
+        let blocks = after.map_while(|item| match &item.event {
+            FeedEvent::Block(block) => Some(block.envelope.block().hash),
+            _ => None,
+        });
+        blocks.into_iter().any(|block| block == hash)
+    }
+
+    /// Sequence number of what comes after the newest block of that hash, where a reader may begin: not inside of a reorg.
+    pub(crate) fn after(&self, hash: B256) -> Option<u64> {
+        let mut is_inside = false;
+        self.items.iter().rev().find_map(|item| match &item.event {
+            FeedEvent::ReorgEnd(end) => {
+                is_inside = true;
+                (end.tip_hash == hash).then_some(end.seq + 1)
+            }
+            FeedEvent::ReorgStart(_) => {
+                is_inside = false;
+                None
+            }
+            FeedEvent::Block(block) if !is_inside && block.envelope.block().hash == hash => {
+                Some(block.seq + 1)
+            }
+            _ => None,
+        })
+    }
+
+    /// Appends a step of the block after the tip, or changes nothing.
+    pub(crate) fn append_step(&mut self, update: StepUpdate) -> Result<FeedEvent, ProducerError> {
+        if let Some((number, expected)) = self.tip
+            && (update.number != number + 1 || update.parent_hash != expected)
+        {
+            let (number, found) = (update.number, update.parent_hash);
+            return Err(ProducerError::NotTip { number, expected, found });
+        }
+        self.steps.append(self.chain_id, self.epoch, self.next_seq(), update)
+    }
+
+    /// Takes the steps of the open block back; `None` if there are none.
+    pub(crate) fn retract_steps(&mut self) -> Option<FeedEvent> {
+        self.steps.retract(self.epoch, self.next_seq())
+    }
+
+    pub(crate) const fn steps(&self) -> &StepLog {
+        &self.steps
     }
 
     /// Checks that the update continues the stream, and returns the tip after it.

@@ -1,8 +1,11 @@
 //! The records of the stream, as values.
 
-use crate::{CodecError, Completeness, Hello, Refused, Welcome};
+use crate::{
+    CodecError, Completeness, Hello, Refused, SnapshotBegin, SnapshotEnd, SnapshotPool,
+    SnapshotTick, Step, StepRetracted, Welcome,
+};
 use alloy_primitives::B256;
-use weir_arena::{PoolEvent, PoolId};
+use weir_arena::{EventRecord, PoolEvent, PoolId, PoolKey};
 use weir_primitives::BlockRef;
 
 /// Opens a block. Its [`PoolUpdate`]s follow in execution order, then its [`EndBlock`].
@@ -37,6 +40,32 @@ pub struct PoolUpdate {
     pub pool: PoolId,
     /// What happened.
     pub event: PoolEvent,
+}
+
+impl PoolUpdate {
+    /// The update of `record` at `index` among those of the block or step with `seq`.
+    pub const fn new(seq: u64, index: u32, record: &EventRecord) -> Self {
+        Self {
+            seq,
+            index,
+            tx_index: record.tx_index,
+            log_index: record.log_index,
+            tx_hash: record.tx_hash,
+            pool: record.pool.id,
+            event: record.event,
+        }
+    }
+
+    /// The event in its place in a block of `chain_id`.
+    pub const fn record(&self, chain_id: u64) -> EventRecord {
+        EventRecord {
+            tx_index: self.tx_index,
+            log_index: self.log_index,
+            tx_hash: self.tx_hash,
+            pool: PoolKey { chain_id, id: self.pool },
+            event: self.event,
+        }
+    }
 }
 
 /// Closes a block. Only now may any of it be used.
@@ -160,6 +189,10 @@ pub enum Message {
     PoolUpdate(PoolUpdate),
     /// A block ends.
     EndBlock(EndBlock),
+    /// A step of the open block begins.
+    Step(Step),
+    /// The steps of the open block are taken back.
+    StepRetracted(StepRetracted),
     /// A reorg begins.
     ReorgStart(ReorgStart),
     /// A block is reverted.
@@ -170,4 +203,12 @@ pub enum Message {
     Heartbeat(Heartbeat),
     /// Records are missing.
     Gap(Gap),
+    /// Pool states begin.
+    SnapshotBegin(SnapshotBegin),
+    /// A pool's state.
+    SnapshotPool(SnapshotPool),
+    /// A tick of it.
+    SnapshotTick(SnapshotTick),
+    /// Pool states end.
+    SnapshotEnd(SnapshotEnd),
 }

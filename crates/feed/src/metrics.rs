@@ -11,4 +11,5 @@ pub fn describe_metrics() {
         "weir_feed_consumers_cut_total",
         "Consumers cut because they fell out of the retained log."
     );
+    crate::nats::describe_whitelist_metrics();
 }

@@ -1,13 +1,16 @@
 //! The producing end: one publisher, any number of consumers that read at their own pace.
 
 use crate::{
-    Completeness, FeedEvent, FeedUpdate, Gap, GapReason, Heartbeat, ProducerError, Start, Welcome,
+    Completeness, FeedEvent, FeedUpdate, Gap, GapReason, Heartbeat, ProducerError, ReorgEnd, Start,
+    StepUpdate, Welcome,
     handshake::{CODEC_FIXED, PROTOCOL_VERSION},
     log::{LogItem, RetainedLog},
 };
+use alloy_primitives::B256;
 use parking_lot::Mutex;
 use std::{collections::VecDeque, sync::Arc};
 use tokio::sync::watch;
+use weir_arena::{BlockEnvelope, PoolSnapshot};
 
 /// Items that a consumer takes from the log at once.
 const READ_ITEMS_MAX: usize = 64;
@@ -16,6 +19,7 @@ const READ_ITEMS_MAX: usize = 64;
 struct Shared {
     log: Mutex<RetainedLog>,
     retained: watch::Sender<Retained>,
+    snapshot: watch::Sender<Option<Arc<PoolSnapshot>>>,
 }
 
 /// Which sequence numbers can be read.
@@ -42,7 +46,14 @@ impl FeedProducer {
     pub fn new(chain_id: u64, epoch: u64, blocks_max: usize) -> Self {
         let log = RetainedLog::new(chain_id, epoch, blocks_max);
         let retained = watch::Sender::new(retained(&log));
-        Self { shared: Arc::new(Shared { log: Mutex::new(log), retained }) }
+        let snapshot = watch::Sender::new(None);
+        Self { shared: Arc::new(Shared { log: Mutex::new(log), retained, snapshot }) }
+    }
+
+    /// Offers the pool states at the tip, for consumers that start from them and for the end of a reorg. Call it after
+    /// each [`FeedProducer::publish`], with the arena's snapshot of the same block.
+    pub fn offer_snapshot(&self, snapshot: Arc<PoolSnapshot>) {
+        self.shared.snapshot.send_replace(Some(snapshot));
     }
 
     /// Appends `update` to the stream, whole or not at all, and returns its events for in-process use.
@@ -61,6 +72,33 @@ impl FeedProducer {
         self.shared.retained.send_replace(retained);
         metrics::counter!("weir_feed_events_total").increment(events.len() as u64);
         Ok(events)
+    }
+
+    /// Publishes the next step of the open block, and returns its event. Steps are for who follows now: a consumer that
+    /// resumes is sent those of the block that is open then. The next [`FeedProducer::publish`] supersedes them.
+    ///
+    /// # Errors
+    /// If the step is not of the block after the tip, does not follow the step before, or the block has too many.
+    pub fn publish_step(&self, update: StepUpdate) -> Result<FeedEvent, ProducerError> {
+        let mut log = self.shared.log.lock();
+        let event = log.append_step(update)?;
+        drop(log);
+        self.wake();
+        Ok(event)
+    }
+
+    /// Takes all steps of the open block back: it will not be sealed as it is. `None` if there are none.
+    pub fn retract_steps(&self) -> Option<FeedEvent> {
+        let mut log = self.shared.log.lock();
+        let event = log.retract_steps()?;
+        drop(log);
+        self.wake();
+        Some(event)
+    }
+
+    /// Lets readers look again, though nothing was retained or dropped.
+    fn wake(&self) {
+        self.shared.retained.send_modify(|_| {});
     }
 
     /// Forgets everything and counts from zero in the next epoch: what the producer does when its next block does not
@@ -89,9 +127,31 @@ impl FeedProducer {
         FeedSubscription { cursor, gap, ready: VecDeque::new() }
     }
 
+    /// The block of that hash, if it is retained.
+    pub(crate) fn retained_block(&self, hash: B256) -> Option<Arc<BlockEnvelope>> {
+        self.shared.log.lock().block(hash)
+    }
+
+    /// Waits for a snapshot at the tip of a reorg, or above it without another reorg in between. `None` once the
+    /// producer is gone. Cancel-safe.
+    pub(crate) async fn snapshot_above(&self, end: &ReorgEnd) -> Option<Arc<PoolSnapshot>> {
+        let is_above = |snapshot: &Option<Arc<PoolSnapshot>>| {
+            let tip = snapshot.as_ref().and_then(|snapshot| snapshot.tip());
+            tip.is_some_and(|tip| self.shared.log.lock().leads_to(end, tip.hash))
+        };
+        let mut snapshots = self.shared.snapshot.subscribe();
+        let found = snapshots.wait_for(is_above).await.ok()?;
+        found.clone()
+    }
+
     pub(crate) fn cursor(&self, start: Start) -> (FeedCursor, Welcome, Option<Gap>) {
         let log = self.shared.log.lock();
         let (first_seq, gap) = log.locate(start);
+        let (cursor, welcome) = self.cursor_at(&log, first_seq);
+        (cursor, welcome, gap)
+    }
+
+    fn cursor_at(&self, log: &RetainedLog, first_seq: u64) -> (FeedCursor, Welcome) {
         let welcome = Welcome {
             version: PROTOCOL_VERSION,
             codec: CODEC_FIXED,
@@ -106,8 +166,29 @@ impl FeedProducer {
             wake: self.shared.retained.subscribe(),
             epoch: log.epoch(),
             next_seq: first_seq,
+            next_step: log.steps().oldest(),
         };
-        (cursor, welcome, gap)
+        (cursor, welcome)
+    }
+
+    /// Waits for a snapshot at a block of the stream, and begins after that block. `None` once the producer is gone.
+    /// Cancel-safe.
+    pub(crate) async fn snapshot_cursor(&self) -> Option<(FeedCursor, Welcome, Arc<PoolSnapshot>)> {
+        let mut snapshots = self.shared.snapshot.subscribe();
+        loop {
+            let snapshot = snapshots.borrow_and_update().clone();
+            if let Some(snapshot) = snapshot
+                && let Some(tip) = snapshot.tip()
+            {
+                let log = self.shared.log.lock();
+                if let Some(first_seq) = log.after(tip.hash) {
+                    let (cursor, welcome) = self.cursor_at(&log, first_seq);
+                    drop(log);
+                    return Some((cursor, welcome, snapshot));
+                }
+            }
+            snapshots.changed().await.ok()?;
+        }
     }
 }
 
@@ -129,6 +210,8 @@ pub(crate) struct FeedCursor {
     wake: watch::Receiver<Retained>,
     epoch: u64,
     next_seq: u64,
+    /// Which step is read once nothing else is left; they are counted over all blocks.
+    next_step: u64,
 }
 
 fn retained(log: &RetainedLog) -> Retained {
@@ -143,13 +226,25 @@ impl FeedCursor {
             return Read::Lost(log.gap(GapReason::Epoch, self.next_seq));
         }
         match log.read(self.next_seq, READ_ITEMS_MAX) {
-            Some(items) if items.is_empty() => Read::CaughtUp(log.heartbeat()),
+            Some(items) if items.is_empty() => {
+                let steps = log.steps().read(self.next_step);
+                self.next_step = log.steps().next();
+                if steps.is_empty() { Read::CaughtUp(log.heartbeat()) } else { Read::Items(steps) }
+            }
             Some(items) => {
                 self.next_seq += items.len() as u64;
                 Read::Items(items)
             }
             None => Read::Lost(log.gap(GapReason::SlowConsumer, self.next_seq)),
         }
+    }
+    pub(crate) const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Goes on where the gap says that the stream does.
+    pub(crate) fn move_to(&mut self, gap: &Gap) {
+        (self.epoch, self.next_seq) = (gap.epoch, gap.next_seq);
     }
 
     /// Waits until something was published since the last call. Cancel-safe.
@@ -193,7 +288,7 @@ impl FeedSubscription {
                 }
                 Read::CaughtUp(_) => self.cursor.published().await.ok()?,
                 Read::Lost(gap) => {
-                    (self.cursor.epoch, self.cursor.next_seq) = (gap.epoch, gap.next_seq);
+                    self.cursor.move_to(&gap);
                     return Some(FeedEvent::Gap(gap));
                 }
             }

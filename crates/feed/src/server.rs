@@ -1,25 +1,10 @@
 //! The feed over a Unix socket.
 
 use crate::{
-    CODEC_FIXED, ConsumerError, FeedProducer, Gap, Hello, Message, PROTOCOL_VERSION, ProducerError,
-    Refusal, Refused, SyncFault,
-    codec::encode,
-    frames::FrameReader,
-    handshake::ANY_CHAIN,
-    log::LogItem,
-    producer::{FeedCursor, Read},
-    socket::PrivateSocket,
+    FeedProducer, ProducerError, session::Session, socket::PrivateSocket, upstream::UpstreamSession,
 };
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
-use tokio::{
-    io::AsyncWriteExt,
-    net::{
-        UnixStream,
-        unix::{OwnedReadHalf, OwnedWriteHalf},
-    },
-    sync::Semaphore,
-    task::JoinSet,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::{net::UnixStream, sync::Semaphore, task::JoinSet};
 use weir_runtime::Shutdown;
 
 /// Default number of consumers served at once.
@@ -28,22 +13,36 @@ pub const CONSUMERS_MAX: usize = 64;
 pub const CUT_GRACE: Duration = Duration::from_secs(2);
 /// Default time between heartbeats to a consumer that has read everything.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
-/// Time that a consumer has for its greeting.
-const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// Default time to wait for a snapshot: shorter than a consumer waits for its welcome.
+pub const SNAPSHOT_WAIT: Duration = Duration::from_secs(5);
 /// Time before the next accept after the operating system refused one (no file descriptors, for example).
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+
+/// What a [`FeedServer`] speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ServerCodec {
+    /// The records of `docs/spec/feed.md`, after a handshake.
+    #[default]
+    Fixed,
+    /// The frames of `reth-exex-liquidity`, without a handshake: from the next block on, for one chain.
+    Upstream,
+}
 
 /// Settings of a [`FeedServer`].
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
     /// Where to listen. The folder must be writable by nobody else; it is created with mode 0700 if it is absent.
     pub path: PathBuf,
+    /// What is spoken there.
+    pub codec: ServerCodec,
     /// Most consumers at once; one more is refused.
     pub consumers_max: usize,
     /// Time that a consumer which has fallen out of the retained log gets to take the rest of a frame and its notice.
     pub cut_grace: Duration,
     /// Time between heartbeats to an idle consumer.
     pub heartbeat_interval: Duration,
+    /// How long a consumer that wants pool states waits for a snapshot at a block of the stream.
+    pub snapshot_wait: Duration,
 }
 
 impl ServerOptions {
@@ -51,30 +50,45 @@ impl ServerOptions {
     pub const fn at(path: PathBuf) -> Self {
         Self {
             path,
+            codec: ServerCodec::Fixed,
             consumers_max: CONSUMERS_MAX,
             cut_grace: CUT_GRACE,
             heartbeat_interval: HEARTBEAT_INTERVAL,
+            snapshot_wait: SNAPSHOT_WAIT,
         }
     }
 }
 
-/// Serves a [`FeedProducer`] to any number of local consumers.
+/// Serves [`FeedProducer`]s, one a chain, to any number of local consumers.
 #[derive(Debug)]
 pub struct FeedServer {
     socket: PrivateSocket,
-    producer: FeedProducer,
+    producers: Arc<[FeedProducer]>,
     options: Arc<ServerOptions>,
 }
 
 impl FeedServer {
-    /// Listens at the path of `options`: mode 0660, in a folder that only we can write. A socket that a dead producer
-    /// left behind is replaced. Must be called inside a tokio runtime.
+    /// Listens at the path of `options` for the consumers of one chain; see [`FeedServer::bind_all`].
     ///
     /// # Errors
-    /// If the folder can be written by others, the path is taken, or another producer serves it.
+    /// As [`FeedServer::bind_all`].
     pub fn bind(producer: FeedProducer, options: ServerOptions) -> Result<Self, ProducerError> {
+        Self::bind_all(vec![producer], options)
+    }
+
+    /// Listens at the path of `options`: mode 0660, in a folder that only we can write. A socket that a dead producer
+    /// left behind is replaced. A consumer says which chain it wants. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// If the folder can be written by others, the path is taken, another producer serves it, two producers are of one
+    /// chain, or the codec cannot tell several chains apart.
+    pub fn bind_all(
+        producers: Vec<FeedProducer>,
+        options: ServerOptions,
+    ) -> Result<Self, ProducerError> {
+        require_distinct(&producers, options.codec)?;
         let socket = PrivateSocket::bind(&options.path)?;
-        Ok(Self { socket, producer, options: Arc::new(options) })
+        Ok(Self { socket, producers: producers.into(), options: Arc::new(options) })
     }
 
     /// Serves until shutdown; consumers are cut at the end of a frame then.
@@ -100,160 +114,52 @@ impl FeedServer {
                     continue;
                 }
             };
-            let (slots, shutdown) = (Arc::clone(&slots), shutdown.clone());
-            let (producer, options) = (self.producer.clone(), Arc::clone(&self.options));
-            sessions.spawn(async move {
-                let permit = slots.try_acquire();
-                let session = Session::new(stream, producer, options);
-                let served = session.run(permit.is_ok(), &shutdown).await;
-                if let Err(error) = served {
-                    tracing::debug!(%error, "feed consumer is gone");
-                }
-            });
+            sessions.spawn(self.session(stream, Arc::clone(&slots), shutdown.clone()));
         }
         while sessions.join_next().await.is_some() {}
         Ok(())
     }
-}
-
-/// One consumer's connection.
-struct Session {
-    reader: FrameReader<OwnedReadHalf>,
-    writer: OwnedWriteHalf,
-    producer: FeedProducer,
-    options: Arc<ServerOptions>,
-}
-
-impl Session {
-    fn new(stream: UnixStream, producer: FeedProducer, options: Arc<ServerOptions>) -> Self {
-        let (reader, writer) = stream.into_split();
-        Self { reader: FrameReader::new(reader), writer, producer, options }
-    }
-
-    async fn run(mut self, has_slot: bool, shutdown: &Shutdown) -> Result<(), ConsumerError> {
-        let hello = tokio::select! {
-            biased;
-            () = shutdown.cancelled() => return Ok(()),
-            hello = self.hello() => hello?,
-        };
-        if let Some(reason) = self.refusal(&hello, has_slot) {
-            let chain_id = self.producer.chain_id();
-            let (version, codec) = (PROTOCOL_VERSION, CODEC_FIXED);
-            let refused = Refused { reason, version, codec, chain_id };
-            return self.write(&Message::Refused(refused)).await;
-        }
-        let consumers = metrics::gauge!("weir_feed_consumers");
-        consumers.increment(1.0);
-        let result = self.serve(&hello, shutdown).await;
-        consumers.decrement(1.0);
-        result
-    }
-
-    async fn hello(&mut self) -> Result<Hello, ConsumerError> {
-        let idle = || ConsumerError::Idle { seconds: HELLO_TIMEOUT.as_secs() };
-        match tokio::time::timeout(HELLO_TIMEOUT, self.reader.next())
-            .await
-            .map_err(|_| idle())??
-        {
-            Message::Hello(hello) => Ok(hello),
-            _ => Err(ConsumerError::NotSynced(SyncFault::Handshake)),
-        }
-    }
-
-    fn refusal(&self, hello: &Hello, has_slot: bool) -> Option<Refusal> {
-        let chain_id = self.producer.chain_id();
-        if hello.version != PROTOCOL_VERSION {
-            Some(Refusal::Version)
-        } else if hello.codec != CODEC_FIXED {
-            Some(Refusal::Codec)
-        } else if hello.chain_id != ANY_CHAIN && hello.chain_id != chain_id {
-            Some(Refusal::Chain)
-        } else {
-            (!has_slot).then_some(Refusal::Full)
-        }
-    }
-
-    async fn serve(&mut self, hello: &Hello, shutdown: &Shutdown) -> Result<(), ConsumerError> {
-        let (mut cursor, welcome, gap) = self.producer.cursor(hello.start);
-        self.write(&Message::Welcome(welcome)).await?;
-        if let Some(gap) = gap {
-            self.write(&Message::Gap(gap)).await?;
-        }
-        let mut heartbeat = tokio::time::interval(self.options.heartbeat_interval);
-        heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        while !shutdown.is_cancelled() {
-            let head = match cursor.read() {
-                Read::Items(items) => {
-                    self.send_all(&cursor, &items, shutdown).await?;
-                    continue;
+    /// One consumer, from its connect to its end.
+    fn session(
+        &self,
+        stream: UnixStream,
+        slots: Arc<Semaphore>,
+        shutdown: Shutdown,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let (producers, options) = (Arc::clone(&self.producers), Arc::clone(&self.options));
+        async move {
+            let permit = slots.try_acquire();
+            let has_slot = permit.is_ok();
+            let consumers = metrics::gauge!("weir_feed_consumers");
+            consumers.increment(1.0);
+            let codec = options.codec;
+            let served = match (codec, &*producers) {
+                (ServerCodec::Upstream, [producer, ..]) if has_slot => {
+                    let session = UpstreamSession::new(stream, producer.clone(), options);
+                    session.run(&shutdown).await
                 }
-                Read::Lost(gap) => return self.cut(gap).await,
-                Read::CaughtUp(head) => head,
+                (ServerCodec::Upstream, _) => Ok(()),
+                (ServerCodec::Fixed, _) => {
+                    Session::new(stream, producers, options).run(has_slot, &shutdown).await
+                }
             };
-            tokio::select! {
-                biased;
-                () = shutdown.cancelled() => {}
-                published = cursor.published() => if published.is_err() { return Ok(()) },
-                // A consumer has nothing to say after its greeting: any end of its stream ends the session.
-                _ = self.reader.next() => return Ok(()),
-                _ = heartbeat.tick() => self.write(&Message::Heartbeat(head)).await?,
+            consumers.decrement(1.0);
+            if let Err(error) = served {
+                tracing::debug!(%error, "feed consumer is gone");
             }
         }
-        Ok(())
     }
+}
 
-    /// Writes events until a shutdown, which ends on a whole event.
-    async fn send_all(
-        &mut self,
-        cursor: &FeedCursor,
-        items: &[Arc<LogItem>],
-        shutdown: &Shutdown,
-    ) -> Result<(), ConsumerError> {
-        for item in items {
-            if shutdown.is_cancelled() {
-                return Ok(());
-            }
-            self.send(cursor, item.bytes(), shutdown).await?;
-        }
-        Ok(())
+fn require_distinct(producers: &[FeedProducer], codec: ServerCodec) -> Result<(), ProducerError> {
+    let mut chains: Vec<u64> = producers.iter().map(FeedProducer::chain_id).collect();
+    chains.sort_unstable();
+    if let Some(pair) = chains.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(ProducerError::ChainTwice { chain_id: pair[0] });
     }
-
-    /// Writes one event's frames at once. When the producer overruns the consumer meanwhile, or stops, the consumer
-    /// has a grace period left.
-    async fn send(
-        &mut self,
-        cursor: &FeedCursor,
-        bytes: &[u8],
-        shutdown: &Shutdown,
-    ) -> Result<(), ConsumerError> {
-        let grace = self.options.cut_grace;
-        let deadline = async {
-            tokio::select! {
-                () = cursor.overrun() => metrics::counter!("weir_feed_consumers_cut_total").increment(1),
-                () = shutdown.cancelled() => {}
-            }
-            tokio::time::sleep(grace).await;
-        };
-        tokio::select! {
-            biased;
-            written = self.writer.write_all(bytes) => written.map_err(ConsumerError::Io),
-            () = deadline => Err(ConsumerError::Io(io::ErrorKind::TimedOut.into())),
-        }
-    }
-
-    /// Tells a slow consumer what it misses, then closes.
-    async fn cut(&mut self, gap: Gap) -> Result<(), ConsumerError> {
-        metrics::counter!("weir_feed_consumers_cut_total").increment(1);
-        self.write(&Message::Gap(gap)).await
-    }
-
-    /// Writes one record within the grace period.
-    async fn write(&mut self, message: &Message) -> Result<(), ConsumerError> {
-        let mut bytes = Vec::new();
-        encode(message, &mut bytes);
-        tokio::time::timeout(self.options.cut_grace, self.writer.write_all(&bytes))
-            .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-            .map_err(ConsumerError::Io)
+    match (codec, producers.len()) {
+        (_, 0) => Err(ProducerError::NoChain),
+        (ServerCodec::Upstream, chains @ 2..) => Err(ProducerError::ManyChains { chains }),
+        _ => Ok(()),
     }
 }

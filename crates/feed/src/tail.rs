@@ -68,7 +68,7 @@ fn print(event: &FeedEvent, json: bool, out: &mut dyn io::Write) -> io::Result<(
 }
 
 /// Tries until the producer is back; gives up on errors that waiting does not cure.
-async fn reconnect(
+pub(crate) async fn reconnect(
     consumer: &mut FeedConsumer,
     mut error: ConsumerError,
 ) -> Result<(), ConsumerError> {

@@ -48,6 +48,10 @@ impl<'a> FieldReader<'a> {
         self.array().map(u128::from_le_bytes)
     }
 
+    pub(crate) fn i128(&mut self) -> Result<i128, CodecError> {
+        self.array().map(i128::from_le_bytes)
+    }
+
     pub(crate) fn u256(&mut self) -> Result<U256, CodecError> {
         self.array().map(U256::from_le_bytes::<32>)
     }
@@ -120,6 +124,10 @@ impl<'a> FrameWriter<'a> {
     }
 
     pub(crate) fn u128(&mut self, value: u128) -> &mut Self {
+        self.bytes(&value.to_le_bytes())
+    }
+
+    pub(crate) fn i128(&mut self, value: i128) -> &mut Self {
         self.bytes(&value.to_le_bytes())
     }
 

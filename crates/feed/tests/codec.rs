@@ -2,10 +2,11 @@
 
 use alloy_primitives::{Address, B256, I256, U256};
 use proptest::prelude::*;
-use weir_arena::{PoolEvent, PoolId};
+use weir_arena::{PoolEvent, PoolId, PoolStatus, Protocol, SwapState52};
 use weir_feed::{
     BeginBlock, CodecError, Completeness, EndBlock, FRAME_BYTES_MAX, Gap, GapReason, Heartbeat,
-    Hello, Message, PoolUpdate, Position, Refusal, Refused, ReorgEnd, ReorgStart, Reverted, Start,
+    Hello, Message, PoolFees, PoolUpdate, Position, Refusal, Refused, ReorgEnd, ReorgStart,
+    Reverted, SnapshotBegin, SnapshotEnd, SnapshotPool, SnapshotTick, Start, Step, StepRetracted,
     Welcome, decode_all, decode_frame, encode,
 };
 use weir_primitives::BlockRef;
@@ -97,10 +98,71 @@ fn v3_event() -> impl Strategy<Value = PoolEvent> {
     ]
 }
 
+fn v4_event() -> impl Strategy<Value = PoolEvent> {
+    let price = || number().prop_map(|number: U256| number >> 96);
+    let fee = || 0..=1_000u16;
+    let tokens = [address(), address(), address(), address()];
+    prop_oneof![
+        (tokens, 0..1u32 << 24, tick(), price(), tick()).prop_map(
+            |([manager, token0, token1, hooks], fee_pips, tick_spacing, sqrt_price, tick)| {
+                PoolEvent::V4Initialize {
+                    manager,
+                    token0,
+                    token1,
+                    fee_pips,
+                    tick_spacing,
+                    hooks,
+                    sqrt_price,
+                    tick,
+                }
+            }
+        ),
+        (any::<[i128; 2]>(), price(), any::<u128>(), tick(), 0..=1_000_000u32).prop_map(
+            |([amount0, amount1], sqrt_price, liquidity, tick, fee_pips)| PoolEvent::V4Swap {
+                amount0,
+                amount1,
+                sqrt_price,
+                liquidity,
+                tick,
+                fee_pips
+            }
+        ),
+        (tick(), tick(), any::<i128>()).prop_map(|(lower, upper, delta)| {
+            PoolEvent::V4ModifyLiquidity { lower, upper, delta }
+        }),
+        (fee(), fee()).prop_map(|(zero_for_one, one_for_zero)| {
+            PoolEvent::V4ProtocolFeeUpdated { zero_for_one, one_for_zero }
+        }),
+    ]
+}
+
+fn pancake_event() -> impl Strategy<Value = PoolEvent> {
+    let price = number().prop_map(|number: U256| number >> 96);
+    prop_oneof![
+        ([number(), number()], price, any::<[u128; 3]>(), tick()).prop_map(
+            |([amount0, amount1], sqrt_price, [liquidity, protocol_fee0, protocol_fee1], tick)| {
+                PoolEvent::PancakeV3Swap {
+                    amount0: I256::from_raw(amount0),
+                    amount1: I256::from_raw(amount1),
+                    sqrt_price,
+                    liquidity,
+                    tick,
+                    protocol_fee0,
+                    protocol_fee1,
+                }
+            }
+        ),
+        any::<[u16; 2]>().prop_map(|[fee_protocol0, fee_protocol1]| {
+            PoolEvent::PancakeV3SetFeeProtocol { fee_protocol0, fee_protocol1 }
+        }),
+    ]
+}
+
 fn handshake() -> impl Strategy<Value = Message> {
     let start = prop_oneof![
         Just(Start::Live),
         Just(Start::Oldest),
+        Just(Start::Snapshot),
         (any::<u64>(), any::<u64>())
             .prop_map(|(epoch, next_seq)| Start::Resume(Position { epoch, next_seq })),
     ];
@@ -108,7 +170,8 @@ fn handshake() -> impl Strategy<Value = Message> {
         Just(Refusal::Version),
         Just(Refusal::Codec),
         Just(Refusal::Chain),
-        Just(Refusal::Full)
+        Just(Refusal::Full),
+        Just(Refusal::Snapshot)
     ];
     prop_oneof![
         (any::<u16>(), any::<u16>(), any::<u64>(), start).prop_map(
@@ -153,8 +216,13 @@ fn blocks() -> impl Strategy<Value = Message> {
         Just(Completeness::Unproven)
     ];
     let pool = prop_oneof![address().prop_map(PoolId::Address), hash().prop_map(PoolId::Id)];
-    let update =
-        (any::<u64>(), any::<[u32; 3]>(), hash(), pool, prop_oneof![v2_event(), v3_event()]);
+    let update = (
+        any::<u64>(),
+        any::<[u32; 3]>(),
+        hash(),
+        pool,
+        prop_oneof![v2_event(), v3_event(), v4_event(), pancake_event()],
+    );
     prop_oneof![
         1 => (any::<[u64; 3]>(), block(), any::<u64>()).prop_map(
             |([chain_id, epoch, seq], block, base_fee)| {
@@ -207,8 +275,96 @@ fn notices() -> impl Strategy<Value = Message> {
     ]
 }
 
+fn steps() -> impl Strategy<Value = Message> {
+    prop_oneof![
+        (any::<[u64; 4]>(), hash(), any::<[u32; 3]>(), hash()).prop_map(
+            |(
+                [chain_id, epoch, seq, number],
+                parent_hash,
+                [index, first_tx, num_updates],
+                digest,
+            )| {
+                Message::Step(Step {
+                    chain_id,
+                    epoch,
+                    seq,
+                    number,
+                    parent_hash,
+                    index,
+                    first_tx,
+                    num_updates,
+                    digest,
+                })
+            }
+        ),
+        (any::<[u64; 3]>(), hash(), any::<u32>()).prop_map(
+            |([epoch, seq, number], parent_hash, steps)| {
+                Message::StepRetracted(StepRetracted { epoch, seq, number, parent_hash, steps })
+            }
+        ),
+    ]
+}
+
+fn snapshot_pool() -> impl Strategy<Value = SnapshotPool> {
+    let pool = prop_oneof![address().prop_map(PoolId::Address), hash().prop_map(PoolId::Id)];
+    let protocol = prop_oneof![Just(Protocol::UniswapV2), Just(Protocol::UniswapV3)];
+    let status = prop_oneof![
+        Just(PoolStatus::Unsynced),
+        Just(PoolStatus::Uninitialized),
+        Just(PoolStatus::Live),
+        Just(PoolStatus::Halted)
+    ];
+    let facts = (pool, protocol, status, 0..1u32 << 24, tick(), any::<Option<(u8, u8)>>());
+    let state = prop::collection::vec(any::<u8>(), 52);
+    (facts, [address(), address(), address(), address()], state, any::<[u32; 5]>()).prop_map(
+        |(facts, [token0, token1, factory, hooks], state, [index, lp, fee0, fee1, ticks])| {
+            let (pool, protocol, status, fee_pips, tick_spacing, decimals) = facts;
+            SnapshotPool {
+                index,
+                pool,
+                protocol,
+                status,
+                token0,
+                token1,
+                factory,
+                hooks,
+                fee_pips,
+                tick_spacing,
+                decimals,
+                state: SwapState52(state.try_into().expect("the strategy makes 52 bytes")),
+                fees: PoolFees {
+                    lp: lp & 0xff_ffff,
+                    protocol0: fee0,
+                    protocol1: fee1,
+                    ..PoolFees::default()
+                },
+                ticks,
+            }
+        },
+    )
+}
+
+fn snapshots() -> impl Strategy<Value = Message> {
+    prop_oneof![
+        (any::<[u64; 3]>(), block(), any::<u32>()).prop_map(
+            |([chain_id, epoch, next_seq], block, pools)| {
+                let begin = SnapshotBegin { chain_id, epoch, next_seq, block, pools };
+                Message::SnapshotBegin(begin)
+            }
+        ),
+        snapshot_pool().prop_map(Message::SnapshotPool),
+        (any::<[u32; 2]>(), tick(), any::<u128>(), any::<i128>()).prop_map(
+            |([pool, index], tick, gross, net)| {
+                Message::SnapshotTick(SnapshotTick { pool, index, tick, gross, net })
+            }
+        ),
+        (any::<u32>(), hash())
+            .prop_map(|(pools, digest)| Message::SnapshotEnd(SnapshotEnd { pools, digest })),
+    ]
+}
+
 fn message() -> impl Strategy<Value = Message> {
-    prop_oneof![handshake(), blocks(), notices()]
+    prop_oneof![handshake(), blocks(), notices(), steps(), snapshots()]
 }
 
 fn encoded(message: &Message) -> Vec<u8> {
@@ -262,8 +418,9 @@ fn bad_frames_have_typed_errors() {
     assert_eq!(refused(&[0, 0, 0, 0]), CodecError::FrameLength { length: 0, max });
     assert_eq!(refused(&[1, 4, 0, 0, 9]), CodecError::FrameLength { length: 1_025, max });
     assert_eq!(refused(&[1, 0, 0, 0, 0x7f]), CodecError::UnknownType { record: 0x7f });
-    assert_eq!(refused(&[1, 0, 0, 0, 0x40]), CodecError::ReservedType { record: 0x40 });
-    assert_eq!(refused(&[1, 0, 0, 0, 0x18]), CodecError::ReservedType { record: 0x18 });
+    assert_eq!(refused(&[1, 0, 0, 0, 0x44]), CodecError::ReservedType { record: 0x44 });
+    assert_eq!(refused(&[1, 0, 0, 0, 0x4f]), CodecError::ReservedType { record: 0x4f });
+    assert_eq!(refused(&[1, 0, 0, 0, 0x18]), CodecError::Short { record: 0x18 });
     assert_eq!(refused(&[2, 0, 0, 0, 0x30, 1]), CodecError::Short { record: 0x30 });
     let mut hello = encoded(&Message::Hello(Hello::new(1, Start::Live)));
     hello[5] = b'X';
@@ -286,6 +443,17 @@ fn values_outside_their_range_are_refused() {
     assert_eq!(refused(&initialize), CodecError::OutOfRange { field: "sqrt_price" });
     let initialize = update(PoolEvent::V3Initialize { sqrt_price: U256::ZERO, tick: 1 << 23 });
     assert_eq!(refused(&initialize), CodecError::OutOfRange { field: "tick" });
+    let fees = PoolEvent::V4ProtocolFeeUpdated { zero_for_one: 1_001, one_for_zero: 0 };
+    assert_eq!(refused(&update(fees)), CodecError::OutOfRange { field: "protocol_fee" });
+    let swap = PoolEvent::V4Swap {
+        amount0: 0,
+        amount1: 0,
+        sqrt_price: U256::ZERO,
+        liquidity: 0,
+        tick: 0,
+        fee_pips: 1_000_001,
+    };
+    assert_eq!(refused(&update(swap)), CodecError::OutOfRange { field: "fee_pips" });
     let mut sync = update(PoolEvent::V2Sync { reserve0: 1, reserve1: 0 });
     sync[89] = 1;
     assert_eq!(refused(&sync), CodecError::Padding { field: "pool" });

@@ -5,17 +5,18 @@ mod common;
 use alloy_primitives::{Address, B256, I256, U256};
 use common::{CHAIN, EPOCH};
 use std::collections::BTreeMap;
-use weir_arena::{PoolEvent, PoolId};
+use weir_arena::{ArenaConfig, PoolArena, PoolEvent, PoolId, PoolStatus, Protocol, SwapState52};
 use weir_feed::{
     ANY_CHAIN, BeginBlock, CODEC_FIXED, Completeness, EndBlock, FeedAssembler, FeedEvent, Gap,
-    GapReason, Heartbeat, Hello, Message, PROTOCOL_VERSION, PoolUpdate, Position, Refusal, Refused,
-    ReorgEnd, ReorgStart, Reverted, Start, Welcome, decode_all, encode,
+    GapReason, Heartbeat, Hello, Message, PROTOCOL_VERSION, PoolFees, PoolUpdate, Position,
+    Refusal, Refused, ReorgEnd, ReorgStart, Reverted, SnapshotBegin, SnapshotEnd, SnapshotPool,
+    SnapshotTick, Start, Step, StepRetracted, Welcome, decode_all, encode,
 };
 use weir_primitives::BlockRef;
 
 const VECTORS: &str = include_str!("../../../docs/spec/feed-v1.vectors");
 
-const EVENTS: [(&str, PoolEvent); 11] = [
+const EVENTS: [(&str, PoolEvent); 17] = [
     ("v2_created", PoolEvent::V2Created { factory: token(1), token0: token(2), token1: token(3) }),
     ("v2_sync", PoolEvent::V2Sync { reserve0: 1000, reserve1: (1 << 112) - 1 }),
     (
@@ -79,6 +80,59 @@ const EVENTS: [(&str, PoolEvent); 11] = [
         },
     ),
     ("v3_set_fee_protocol", PoolEvent::V3SetFeeProtocol { fee_protocol0: 4, fee_protocol1: 10 }),
+    (
+        "v4_initialize",
+        PoolEvent::V4Initialize {
+            manager: token(1),
+            token0: Address::ZERO,
+            token1: token(3),
+            fee_pips: 0x80_0000,
+            tick_spacing: 32_767,
+            hooks: token(0x50),
+            sqrt_price: U256::from_limbs([0, 1 << 32, 0, 0]),
+            tick: 0,
+        },
+    ),
+    (
+        "v4_swap",
+        PoolEvent::V4Swap {
+            amount0: -1_000,
+            amount1: 996,
+            sqrt_price: U256::from_limbs([u64::MAX, u64::MAX, u32::MAX as u64, 0]),
+            liquidity: u128::MAX,
+            tick: 887_271,
+            fee_pips: 1_000_000,
+        },
+    ),
+    (
+        "v4_modify_liquidity",
+        PoolEvent::V4ModifyLiquidity { lower: -60, upper: 60, delta: -1_000_000_000_000_000_000 },
+    ),
+    (
+        "v4_protocol_fee_updated",
+        PoolEvent::V4ProtocolFeeUpdated { zero_for_one: 500, one_for_zero: 1_000 },
+    ),
+    (
+        "pancake_v3_swap",
+        PoolEvent::PancakeV3Swap {
+            amount0: I256::from_raw(number(1000)),
+            amount1: I256::from_raw(U256::from_limbs([
+                u64::MAX - 995,
+                u64::MAX,
+                u64::MAX,
+                u64::MAX,
+            ])),
+            sqrt_price: U256::from_limbs([0, 1 << 32, 0, 0]),
+            liquidity: 7,
+            tick: -1,
+            protocol_fee0: 3,
+            protocol_fee1: u128::MAX,
+        },
+    ),
+    (
+        "pancake_v3_set_fee_protocol",
+        PoolEvent::PancakeV3SetFeeProtocol { fee_protocol0: 3_300, fee_protocol1: 0 },
+    ),
 ];
 
 const fn number(value: u64) -> U256 {
@@ -121,14 +175,19 @@ fn handshake() -> Vec<(&'static str, Message)> {
         ("hello_live", Message::Hello(Hello::new(CHAIN, Start::Live))),
         ("hello_oldest", Message::Hello(Hello::new(CHAIN, Start::Oldest))),
         ("hello_resume", Message::Hello(Hello::new(ANY_CHAIN, resume))),
+        ("hello_snapshot", Message::Hello(Hello::new(CHAIN, Start::Snapshot))),
         ("welcome", Message::Welcome(welcome)),
         ("refused_chain", Message::Refused(refused)),
+        (
+            "refused_snapshot",
+            Message::Refused(Refused { reason: Refusal::Snapshot, chain_id: ANY_CHAIN, ..refused }),
+        ),
     ]
 }
 
 fn updates() -> Vec<(String, Message)> {
     let update = |(index, (name, event)): (usize, &(&str, PoolEvent))| {
-        let pool = if *name == "v3_set_fee_protocol" {
+        let pool = if *name == "v3_set_fee_protocol" || name.starts_with("v4_") {
             PoolId::Id(B256::repeat_byte(0xbb))
         } else {
             PoolId::Address(token(0xaa))
@@ -180,10 +239,125 @@ fn stream() -> Vec<(&'static str, Message)> {
     ]
 }
 
+fn steps() -> Vec<(&'static str, Message)> {
+    let (epoch, seq, number, parent_hash) = (EPOCH, 45, 9, B256::repeat_byte(0x88));
+    let step = Step {
+        chain_id: CHAIN,
+        epoch,
+        seq,
+        number,
+        parent_hash,
+        index: 0,
+        first_tx: 2,
+        num_updates: 1,
+        // Checked by the test that assembles the step.
+        digest: digest_of("step"),
+    };
+    let update = PoolUpdate {
+        seq,
+        index: 0,
+        tx_index: 2,
+        log_index: 5,
+        tx_hash: B256::repeat_byte(0xcc),
+        pool: PoolId::Address(token(0xaa)),
+        event: EVENTS[1].1,
+    };
+    let retracted = StepRetracted { epoch, seq, number, parent_hash, steps: 1 };
+    vec![
+        ("step", Message::Step(step)),
+        ("step_update", Message::PoolUpdate(update)),
+        ("step_retracted", Message::StepRetracted(retracted)),
+    ]
+}
+
+/// The last 32 bytes of a vector.
+fn digest_of(name: &str) -> B256 {
+    let vector = &vectors()[name];
+    B256::from_slice(&vector[vector.len() - 32..])
+}
+
+fn snapshot() -> Vec<(&'static str, Message)> {
+    let begin =
+        SnapshotBegin { chain_id: CHAIN, epoch: EPOCH, next_seq: 41, block: nine(), pools: 2 };
+    let mut reserves = [0; 52];
+    reserves[..16].copy_from_slice(&1000u128.to_le_bytes());
+    reserves[16..32].copy_from_slice(&((1u128 << 112) - 1).to_le_bytes());
+    let v2 = SnapshotPool {
+        index: 0,
+        pool: PoolId::Address(token(0xaa)),
+        protocol: Protocol::UniswapV2,
+        status: PoolStatus::Live,
+        token0: token(2),
+        token1: token(3),
+        factory: token(1),
+        hooks: Address::ZERO,
+        fee_pips: 3000,
+        tick_spacing: 0,
+        decimals: Some((18, 6)),
+        state: SwapState52(reserves),
+        fees: PoolFees::default(),
+        ticks: 0,
+    };
+    let liquidity: u128 = 1_000_000_000_000_000_000;
+    let mut slot = [0; 52];
+    slot[12] = 1;
+    slot[32..48].copy_from_slice(&liquidity.to_le_bytes());
+    let v3 = SnapshotPool {
+        index: 1,
+        pool: PoolId::Address(token(0xdd)),
+        protocol: Protocol::UniswapV3,
+        fee_pips: 500,
+        tick_spacing: 10,
+        decimals: None,
+        state: SwapState52(slot),
+        fees: PoolFees { protocol0: 4, protocol1: 5, ..PoolFees::default() },
+        ticks: 2,
+        ..v2
+    };
+    let (gross, net) = (liquidity, liquidity as i128);
+    let lower = SnapshotTick { pool: 1, index: 0, tick: -10, gross, net };
+    let upper = SnapshotTick { index: 1, tick: 10, net: -net, ..lower };
+    // Checked by the test that assembles the snapshot.
+    let end = SnapshotEnd { pools: 2, digest: digest_of("snapshot_end") };
+    vec![
+        ("snapshot_begin", Message::SnapshotBegin(begin)),
+        ("snapshot_pool_v2", Message::SnapshotPool(v2)),
+        ("snapshot_pool_v3", Message::SnapshotPool(v3)),
+        ("snapshot_tick_lower", Message::SnapshotTick(lower)),
+        ("snapshot_tick_upper", Message::SnapshotTick(upper)),
+        ("snapshot_end", Message::SnapshotEnd(end)),
+    ]
+}
+
+#[test]
+fn the_vectors_form_a_step_and_a_snapshot_whose_digests_are_right() {
+    let vectors = vectors();
+    let Message::Welcome(welcome) = decode_all(&vectors["welcome"]).unwrap()[0] else { panic!() };
+    let mut assembler = FeedAssembler::new(&Welcome { first_seq: 45, ..welcome });
+    let mut events = Vec::new();
+    for (_, message) in steps() {
+        events.extend(assembler.push(message).unwrap());
+    }
+    let [FeedEvent::Step(step), FeedEvent::StepRetracted(_)] = events.as_slice() else {
+        panic!("{events:?}")
+    };
+    assert_eq!((step.number, step.events.len()), (9, 1));
+    let mut assembler = FeedAssembler::new(&welcome);
+    let mut events = Vec::new();
+    for (_, message) in snapshot() {
+        events.extend(assembler.push(message).unwrap());
+    }
+    let [FeedEvent::Snapshot(snapshot)] = events.as_slice() else { panic!("{events:?}") };
+    let mut arena = PoolArena::new(ArenaConfig::new(CHAIN));
+    snapshot.restore(&mut arena).unwrap();
+    assert!(arena.pools().all(|(_, pool)| pool.status() == PoolStatus::Live));
+    assert_eq!((arena.len(), arena.tip()), (2, Some(nine())));
+}
+
 #[test]
 fn every_vector_is_what_the_codec_writes_and_reads() {
     let mut vectors = vectors();
-    let named = handshake().into_iter().chain(stream());
+    let named = handshake().into_iter().chain(stream()).chain(steps()).chain(snapshot());
     let all = named.map(|(name, message)| (name.to_owned(), message)).chain(updates());
     for (name, message) in all {
         let expected = vectors.remove(name.as_str()).expect(&name);
@@ -198,7 +372,7 @@ fn every_vector_is_what_the_codec_writes_and_reads() {
     let completeness = Completeness::ExecutedInNode;
     assert_eq!(
         end,
-        EndBlock { seq: 41, number: 9, num_updates: 11, digest: end.digest, completeness }
+        EndBlock { seq: 41, number: 9, num_updates: 17, digest: end.digest, completeness }
     );
     assert!(vectors.is_empty(), "vectors without a test: {vectors:?}");
 }
@@ -219,5 +393,5 @@ fn the_vectors_form_a_block_whose_digest_is_right() {
         .filter_map(|message| assembler.push(message).unwrap())
         .collect();
     let [FeedEvent::Block(block)] = events.as_slice() else { panic!("{events:?}") };
-    assert_eq!(block.envelope.events().len(), 11);
+    assert_eq!(block.envelope.events().len(), 17);
 }

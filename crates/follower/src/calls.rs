@@ -86,7 +86,7 @@ impl ChainClient {
     }
 
     /// One method with many parameters. The outer error is of the transport, the inner ones are the node's answers.
-    async fn read_many<P: RpcSend, R: RpcRecv>(
+    pub(crate) async fn read_many<P: RpcSend, R: RpcRecv>(
         &self,
         method: &'static str,
         params: &[P],
@@ -103,20 +103,23 @@ impl ChainClient {
         method: &'static str,
         params: &[P],
     ) -> Result<Vec<Result<R, ClientError>>, ClientError> {
-        let lost = |error| ClientError::from_transport(method, error);
-        let mut batch = self.rpc().new_batch();
-        let mut waiters = Vec::with_capacity(params.len());
-        for params in params {
-            waiters.push(batch.add_call::<_, R>(method, params).map_err(lost)?);
-        }
         metrics::counter!("weir_follower_requests_total", "method" => method).increment(1);
         let timeout = self.config().request_timeout;
-        let sent = tokio::time::timeout(timeout, batch.send()).await;
-        sent.map_err(|_| ClientError::Timeout { method, timeout_ms: millis(timeout) })?
-            .map_err(lost)?;
+        let exchange = self.connection().exchange(method, async |rpc| {
+            let mut batch = rpc.new_batch();
+            let mut waiters = Vec::with_capacity(params.len());
+            for params in params {
+                waiters.push(batch.add_call::<_, R>(method, params)?);
+            }
+            batch.send().await?;
+            Ok(waiters)
+        });
+        let sent = tokio::time::timeout(timeout, exchange).await;
+        let waiters =
+            sent.map_err(|_| ClientError::Timeout { method, timeout_ms: millis(timeout) })??;
         let mut answers = Vec::with_capacity(waiters.len());
         for waiter in waiters {
-            match waiter.await.map_err(lost) {
+            match waiter.await.map_err(|error| ClientError::from_transport(method, error)) {
                 // An answer that is missing from the batch makes the whole batch worth another attempt.
                 Err(error @ ClientError::Transport { .. }) => return Err(error),
                 answer => answers.push(answer),

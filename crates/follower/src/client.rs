@@ -1,13 +1,12 @@
 //! Reads of a chain.
 
-use crate::{CallRequest, ClientConfig, ClientError};
+use crate::{CallRequest, ClientConfig, ClientError, connection::Connection};
 use alloy_consensus::{
     Sealed,
     proofs::{calculate_receipt_root, calculate_transaction_root},
 };
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
-use alloy_rpc_client::{ClientBuilder, RpcClient};
 use alloy_rpc_types_eth::{Filter, Log, TransactionReceipt};
 use std::sync::Arc;
 use weir_primitives::{Block, BlockRef, ExecutedBlock, Receipt, RecoveredBlock, Transaction};
@@ -20,10 +19,10 @@ type WireBlock = alloy_rpc_types_eth::Block<alloy_rpc_types_eth::Transaction<Tra
 /// A block as nodes send it, with the hashes of its transactions.
 type WireHeader = alloy_rpc_types_eth::Block<B256>;
 
-/// Reads one chain from one node. Cheap to clone; clones share the connection.
+/// Reads one chain from one node. Cheap to clone; clones share the connection, which is opened again after a loss.
 #[derive(Debug, Clone)]
 pub struct ChainClient {
-    rpc: RpcClient,
+    connection: Arc<Connection>,
     config: ClientConfig,
 }
 
@@ -41,10 +40,8 @@ impl ChainClient {
     /// # Errors
     /// [`ClientError::Connect`].
     pub async fn connect_with(url: &str, config: ClientConfig) -> Result<Self, ClientError> {
-        let rpc = ClientBuilder::default().connect(url).await.map_err(|source| {
-            ClientError::Connect { url: without_secrets(url), source: Box::new(source) }
-        })?;
-        Ok(Self { rpc, config })
+        let connection = Arc::new(Connection::open(url).await?);
+        Ok(Self { connection, config })
     }
 
     /// The limits.
@@ -52,8 +49,14 @@ impl ChainClient {
         &self.config
     }
 
-    pub(crate) const fn rpc(&self) -> &RpcClient {
-        &self.rpc
+    /// The same connection, each read tried once.
+    pub(crate) fn without_retries(&self) -> Self {
+        let config = ClientConfig { read_attempts_max: 1, ..self.config };
+        Self { connection: Arc::clone(&self.connection), config }
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// The chain's id (`eth_chainId`).
@@ -258,7 +261,7 @@ fn recover(block: SealedBlock) -> Result<RecoveredBlock, ClientError> {
         .map_err(|source| ClientError::Sender { block: number, source })
 }
 
-fn expect(
+pub(crate) fn expect(
     part: &'static str,
     block: u64,
     claimed: B256,
@@ -268,26 +271,5 @@ fn expect(
         Ok(())
     } else {
         Err(ClientError::Inconsistent { part, block, claimed, computed })
-    }
-}
-
-/// Scheme, host and port: access tokens stand in the path, the query or the user part.
-fn without_secrets(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}://{host}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_in_errors_carry_no_secrets() {
-        let check = |url, expected| assert_eq!(without_secrets(url), expected);
-        check("https://user:word@node.example:8545/v2/key?k=1", "https://node.example:8545");
-        check("ws://127.0.0.1:8546", "ws://127.0.0.1:8546");
-        check("nonsense", "://nonsense");
     }
 }

@@ -80,7 +80,7 @@ pub enum ClientError {
         "answer contradicts itself: part={part} block={block} claimed={claimed} computed={computed}"
     )]
     Inconsistent {
-        /// `block hash`, `transactions root` or `receipts root`.
+        /// What does not fit: for example `block hash`, `transactions root` or `receipts root`.
         part: &'static str,
         /// Number of the block.
         block: u64,
@@ -88,6 +88,30 @@ pub enum ClientError {
         claimed: B256,
         /// The hash of what the node sent.
         computed: B256,
+    },
+    /// The node's answer contradicts itself: it does not have as many entries as the block has transactions.
+    #[error("answer is incomplete: part={part} block={block} expected={expected} found={found}")]
+    Incomplete {
+        /// `receipts` or `transactions`.
+        part: &'static str,
+        /// Number of the block.
+        block: u64,
+        /// How many there must be.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// The node's answer contradicts itself: the bloom filter in the header is not that of the logs.
+    #[error("bloom filter is not that of the logs: block={block}")]
+    BloomMismatch {
+        /// Number of the block.
+        block: u64,
+    },
+    /// The node's answer contradicts itself: logs are out of order, or twice there.
+    #[error("logs are out of order: block={block}")]
+    LogOrder {
+        /// Number of the block.
+        block: u64,
     },
     /// A transaction of a block has a signature that recovers to no address.
     #[error("sender cannot be recovered: block={block}")]
@@ -109,9 +133,12 @@ impl ClientError {
             Self::Refused { source, .. } if source.code == CODE_LIMIT_EXCEEDED => Severity::Retry,
             Self::Refused { source, .. } if is_bad_request(source.code) => Severity::Halt,
             Self::Refused { .. } => Severity::Reset,
-            Self::Malformed { .. } | Self::Inconsistent { .. } | Self::Sender { .. } => {
-                Severity::Halt
-            }
+            Self::Malformed { .. }
+            | Self::Inconsistent { .. }
+            | Self::Incomplete { .. }
+            | Self::BloomMismatch { .. }
+            | Self::LogOrder { .. }
+            | Self::Sender { .. } => Severity::Halt,
         }
     }
 
@@ -139,7 +166,7 @@ impl ClientError {
     }
 }
 
-const fn is_bad_request(code: i64) -> bool {
+pub(crate) const fn is_bad_request(code: i64) -> bool {
     *CODES_OF_BAD_REQUESTS.start() <= code && code <= *CODES_OF_BAD_REQUESTS.end()
 }
 

@@ -9,12 +9,21 @@ pub use config::ClientConfig;
 mod backoff;
 pub use backoff::Backoff;
 
+mod connection;
+
 mod request;
 
 mod client;
 pub use client::{ChainClient, SealedBlock};
 
 mod raw;
+
+mod announced;
+mod linked;
+mod proven;
+
+mod logged;
+pub use logged::LogProof;
 
 mod calls;
 pub use calls::{CallOutcome, CallRequest};
@@ -33,3 +42,9 @@ pub use sender::{Position, TransactionSender};
 
 mod inclusion;
 pub use inclusion::{InclusionConfig, InclusionState, InclusionTracker, NextAction, Observation};
+
+mod follow;
+pub use follow::{
+    ChainFollower, FollowConfig, FollowError, Followed, FollowedBlock, FollowerStatus, StartAt,
+    describe_metrics,
+};

@@ -13,9 +13,12 @@ impl ChainClient {
     ) -> Result<R, ClientError> {
         let timeout = self.config().request_timeout;
         metrics::counter!("weir_follower_requests_total", "method" => method).increment(1);
-        let answer = tokio::time::timeout(timeout, self.rpc().request(method, params)).await;
-        let result = match answer {
-            Ok(answer) => answer.map_err(|error| ClientError::from_transport(method, error)),
+        let exchange = self.connection().exchange(method, async |rpc| {
+            let answer: Result<R, _> = rpc.request(method, params).await;
+            answer
+        });
+        let result = match tokio::time::timeout(timeout, exchange).await {
+            Ok(answer) => answer,
             Err(_) => Err(ClientError::Timeout { method, timeout_ms: millis(timeout) }),
         };
         if result.is_err() {

@@ -3,26 +3,14 @@
 use crate::{
     BlockSource, DegradedReason, HaltReason, LiquidityError, LiquidityHandle, LiquidityOptions,
     LiquidityView, PoolSelection, TradingState,
-    metrics::{record_arena, record_update},
+    metrics::{count_rebuild, record_arena, record_update},
+    writer::{ArenaWriter, UpdateOutcome},
 };
 use alloy_primitives::B256;
 use std::{collections::VecDeque, sync::Arc, time::Instant};
-use weir_arena::{ApplyError, BlockEnvelope, PoolArena, PoolIdx, PoolKey, PoolSnapshot};
+use weir_arena::{ApplyError, BlockEnvelope, PoolIdx, PoolKey};
 use weir_feed::{FeedProducer, FeedUpdate};
-use weir_primitives::{BlockRef, ChainSegment, ChainUpdate, ExecutedBlock};
-
-/// What one update did.
-#[derive(Debug, Default)]
-pub(crate) struct UpdateOutcome {
-    pub(crate) blocks: u64,
-    pub(crate) events: u64,
-    pub(crate) verified: u64,
-    pub(crate) diverged: u64,
-    pub(crate) undecodable: u64,
-    pub(crate) reverted: u64,
-    pub(crate) dirty: Vec<PoolIdx>,
-    pub(crate) vanished: Vec<PoolKey>,
-}
+use weir_primitives::{ChainSegment, ChainUpdate, ExecutedBlock};
 
 /// How an update relates to the arena's tip.
 enum Step<'a> {
@@ -49,9 +37,7 @@ pub(crate) struct LiquidityEngine {
     options: LiquidityOptions,
     source: Arc<dyn BlockSource>,
     feed: FeedProducer,
-    handle: LiquidityHandle,
-    arena: PoolArena,
-    history: VecDeque<Arc<PoolSnapshot>>,
+    writer: ArenaWriter,
     undecodable: u64,
 }
 
@@ -62,8 +48,8 @@ impl LiquidityEngine {
         feed: FeedProducer,
         handle: LiquidityHandle,
     ) -> Self {
-        let arena = PoolArena::new(options.arena_config());
-        Self { options, source, feed, handle, arena, history: VecDeque::new(), undecodable: 0 }
+        let writer = ArenaWriter::new(options.arena_config(), handle);
+        Self { options, source, feed, writer, undecodable: 0 }
     }
 
     /// Builds the arena from all stored blocks and publishes it. What it had is dropped.
@@ -92,17 +78,20 @@ impl LiquidityEngine {
                 LiquidityError::Refused { .. }
                 | LiquidityError::Feed(_)
                 | LiquidityError::Panicked => HaltReason::Chain,
+                LiquidityError::Source { .. } => HaltReason::Source,
             };
             let state = TradingState::Halted(reason);
-            self.handle.publish_state(state);
-            record_arena(&self.arena, state, self.undecodable);
+            self.writer.handle.publish_state(state);
+            record_arena(&self.writer.arena, state, self.undecodable);
         }
         result
     }
 
     fn replay(&mut self, stop: &dyn Fn() -> bool) -> Result<(), LiquidityError> {
-        metrics::counter!("weir_arena_rebuilds_total").increment(1);
-        self.handle.publish_state(TradingState::Resyncing { pools: self.arena.len() });
+        count_rebuild(self.options.chain_id);
+        self.writer
+            .handle
+            .publish_state(TradingState::Resyncing { pools: self.writer.arena.len() });
         let (published, outcome) = loop {
             self.clear();
             let mut published = FeedReplay::new(self.feed.clone(), self.options.ring_blocks);
@@ -115,9 +104,9 @@ impl LiquidityEngine {
         };
         self.undecodable = outcome.undecodable;
         published.publish(self.options.completeness).map_err(LiquidityError::Feed)?;
-        let dirty: Arc<[PoolIdx]> = self.arena.pools().map(|(idx, _)| idx).collect();
+        let dirty: Arc<[PoolIdx]> = self.writer.arena.pools().map(|(idx, _)| idx).collect();
         tracing::info!(
-            block = self.arena.tip().map(|tip| tip.number),
+            block = self.writer.arena.tip().map(|tip| tip.number),
             pools = dirty.len(),
             "arena is rebuilt from stored blocks"
         );
@@ -127,13 +116,12 @@ impl LiquidityEngine {
 
     /// Begins with an empty arena.
     fn clear(&mut self) {
-        self.arena = PoolArena::new(self.options.arena_config());
+        self.writer.clear();
         if let PoolSelection::Listed(rows) = &self.options.pools {
-            for (pool, error) in self.arena.set_pools(rows).rejected {
+            for (pool, error) in self.writer.arena.set_pools(rows).rejected {
                 tracing::warn!(%pool, %error, "listed pool is not followed");
             }
         }
-        self.history.clear();
     }
 
     /// Applies stored blocks until the arena stands at the store's tip, which may move on meanwhile.
@@ -145,7 +133,7 @@ impl LiquidityEngine {
     ) -> Result<Progress, LiquidityError> {
         loop {
             let tip = self.source.tip().map_err(LiquidityError::Store)?;
-            let next = self.arena.tip().map_or(0, |tip| tip.number + 1);
+            let next = self.writer.arena.tip().map_or(0, |tip| tip.number + 1);
             if next > tip.number {
                 let is_canonical = self.is_canonical()?;
                 return Ok(if is_canonical { Progress::AtTip } else { Progress::Replaced });
@@ -181,7 +169,7 @@ impl LiquidityEngine {
 
     /// Whether the store still holds the arena's tip.
     fn is_canonical(&self) -> Result<bool, LiquidityError> {
-        let Some(tip) = self.arena.tip() else { return Ok(false) };
+        let Some(tip) = self.writer.arena.tip() else { return Ok(false) };
         let block = self.source.block(tip.number).map_err(LiquidityError::Store)?;
         Ok(block.is_some_and(|block| block.reference().hash == tip.hash))
     }
@@ -197,12 +185,12 @@ impl LiquidityEngine {
             Step::Move { old, new } => (old, new),
             Step::Foreign if self.is_canonical()? => return self.resume(started, stop),
             Step::Foreign => {
-                tracing::warn!(tip = ?self.arena.tip(), "update does not connect to the arena");
+                tracing::warn!(tip = ?self.writer.arena.tip(), "update does not connect to the arena");
                 return self.replay(stop);
             }
         };
         if old.is_some() {
-            self.handle.publish_state(TradingState::Reorging);
+            self.writer.handle.publish_state(TradingState::Reorging);
         }
         match self.move_tip(old, &new) {
             Ok((outcome, feed)) => self.publish_update(outcome, feed, started),
@@ -234,18 +222,16 @@ impl LiquidityEngine {
         feed: FeedUpdate,
         started: Instant,
     ) -> Result<(), LiquidityError> {
-        outcome.dirty.sort_unstable();
-        outcome.dirty.dedup();
-        outcome.dirty.retain(|idx| self.arena.pool(*idx).is_some());
+        self.writer.settle_dirty(&mut outcome.dirty);
         self.feed.publish(feed, self.options.completeness).map_err(LiquidityError::Feed)?;
         self.undecodable += outcome.undecodable;
         self.publish(outcome.dirty.as_slice().into(), outcome.vanished.as_slice().into());
-        record_update(&outcome, started.elapsed());
+        record_update(self.options.chain_id, &outcome, started.elapsed());
         Ok(())
     }
 
     fn step<'a>(&self, update: &'a ChainUpdate) -> Step<'a> {
-        let Some(tip) = self.arena.tip() else { return Step::Foreign };
+        let Some(tip) = self.writer.arena.tip() else { return Step::Foreign };
         let place =
             |new: &ChainSegment| new.blocks().position(|block| block.reference().hash == tip.hash);
         if let Some((new, place)) = update.new().and_then(|new| Some((new, place(new)?))) {
@@ -278,12 +264,12 @@ impl LiquidityEngine {
     ) -> Result<(UpdateOutcome, FeedUpdate), ApplyError> {
         let mut outcome = UpdateOutcome::default();
         if let Some(old) = old {
-            let (depth, available) = (old.len() as u64, self.arena.depth() as u64);
+            let (depth, available) = (old.len() as u64, self.writer.arena.depth() as u64);
             if depth > available {
                 return Err(ApplyError::TooDeep { depth, available });
             }
             for block in old.blocks().rev() {
-                self.revert_block(block.reference(), &mut outcome)?;
+                self.writer.revert(block.reference(), &mut outcome)?;
             }
         }
         let envelopes = new
@@ -300,61 +286,29 @@ impl LiquidityEngine {
         Ok((outcome, feed))
     }
 
-    fn revert_block(
-        &mut self,
-        block: BlockRef,
-        outcome: &mut UpdateOutcome,
-    ) -> Result<(), ApplyError> {
-        if self.arena.tip().is_none_or(|tip| tip.hash != block.hash) {
-            return Err(ApplyError::NotTip { block });
-        }
-        let reverted = self.arena.revert_tip()?;
-        self.history.pop_back();
-        outcome.dirty.extend(reverted.touched);
-        outcome.vanished.extend(reverted.vanished);
-        outcome.reverted += 1;
-        Ok(())
-    }
-
     fn apply_block(
         &mut self,
         block: &ExecutedBlock,
         outcome: &mut UpdateOutcome,
     ) -> Result<Arc<BlockEnvelope>, ApplyError> {
-        let extracted = BlockEnvelope::from_block(self.options.chain_id, block, &self.arena);
-        for log in &extracted.undecodable {
-            let number = block.reference().number;
-            tracing::warn!(block = number, log_index = log.log_index, error = %log.error, "log does not decode");
-        }
-        let applied = self.arena.apply(&extracted.envelope)?;
-        for idx in &applied.halted {
-            if let Some(evidence) = self.arena.pool(*idx).and_then(|pool| pool.evidence()) {
-                tracing::error!(?evidence, "pool is halted: an event contradicts its state");
-            }
-        }
-        if self.history.len() > self.options.ring_blocks {
-            self.history.pop_front();
-        }
-        self.history.push_back(self.arena.snapshot());
-        outcome.blocks += 1;
-        outcome.events += extracted.envelope.events().len() as u64;
-        outcome.verified += u64::from(applied.verified);
-        outcome.diverged += applied.halted.len() as u64;
-        outcome.undecodable += extracted.undecodable.len() as u64;
-        outcome.dirty.extend(applied.touched);
-        Ok(Arc::new(extracted.envelope))
+        let extracted = BlockEnvelope::from_block(self.options.chain_id, block, &self.writer.arena);
+        Ok(self.writer.apply(extracted, outcome)?.0)
     }
 
     fn publish(&mut self, dirty: Arc<[PoolIdx]>, vanished: Arc<[PoolKey]>) {
-        let halted = self.arena.pools().filter(|(_, pool)| pool.evidence().is_some()).count();
-        let state = match (u32::try_from(halted).unwrap_or(u32::MAX), self.undecodable) {
+        let state = match (self.writer.halted(), self.undecodable) {
             (0, 0) => TradingState::Live,
             (0, logs) => TradingState::Degraded(DegradedReason::UndecodableLogs { logs }),
             (pools, _) => TradingState::Degraded(DegradedReason::PoolsHalted { pools }),
         };
-        let (head, history) = (self.arena.snapshot(), self.history.clone());
-        self.handle.publish(LiquidityView { state, head, dirty, vanished, history });
-        record_arena(&self.arena, state, self.undecodable);
+        let head = self.writer.arena.snapshot();
+        self.feed.offer_snapshot(Arc::clone(&head));
+        let history = self.writer.history.clone();
+        let unchanged = self.writer.handle.unchanged();
+        let base_fee = self.writer.base_fee;
+        let view = LiquidityView { state, head, base_fee, dirty, vanished, history, ..unchanged };
+        self.writer.handle.publish(view);
+        record_arena(&self.writer.arena, state, self.undecodable);
     }
 }
 

@@ -25,6 +25,15 @@ pub enum LiquidityError {
         #[source]
         source: ApplyError,
     },
+    /// A block of the source is of another chain.
+    #[error("block of the source is refused: number={number}")]
+    Source {
+        /// Its number.
+        number: u64,
+        /// Why.
+        #[source]
+        source: ApplyError,
+    },
     /// The feed does not take the update.
     #[error("feed refuses an update")]
     Feed(#[source] ProducerError),

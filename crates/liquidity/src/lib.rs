@@ -6,6 +6,12 @@ pub use source::BlockSource;
 mod state;
 pub use state::{DegradedReason, HaltReason, TradingState};
 
+mod gate;
+pub use gate::{GateEvent, GateRefusal, HaltCause, HaltEvidence, PoolGate, gate_check};
+
+mod health;
+pub use health::{HealthReason, LiquidityHealth, SourceView};
+
 mod options;
 pub use options::{LiquidityOptions, PoolSelection};
 
@@ -13,20 +19,42 @@ mod error;
 pub use error::LiquidityError;
 
 mod view;
-pub use view::{LiquidityHandle, LiquidityView};
+pub use view::{GATE_QUEUE, LiquidityHandle, LiquidityView};
+
+mod set;
+pub use set::{LiquiditySet, SetError};
 
 mod whitelist;
-pub use whitelist::listed_pools;
+pub use whitelist::{listed_pools, pool_static};
 
 mod metrics;
 pub use metrics::describe_metrics;
+
+mod writer;
 
 mod engine;
 
 mod driver;
 pub use driver::{LiquidityDriver, UPDATE_QUEUE};
 
-mod api;
+mod reader;
+pub use reader::{PoolRefusal, ReadError, ReadFuture, StateReader};
+
+mod sync;
+pub use sync::{
+    EngineInput, FeedSource, FeedSourceError, INPUT_QUEUE, SourceBlock, SourceDriver, SourceEngine,
+    SourceOptions, SourcePorts, SourceStatus, SourceUpdate, TICK_INTERVAL, WhitelistApplied,
+    WhitelistChange, Work, WorkDone,
+};
+
+mod adapter;
+pub use adapter::{FollowerSource, FollowerSourceError, NatsFeedSource, WhitelistFeed};
+
+mod paths;
+pub use paths::{BaseTokens, PathsDriver, PathsHandle, PathsOptions, PathsView};
+
+mod service;
+pub use service::LiquidityService;
 
 mod check;
 pub use check::{CheckError, CheckOptions, CheckReport, Difference, pools_check};

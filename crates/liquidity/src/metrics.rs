@@ -1,11 +1,14 @@
 //! What the engine measures.
 
-use crate::{TradingState, engine::UpdateOutcome};
-use std::time::Duration;
+use crate::{SourceView, TradingState, writer::UpdateOutcome};
+use std::time::{Duration, Instant};
 use weir_arena::{PoolArena, PoolStatus};
+use weir_feed::Completeness;
+use weir_primitives::BlockRef;
 
-/// Describes the engine's metrics to the recorder. Call it once, after a recorder is installed.
+/// Describes the engine's metrics to the recorder. Call it once, after a recorder is installed. All carry the label `chain`.
 pub fn describe_metrics() {
+    crate::paths::describe();
     metrics::describe_gauge!(
         "weir_arena_tip_block",
         "Number of the block whose pool states are published."
@@ -46,40 +49,113 @@ pub fn describe_metrics() {
         "From an update's arrival to its publication, in seconds."
     );
     metrics::describe_histogram!("weir_arena_dirty_pools", "Pools touched by an update.");
+    describe_source_metrics();
 }
 
-pub(crate) fn record_update(outcome: &UpdateOutcome, took: Duration) {
-    metrics::counter!("weir_arena_blocks_total").increment(outcome.blocks);
-    metrics::counter!("weir_arena_events_total").increment(outcome.events);
-    metrics::counter!("weir_arena_verified_events_total").increment(outcome.verified);
-    metrics::counter!("weir_arena_diverged_pools_total").increment(outcome.diverged);
-    metrics::counter!("weir_arena_undecodable_logs_total").increment(outcome.undecodable);
-    metrics::histogram!("weir_arena_apply_seconds").record(took.as_secs_f64());
-    metrics::histogram!("weir_arena_dirty_pools").record(outcome.dirty.len() as f64);
+fn describe_source_metrics() {
+    metrics::describe_counter!("weir_arena_undo_hits_total", "Reorgs that undo records covered.");
+    metrics::describe_counter!(
+        "weir_arena_undo_misses_total",
+        "Reorgs and gaps after which pools were read anew."
+    );
+    metrics::describe_counter!(
+        "weir_arena_source_gaps_total",
+        "Times the source lost blocks, by kind: told, unlinked or refused."
+    );
+    metrics::describe_counter!(
+        "weir_arena_feed_faults_total",
+        "Feed sessions that ended, by kind: connection, sequence, count, digest, order, codec or refused."
+    );
+    metrics::describe_counter!(
+        "weir_arena_fee_failures_total",
+        "Pools halted because a swap contradicted the pool's fee."
+    );
+    metrics::describe_counter!(
+        "weir_arena_hydrations_total",
+        "Pool states read from a node, by outcome."
+    );
+    metrics::describe_counter!(
+        "weir_arena_samples_total",
+        "Pools compared with a node in the background, by outcome."
+    );
+    metrics::describe_counter!(
+        "weir_arena_blocks_by_grade_total",
+        "Blocks applied, by proof of completeness."
+    );
+    metrics::describe_gauge!(
+        "weir_arena_pools_recovering",
+        "Pools whose states are being read anew."
+    );
+    metrics::describe_gauge!(
+        "weir_arena_whitelist_age_seconds",
+        "Time since the whitelist last came or was confirmed."
+    );
+    metrics::describe_gauge!(
+        "weir_arena_source_lag_blocks",
+        "Blocks by which the source is ahead of the published states."
+    );
+    metrics::describe_gauge!("weir_arena_source_connected", "Whether the source is connected.");
+    metrics::describe_counter!(
+        "weir_arena_whitelist_changes_total",
+        "Pools that joined, left or were refused by the whitelist."
+    );
+}
+
+/// Why blocks are missing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum GapKind {
+    /// The source said so.
+    Told,
+    /// A block does not connect to any block known.
+    Unlinked,
+    /// A block could not be applied.
+    Refused,
+}
+
+pub(crate) fn record_update(chain_id: u64, outcome: &UpdateOutcome, took: Duration) {
+    let chain = chain_id.to_string();
+    let count = |name: &'static str, value: u64| {
+        metrics::counter!(name, "chain" => chain.clone()).increment(value);
+    };
+    count("weir_arena_blocks_total", outcome.blocks);
+    count("weir_arena_events_total", outcome.events);
+    count("weir_arena_verified_events_total", outcome.verified);
+    count("weir_arena_diverged_pools_total", outcome.diverged);
+    count("weir_arena_undecodable_logs_total", outcome.undecodable);
+    let observe = |name: &'static str, value: f64| {
+        metrics::histogram!(name, "chain" => chain.clone()).record(value);
+    };
+    observe("weir_arena_apply_seconds", took.as_secs_f64());
+    observe("weir_arena_dirty_pools", outcome.dirty.len() as f64);
     if outcome.reverted > 0 {
         let kind = if outcome.blocks > 0 { "reorged" } else { "reverted" };
-        metrics::counter!("weir_arena_reorgs_total", "kind" => kind).increment(1);
-        metrics::histogram!("weir_arena_reorg_depth_blocks").record(outcome.reverted as f64);
+        observe("weir_arena_reorg_depth_blocks", outcome.reverted as f64);
+        metrics::counter!("weir_arena_reorgs_total", "chain" => chain, "kind" => kind).increment(1);
     }
 }
 
 pub(crate) fn record_arena(arena: &PoolArena, state: TradingState, undecodable: u64) {
-    metrics::gauge!("weir_arena_undecodable_logs").set(undecodable as f64);
+    let chain = arena.config().chain_id.to_string();
+    let set = |name: &'static str, value: f64| {
+        metrics::gauge!(name, "chain" => chain.clone()).set(value);
+    };
+    set("weir_arena_undecodable_logs", undecodable as f64);
     if let Some(tip) = arena.tip() {
-        metrics::gauge!("weir_arena_tip_block").set(tip.number as f64);
+        set("weir_arena_tip_block", tip.number as f64);
     }
-    metrics::gauge!("weir_arena_undo_bytes").set(arena.undo_bytes() as f64);
-    metrics::gauge!("weir_arena_undo_blocks").set(arena.depth() as f64);
+    set("weir_arena_undo_bytes", arena.undo_bytes() as f64);
+    set("weir_arena_undo_blocks", arena.depth() as f64);
     let mut counts = [0u32; 4];
     for (_, pool) in arena.pools() {
         counts[status_index(pool.status())] += 1;
     }
     for (name, count) in ["live", "uninitialized", "unsynced", "halted"].into_iter().zip(counts) {
-        metrics::gauge!("weir_arena_pools", "status" => name).set(f64::from(count));
+        let gauge = metrics::gauge!("weir_arena_pools", "chain" => chain.clone(), "status" => name);
+        gauge.set(f64::from(count));
     }
     for name in TradingState::NAMES {
-        let value = f64::from(u8::from(name == state.name()));
-        metrics::gauge!("weir_arena_state", "state" => name).set(value);
+        let gauge = metrics::gauge!("weir_arena_state", "chain" => chain.clone(), "state" => name);
+        gauge.set(f64::from(u8::from(name == state.name())));
     }
 }
 
@@ -89,5 +165,81 @@ const fn status_index(status: PoolStatus) -> usize {
         PoolStatus::Uninitialized => 1,
         PoolStatus::Unsynced => 2,
         PoolStatus::Halted => 3,
+    }
+}
+
+pub(crate) fn count_rebuild(chain_id: u64) {
+    metrics::counter!("weir_arena_rebuilds_total", "chain" => chain_id.to_string()).increment(1);
+}
+
+pub(crate) fn count_undo(chain_id: u64, is_hit: bool) {
+    let name = if is_hit { "weir_arena_undo_hits_total" } else { "weir_arena_undo_misses_total" };
+    metrics::counter!(name, "chain" => chain_id.to_string()).increment(1);
+}
+
+pub(crate) fn count_gap(chain_id: u64, kind: GapKind) {
+    let kind = match kind {
+        GapKind::Told => "told",
+        GapKind::Unlinked => "unlinked",
+        GapKind::Refused => "refused",
+    };
+    let chain = chain_id.to_string();
+    metrics::counter!("weir_arena_source_gaps_total", "chain" => chain, "kind" => kind)
+        .increment(1);
+}
+
+pub(crate) fn count_feed_fault(chain_id: u64, kind: &'static str) {
+    let chain = chain_id.to_string();
+    metrics::counter!("weir_arena_feed_faults_total", "chain" => chain, "kind" => kind)
+        .increment(1);
+}
+
+pub(crate) fn count_fee_failure(chain_id: u64) {
+    let chain = chain_id.to_string();
+    metrics::counter!("weir_arena_fee_failures_total", "chain" => chain).increment(1);
+}
+
+pub(crate) fn count_hydration(chain_id: u64, outcome: &'static str) {
+    let chain = chain_id.to_string();
+    metrics::counter!("weir_arena_hydrations_total", "chain" => chain, "outcome" => outcome)
+        .increment(1);
+}
+
+pub(crate) fn count_sample(chain_id: u64, outcome: &'static str) {
+    let chain = chain_id.to_string();
+    metrics::counter!("weir_arena_samples_total", "chain" => chain, "outcome" => outcome)
+        .increment(1);
+}
+
+pub(crate) fn count_grade(chain_id: u64, grade: Completeness) {
+    let (chain, grade) = (chain_id.to_string(), grade.name());
+    metrics::counter!("weir_arena_blocks_by_grade_total", "chain" => chain, "grade" => grade)
+        .increment(1);
+}
+
+pub(crate) fn count_whitelist(chain_id: u64, kind: &'static str, pools: usize) {
+    let chain = chain_id.to_string();
+    metrics::counter!("weir_arena_whitelist_changes_total", "chain" => chain, "kind" => kind)
+        .increment(pools as u64);
+}
+
+pub(crate) fn record_source(
+    chain_id: u64,
+    source: &SourceView,
+    tip: Option<BlockRef>,
+    recovering: usize,
+    now: Instant,
+) {
+    let chain = chain_id.to_string();
+    let set = |name: &'static str, value: f64| {
+        metrics::gauge!(name, "chain" => chain.clone()).set(value);
+    };
+    set("weir_arena_source_connected", f64::from(u8::from(source.is_connected)));
+    set("weir_arena_pools_recovering", recovering as f64);
+    if let Some(age) = source.whitelist_age(now) {
+        set("weir_arena_whitelist_age_seconds", age.as_secs_f64());
+    }
+    if let (Some(head), Some(tip)) = (source.head, tip) {
+        set("weir_arena_source_lag_blocks", head.saturating_sub(tip.number) as f64);
     }
 }

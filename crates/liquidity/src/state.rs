@@ -1,6 +1,7 @@
 //! Whether the engine's numbers may be traded on.
 
 use std::fmt;
+use weir_feed::Completeness;
 
 /// Why the engine works with less than it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,77 @@ pub enum DegradedReason {
         /// How many since the start.
         logs: u64,
     },
+    /// The states of some pools are being read again; quotes through them are refused.
+    PoolsResyncing {
+        /// How many.
+        pools: u32,
+    },
+    /// The connection to the source is lost: the chain may have moved on. No quotes.
+    SourceDisconnected,
+    /// The source is ahead of the states. No quotes.
+    SourceLagging {
+        /// By how many blocks.
+        blocks: u64,
+    },
+    /// The source has lost blocks, and the next one is not there yet. No quotes.
+    FeedGap,
+    /// A block came with a weaker proof of completeness than is accepted. No quotes.
+    Unproven {
+        /// The proof it came with.
+        completeness: Completeness,
+    },
+    /// The whitelist was not renewed in time: pools may be missing.
+    WhitelistStale {
+        /// Its age.
+        seconds: u64,
+    },
+}
+
+impl DegradedReason {
+    /// Whether pools that are live themselves may be traded on.
+    pub const fn is_quotable(&self) -> bool {
+        match self {
+            Self::PoolsHalted { .. }
+            | Self::UndecodableLogs { .. }
+            | Self::PoolsResyncing { .. }
+            | Self::WhitelistStale { .. } => true,
+            Self::SourceDisconnected
+            | Self::SourceLagging { .. }
+            | Self::FeedGap
+            | Self::Unproven { .. } => false,
+        }
+    }
+
+    /// The name in APIs and metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::PoolsHalted { .. } => "pools_halted",
+            Self::UndecodableLogs { .. } => "undecodable_logs",
+            Self::PoolsResyncing { .. } => "pools_resyncing",
+            Self::SourceDisconnected => "source_disconnected",
+            Self::SourceLagging { .. } => "source_lagging",
+            Self::FeedGap => "feed_gap",
+            Self::Unproven { .. } => "unproven",
+            Self::WhitelistStale { .. } => "whitelist_stale",
+        }
+    }
+}
+
+impl fmt::Display for DegradedReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PoolsHalted { pools } => write!(f, "halted_pools={pools}"),
+            Self::UndecodableLogs { logs } => write!(f, "undecodable_logs={logs}"),
+            Self::PoolsResyncing { pools } => write!(f, "resyncing_pools={pools}"),
+            Self::SourceDisconnected => f.write_str("source is disconnected"),
+            Self::SourceLagging { blocks } => write!(f, "source is ahead: blocks={blocks}"),
+            Self::FeedGap => f.write_str("source has lost blocks"),
+            Self::Unproven { completeness } => {
+                write!(f, "block is not proven: completeness={completeness}")
+            }
+            Self::WhitelistStale { seconds } => write!(f, "whitelist is old: seconds={seconds}"),
+        }
+    }
 }
 
 /// Why the engine has stopped.
@@ -24,6 +96,18 @@ pub enum HaltReason {
     Store,
     /// The stored blocks do not form a chain, or are of another one.
     Chain,
+    /// The source gives blocks or feed events of another chain.
+    Source,
+}
+
+impl fmt::Display for HaltReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Store => "stored blocks cannot be read",
+            Self::Chain => "stored blocks are no chain",
+            Self::Source => "source is of another chain",
+        })
+    }
 }
 
 /// The state of the whole engine. Each pool has its own besides.
@@ -50,7 +134,11 @@ impl TradingState {
 
     /// Whether quotes are given.
     pub const fn is_quotable(&self) -> bool {
-        matches!(self, Self::Live | Self::Degraded(_))
+        match self {
+            Self::Live => true,
+            Self::Degraded(reason) => reason.is_quotable(),
+            Self::Reorging | Self::Resyncing { .. } | Self::Halted(_) => false,
+        }
     }
 
     /// The name in APIs and metrics.
@@ -69,15 +157,9 @@ impl fmt::Display for TradingState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Live | Self::Reorging => f.write_str(self.name()),
-            Self::Degraded(DegradedReason::PoolsHalted { pools }) => {
-                write!(f, "degraded: halted_pools={pools}")
-            }
-            Self::Degraded(DegradedReason::UndecodableLogs { logs }) => {
-                write!(f, "degraded: undecodable_logs={logs}")
-            }
+            Self::Degraded(reason) => write!(f, "degraded: {reason}"),
             Self::Resyncing { pools } => write!(f, "resyncing: pools={pools}"),
-            Self::Halted(HaltReason::Store) => f.write_str("halted: stored blocks cannot be read"),
-            Self::Halted(HaltReason::Chain) => f.write_str("halted: stored blocks are no chain"),
+            Self::Halted(reason) => write!(f, "halted: {reason}"),
         }
     }
 }

@@ -1,10 +1,16 @@
 //! What readers see: one immutable value, replaced as a whole.
 
-use crate::TradingState;
+use crate::{
+    GateEvent, SourceView, TradingState,
+    gate::{GateBook, changed_gates},
+};
 use arc_swap::ArcSwap;
 use std::{collections::VecDeque, sync::Arc};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use weir_arena::{PoolIdx, PoolKey, PoolSnapshot};
+
+/// Gate events that a subscriber may be behind before it is told that it missed some.
+pub const GATE_QUEUE: usize = 1024;
 
 /// Pool states after one block, with those of the blocks before it.
 #[derive(Debug, Clone)]
@@ -13,12 +19,17 @@ pub struct LiquidityView {
     pub state: TradingState,
     /// All pools at the tip.
     pub head: Arc<PoolSnapshot>,
+    /// Base fee per gas of the block applied last, in wei; what the next one's is about.
+    pub base_fee: u64,
     /// Pools whose state or status may differ from the view before, ascending; all of them after a rebuild.
     pub dirty: Arc<[PoolIdx]>,
     /// Pools that left since the view before.
     pub vanished: Arc<[PoolKey]>,
+    /// What is known of the source and the whitelist.
+    pub source: SourceView,
     /// Snapshots of canonical blocks up to the tip, oldest first, consecutive. Pools that did not change are shared.
     pub(crate) history: VecDeque<Arc<PoolSnapshot>>,
+    pub(crate) book: GateBook,
 }
 
 impl LiquidityView {
@@ -26,9 +37,12 @@ impl LiquidityView {
         Self {
             state: TradingState::Resyncing { pools: 0 },
             head: Arc::new(PoolSnapshot::empty(chain_id)),
+            base_fee: 0,
             dirty: Arc::default(),
             vanished: Arc::default(),
+            source: SourceView::default(),
             history: VecDeque::new(),
+            book: GateBook::default(),
         }
     }
 
@@ -48,6 +62,7 @@ impl LiquidityView {
 struct Shared {
     view: ArcSwap<LiquidityView>,
     generation: watch::Sender<u64>,
+    gates: broadcast::Sender<GateEvent>,
 }
 
 /// Access to what the driver publishes. Cheap to clone; reads never wait for the writer.
@@ -59,7 +74,13 @@ pub struct LiquidityHandle {
 impl LiquidityHandle {
     pub(crate) fn new(chain_id: u64) -> Self {
         let view = ArcSwap::from_pointee(LiquidityView::starting(chain_id));
-        Self { shared: Arc::new(Shared { view, generation: watch::Sender::new(0) }) }
+        let (generation, gates) = (watch::Sender::new(0), broadcast::Sender::new(GATE_QUEUE));
+        Self { shared: Arc::new(Shared { view, generation, gates }) }
+    }
+
+    /// EIP-155 chain id.
+    pub fn chain_id(&self) -> u64 {
+        self.shared.view.load().head.chain_id()
     }
 
     /// The newest view.
@@ -77,19 +98,48 @@ impl LiquidityHandle {
         self.shared.generation.subscribe()
     }
 
+    /// Every change of what may be traded on from now on.
+    pub fn subscribe_gates(&self) -> broadcast::Receiver<GateEvent> {
+        self.shared.gates.subscribe()
+    }
+
     pub(crate) fn publish(&self, view: LiquidityView) {
-        self.shared.view.store(Arc::new(view));
+        let new = Arc::new(view);
+        let old = self.shared.view.swap(Arc::clone(&new));
         self.shared.generation.send_modify(|generation| *generation += 1);
+        self.publish_gates(&old, &new);
+    }
+
+    /// Comparing gates takes a look at every pool, so it is done for listeners only.
+    fn publish_gates(&self, old: &LiquidityView, new: &LiquidityView) {
+        if self.shared.gates.receiver_count() == 0 {
+            return;
+        }
+        let changed = changed_gates(old, new);
+        if changed.is_empty() && old.state == new.state {
+            return;
+        }
+        let event = GateEvent {
+            chain_id: new.head.chain_id(),
+            block: new.head.tip(),
+            overall: new.state,
+            changed: changed.into(),
+        };
+        // It fails if the last listener has just left, and then nobody misses it.
+        let _ = self.shared.gates.send(event);
     }
 
     /// Publishes the same states under another trading state.
     pub(crate) fn publish_state(&self, state: TradingState) {
-        let view = LiquidityView {
-            state,
+        self.publish(LiquidityView { state, ..self.unchanged() });
+    }
+
+    /// The newest view, with nothing dirty.
+    pub(crate) fn unchanged(&self) -> LiquidityView {
+        LiquidityView {
             dirty: Arc::default(),
             vanished: Arc::default(),
             ..LiquidityView::clone(&self.view())
-        };
-        self.publish(view);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Whitelist rows as the arena takes them.
 
 use alloy_primitives::Address;
-use weir_arena::{PoolKey, PoolStatic, Protocol};
+use weir_arena::{PoolId, PoolKey, PoolStatic, Protocol};
 use weir_feed::{Rejection, RejectionReason, Whitelist, WhitelistPool, WhitelistProtocol};
 
 /// The pools of `whitelist` that this engine follows, and all rows that it does not, with reasons.
@@ -10,11 +10,9 @@ pub fn listed_pools(whitelist: &Whitelist) -> (Vec<PoolStatic>, Vec<Rejection>) 
     let mut pools = Vec::with_capacity(whitelist.pools.len());
     for (row, pool) in whitelist.pools.iter().enumerate() {
         match pool_static(whitelist.chain_id, pool) {
-            Some(pool) => pools.push(pool),
-            None => {
+            Ok(pool) => pools.push(pool),
+            Err(reason) => {
                 let id = pool.pool_id.map_or_else(|| pool.address.to_string(), |id| id.to_string());
-                let protocol = "uniswap_v4".to_owned();
-                let reason = RejectionReason::ProtocolUnsupported { protocol };
                 rejected.push(Rejection { row, id, reason });
             }
         }
@@ -22,20 +20,68 @@ pub fn listed_pools(whitelist: &Whitelist) -> (Vec<PoolStatic>, Vec<Rejection>) 
     (pools, rejected)
 }
 
-fn pool_static(chain_id: u64, pool: &WhitelistPool) -> Option<PoolStatic> {
-    let protocol = match pool.protocol {
-        WhitelistProtocol::UniswapV2 => Protocol::UniswapV2,
-        WhitelistProtocol::UniswapV3 => Protocol::UniswapV3,
-        WhitelistProtocol::UniswapV4 => return None,
+/// One row as the arena takes it. A V4 row's address is its PoolManager, and its hooks are part of what it is.
+///
+/// # Errors
+/// If a V4 row lacks its id or its hooks, which parsing refuses before.
+pub fn pool_static(chain_id: u64, pool: &WhitelistPool) -> Result<PoolStatic, RejectionReason> {
+    let factory = pool.factory.unwrap_or(Address::ZERO);
+    let (protocol, factory) = match pool.protocol {
+        WhitelistProtocol::UniswapV2 => (Protocol::UniswapV2, factory),
+        WhitelistProtocol::UniswapV3 => (Protocol::UniswapV3, factory),
+        WhitelistProtocol::PancakeV3 => (Protocol::PancakeV3, factory),
+        WhitelistProtocol::UniswapV4 => (Protocol::UniswapV4, pool.address),
     };
-    Some(PoolStatic {
-        key: PoolKey::address(chain_id, pool.address),
+    let is_v4 = protocol == Protocol::UniswapV4;
+    let missing = |field| RejectionReason::Missing { field };
+    let (id, hooks) = if is_v4 {
+        let id = pool.pool_id.ok_or_else(|| missing("pool_id"))?;
+        (PoolId::Id(id), pool.hooks.ok_or_else(|| missing("hooks"))?)
+    } else {
+        (PoolId::Address(pool.address), Address::ZERO)
+    };
+    Ok(PoolStatic {
+        key: PoolKey { chain_id, id },
         protocol,
         token0: pool.token0.address,
         token1: pool.token1.address,
         fee_pips: pool.fee_pips,
         tick_spacing: pool.tick_spacing.unwrap_or(0),
-        factory: pool.factory.unwrap_or(Address::ZERO),
+        factory,
+        hooks,
         decimals: Some((pool.token0.decimals, pool.token1.decimals)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn listed(protocol: &str) -> (Vec<PoolStatic>, Vec<Rejection>) {
+        let id = "0x21c67e77068de97969ba93d4aab21826d33ca12bb9f565d8496e8fda8a82ca27";
+        let v4 = json!({
+            "address": "0x000000000004444c5dc75cB358380D2e3dE08A90",
+            "pool_id": (protocol == "v4").then_some(id),
+            "protocol": protocol,
+            "token0": {"address": Address::ZERO, "decimals": 18},
+            "token1": {"address": "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "decimals": 6},
+            "fee": 500,
+            "tick_spacing": 10,
+            "hooks": Address::ZERO,
+        });
+        let mut unhooked = v4.clone();
+        unhooked["hooks"] = json!(null);
+        let document = json!({"chain_id": 1, "pools": [v4, unhooked]});
+        listed_pools(&Whitelist::parse(document.to_string().as_bytes(), 1).unwrap())
+    }
+
+    #[test]
+    fn a_pancake_row_is_followed_by_its_address() {
+        let (pools, rejected) = listed("pancake_v3");
+        // The second row names the same pool.
+        assert_eq!((pools.len(), rejected[0].reason.clone()), (1, RejectionReason::Duplicate));
+        assert!(pools[0].validate().is_ok());
+        assert_eq!(pools[0].protocol, Protocol::PancakeV3);
+    }
 }

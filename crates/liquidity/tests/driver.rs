@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod common;
-use alloy_primitives::U256;
+use alloy_primitives::{Address, U256};
 use common::{CHAIN, Chain, Dice, PAIR, POOL, TOKEN0, TOKEN1, V2_FACTORY, V3_FACTORY};
 use std::sync::Arc;
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -14,12 +14,16 @@ use weir_feed::{
     Start,
 };
 use weir_liquidity::{
-    BlockSource, LiquidityDriver, LiquidityError, LiquidityHandle, LiquidityOptions, LiquidityView,
-    PoolSelection, TradingState,
+    BlockSource, LiquidityDriver, LiquidityError, LiquidityHandle, LiquidityOptions,
+    LiquidityService, LiquidityView, PoolSelection, TradingState,
 };
 use weir_primitives::{BlockRef, ChainUpdate, ExecutedBlock, StateError};
 use weir_rpc::{ListPools, PathHop, PoolsBackend};
 use weir_runtime::{Shutdown, ShutdownReason};
+
+fn served(handle: &LiquidityHandle) -> Arc<LiquidityService> {
+    LiquidityService::pools_only(handle.clone())
+}
 
 struct Engine {
     handle: LiquidityHandle,
@@ -167,7 +171,7 @@ fn follow(arena: &mut PoolArena, event: FeedEvent) {
             assert_eq!(arena.revert_tip().unwrap().block.hash, reverted.block.hash);
         }
         FeedEvent::ReorgStart(_) | FeedEvent::ReorgEnd(_) | FeedEvent::Heartbeat(_) => {}
-        FeedEvent::Gap(gap) => panic!("{gap:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -218,7 +222,8 @@ async fn past_blocks_are_answered_with_their_ticks() {
     assert!(oldest <= tip - 16);
     for number in oldest..=tip {
         let world = chain.world(number);
-        let pool = engine.handle.get_pool(&POOL.to_string(), Some(number)).unwrap().unwrap();
+        let pool =
+            served(&engine.handle).get_pool(&POOL.to_string(), Some(number)).unwrap().unwrap();
         assert_eq!(pool.block_hash, world.reference().hash);
         assert_eq!(pool.liquidity, Some(world.slot.liquidity.to_string()));
         assert_eq!(pool.sqrt_price_x96, Some(world.slot.sqrt_price.to_string()));
@@ -231,15 +236,16 @@ async fn past_blocks_are_answered_with_their_ticks() {
         let expected: Vec<_> =
             world.ticks.iter().map(|(tick, info)| (tick.get(), info.net.to_string())).collect();
         assert_eq!(ticks, expected, "block {number}");
-        let pair = engine.handle.get_pool(&PAIR.to_string(), Some(number)).unwrap().unwrap();
+        let pair =
+            served(&engine.handle).get_pool(&PAIR.to_string(), Some(number)).unwrap().unwrap();
         assert_eq!(pair.reserve0, Some(world.reserves.reserve0.to_string()));
     }
     for number in [oldest - 1, tip + 1] {
-        let refused = engine.handle.get_pool(&PAIR.to_string(), Some(number)).unwrap_err();
+        let refused = served(&engine.handle).get_pool(&PAIR.to_string(), Some(number)).unwrap_err();
         assert!(refused.to_string().contains("block is not kept"), "{refused}");
     }
-    assert_eq!(engine.handle.get_pool(&TOKEN0.to_string(), None).unwrap(), None);
-    assert!(engine.handle.get_pool("nonsense", None).is_err());
+    assert_eq!(served(&engine.handle).get_pool(&TOKEN0.to_string(), None).unwrap(), None);
+    assert!(served(&engine.handle).get_pool("nonsense", None).is_err());
     engine.stop().await;
 }
 
@@ -253,26 +259,27 @@ async fn quotes_follow_paths_and_refuse_with_a_reason() {
         |pool: alloy_primitives::Address, token_in| PathHop { pool: pool.to_string(), token_in };
     let amount = U256::from(1_000_000);
     let path = [hop(PAIR, TOKEN0), hop(POOL, TOKEN1)];
-    let quote = engine.handle.quote(&path, amount).unwrap();
+    let quote = served(&engine.handle).quote(&path, amount).unwrap();
     let world = chain.tip_world();
     assert_eq!(quote.block_hash, world.reference().hash);
     assert_eq!(quote.hops[0].amount_out, quote.hops[1].amount_in);
     assert_eq!((quote.hops[1].token_out, &quote.hops[1].amount_out), (TOKEN0, &quote.amount_out));
-    let refused =
-        |path: &[PathHop], amount| engine.handle.quote(path, amount).unwrap_err().to_string();
+    let refused = |path: &[PathHop], amount| {
+        served(&engine.handle).quote(path, amount).unwrap_err().to_string()
+    };
     assert!(refused(&[hop(TOKEN0, TOKEN0)], amount).contains("pool is unknown"));
     assert!(refused(&[hop(PAIR, POOL)], amount).contains("token is not in the pool"));
     assert!(refused(&[hop(PAIR, TOKEN0), hop(POOL, TOKEN0)], amount).contains("do not connect"));
     assert!(refused(&[hop(POOL, TOKEN0)], U256::MAX >> 2).contains("pool gives no quote"));
-    let all = engine.handle.list_pools(&ListPools::default()).unwrap();
+    let all = served(&engine.handle).list_pools(&ListPools::default()).unwrap();
     let names: Vec<_> =
         all.iter().map(|pool| (pool.protocol.as_str(), pool.status.as_str())).collect();
     assert_eq!(names, [("v2", "live"), ("v3", "live")]);
     assert!(all[1].ticks.is_none());
     let v3 = ListPools { protocol: Some("v3".to_owned()), ..ListPools::default() };
-    assert_eq!(engine.handle.list_pools(&v3).unwrap().len(), 1);
+    assert_eq!(served(&engine.handle).list_pools(&v3).unwrap().len(), 1);
     let other = ListPools { protocol: Some("v9".to_owned()), ..ListPools::default() };
-    assert!(engine.handle.list_pools(&other).is_err());
+    assert!(served(&engine.handle).list_pools(&other).is_err());
     engine.stop().await;
 }
 
@@ -285,9 +292,9 @@ async fn no_quotes_before_the_first_rebuild() {
         LiquidityDriver::new(LiquidityOptions::own_chain(CHAIN), source, feed);
     assert_eq!(handle.state(), TradingState::Resyncing { pools: 0 });
     let hop = PathHop { pool: PAIR.to_string(), token_in: TOKEN0 };
-    let refused = handle.quote(&[hop], U256::from(1)).unwrap_err().to_string();
+    let refused = served(&handle).quote(&[hop], U256::from(1)).unwrap_err().to_string();
     assert!(refused.contains("no quotes now: resyncing"), "{refused}");
-    assert!(handle.list_pools(&ListPools::default()).unwrap().is_empty());
+    assert!(served(&handle).list_pools(&ListPools::default()).unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -301,6 +308,7 @@ async fn a_whitelist_is_all_that_is_followed() {
         fee_pips: 3000,
         tick_spacing: 60,
         factory: V3_FACTORY,
+        hooks: Address::ZERO,
         decimals: Some((18, 18)),
     };
     let absent = PoolStatic { key: PoolKey::address(CHAIN, V2_FACTORY), ..listed };

@@ -16,8 +16,11 @@ pub const V3_POOL_INIT_CODE_HASH: B256 =
 
 const V2_CORE: &str = "node_modules/@uniswap/v2-core/build";
 const V3_CORE: &str = "node_modules/@uniswap/v3-core/artifacts/contracts";
+const V4_CORE: &str = "node_modules/@uniswap/v4-core/out";
+const V4_PERIPHERY: &str = "node_modules/@uniswap/v4-periphery/foundry-out";
 
-/// Creation code of every contract that a deployment needs, checked against mainnet's hashes.
+/// Creation code of every contract that a deployment needs. V2 and V3 pools are checked against mainnet's hashes, from
+/// which their addresses follow; a V4 pool has no code of its own.
 #[derive(Clone, Debug)]
 pub(crate) struct Artifacts {
     pub(crate) weth: Contract,
@@ -25,6 +28,10 @@ pub(crate) struct Artifacts {
     pub(crate) swapper: Contract,
     pub(crate) v2_factory: Bytes,
     pub(crate) v3_factory: Bytes,
+    pub(crate) pool_manager: Bytes,
+    pub(crate) state_view: Bytes,
+    pub(crate) v4_quoter: Bytes,
+    pub(crate) fee_hook: Contract,
 }
 
 /// A contract compiled here.
@@ -39,9 +46,30 @@ pub(crate) struct Contract {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Artifact {
-    bytecode: String,
+    bytecode: Code,
     #[serde(default)]
-    deployed_bytecode: String,
+    deployed_bytecode: Code,
+}
+
+/// Hexadecimal bytecode: bare in Hardhat's artifacts, inside an object in those of Foundry.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Code {
+    Bare(String),
+    Inside { object: String },
+}
+
+impl Default for Code {
+    fn default() -> Self {
+        Self::Bare(String::new())
+    }
+}
+
+impl Code {
+    fn hex(&self) -> &str {
+        let (Self::Bare(hex) | Self::Inside { object: hex }) = self;
+        hex
+    }
 }
 
 impl Artifacts {
@@ -53,12 +81,12 @@ impl Artifacts {
         let own = |name: &str| -> Result<Contract, LoadError> {
             let path = dir.join("artifacts").join(name);
             let artifact = read(&path)?;
-            let runtime = decode(&path, &artifact.deployed_bytecode)?;
-            Ok(Contract { creation: decode(&path, &artifact.bytecode)?, runtime })
+            let runtime = decode(&path, artifact.deployed_bytecode.hex())?;
+            Ok(Contract { creation: decode(&path, artifact.bytecode.hex())?, runtime })
         };
         let theirs = |folder: &str, name: &str| -> Result<Bytes, LoadError> {
             let path = dir.join(folder).join(name);
-            decode(&path, &read(&path)?.bytecode)
+            decode(&path, read(&path)?.bytecode.hex())
         };
         let v2_factory = theirs(V2_CORE, "UniswapV2Factory.json")?;
         let v2_pair = theirs(V2_CORE, "UniswapV2Pair.json")?;
@@ -72,6 +100,10 @@ impl Artifacts {
             swapper: own("Swapper.json")?,
             v2_factory,
             v3_factory,
+            pool_manager: theirs(V4_CORE, "PoolManager.sol/PoolManager.json")?,
+            state_view: theirs(V4_PERIPHERY, "StateView.sol/StateView.json")?,
+            v4_quoter: theirs(V4_PERIPHERY, "V4Quoter.sol/V4Quoter.json")?,
+            fee_hook: own("FeeHook.json")?,
         })
     }
 
@@ -83,6 +115,10 @@ impl Artifacts {
             &self.swapper.creation,
             &self.v2_factory,
             &self.v3_factory,
+            &self.pool_manager,
+            &self.state_view,
+            &self.v4_quoter,
+            &self.fee_hook.creation,
         ];
         let hashes: Vec<u8> = parts.iter().flat_map(|code| keccak256(code).0).collect();
         keccak256(hashes)

@@ -25,17 +25,20 @@ pub enum Scenario {
     V2Swaps,
     /// Swaps on Uniswap V3 pools, both directions.
     V3Swaps,
-    /// A quarter of each.
+    /// Swaps on Uniswap V4 pools, both directions: static fees, the native coin, a hook, a dynamic fee.
+    V4Swaps,
+    /// A fifth of each.
     Mixed,
 }
 
 impl Scenario {
     /// All scenarios with their names on the command line.
-    pub const ALL: [(Self, &'static str); 5] = [
+    pub const ALL: [(Self, &'static str); 6] = [
         (Self::Transfers, "transfers"),
         (Self::Erc20, "erc20"),
         (Self::V2Swaps, "v2-swaps"),
         (Self::V3Swaps, "v3-swaps"),
+        (Self::V4Swaps, "v4-swaps"),
         (Self::Mixed, "mixed"),
     ];
 }
@@ -55,7 +58,7 @@ impl FromStr for Scenario {
             Self::ALL.iter().find(|(_, known)| *known == name).map(|(scenario, _)| *scenario);
         found.ok_or(LoadError::InvalidSetting {
             setting: "scenario",
-            allowed: "transfers, erc20, v2-swaps, v3-swaps or mixed",
+            allowed: "transfers, erc20, v2-swaps, v3-swaps, v4-swaps or mixed",
         })
     }
 }

@@ -1,8 +1,18 @@
-//! Interfaces of the contracts that load and traffic call: our own (`contracts/*.sol`) and Uniswap's factories.
+//! Interfaces of the contracts that load and traffic call: our own (`contracts/*.sol`) and Uniswap's factories and
+//! PoolManager.
 
 use alloy_sol_types::sol;
 
 sol! {
+    #[derive(Debug)]
+    struct PoolKey {
+        address currency0;
+        address currency1;
+        uint24 fee;
+        int24 tickSpacing;
+        address hooks;
+    }
+
     contract TestToken {
         constructor(string name, string symbol, uint8 decimals, address owner);
         function mint(address to, uint256 amount);
@@ -25,6 +35,9 @@ sol! {
         function swapV3(address pool, bool zeroForOne, int256 amount, bool own);
         function mintV3(address pool, int24 lower, int24 upper, uint128 liquidity, bool own);
         function burnV3(address pool, int24 lower, int24 upper, uint128 liquidity, bool own);
+        function deploy(bytes code, bytes32 salt);
+        function swapV4(address manager, PoolKey key, bool zeroForOne, int256 amount, bool own) payable;
+        function modifyV4(address manager, PoolKey key, int24 lower, int24 upper, int256 delta, bool own) payable;
     }
 
     contract V2Factory {
@@ -47,5 +60,21 @@ sol! {
             uint8 feeProtocol,
             bool unlocked
         );
+    }
+
+    contract PoolManager {
+        constructor(address initialOwner);
+        function initialize(PoolKey key, uint160 sqrtPriceX96) returns (int24 tick);
+        function setProtocolFeeController(address controller);
+        function setProtocolFee(PoolKey key, uint24 newProtocolFee);
+    }
+
+    /// `StateView` and `V4Quoter`.
+    contract V4Lens {
+        constructor(address poolManager);
+    }
+
+    contract FeeHook {
+        function setFee(address manager, PoolKey key, uint24 fee);
     }
 }

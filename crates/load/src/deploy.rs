@@ -4,7 +4,8 @@ use std::path::Path;
 
 use alloy_primitives::{
     Address, Bytes, I256, U256,
-    aliases::{I24, U24, U160},
+    aliases::{I24, U24},
+    keccak256,
 };
 use alloy_sol_types::{SolCall, SolConstructor};
 
@@ -12,6 +13,7 @@ use crate::{
     Deployment, LoadError, Wallet,
     artifacts::Artifacts,
     contracts::{Swapper, TestToken, V2Factory, V3Factory, V3Pool as V3PoolContract, Weth},
+    deploy_v4,
     deployment::{FEE_TIERS, Token, UNIT_WEI, V3Pool},
     endpoint::Endpoint,
     funding::fund,
@@ -23,14 +25,10 @@ use crate::{
 const TOKEN_STEPS: usize = 3;
 /// Value in each V2 pair on either side, in units.
 const PAIR_UNITS: u128 = 100;
-/// Value in each V3 pool on either side over the full range, in units.
-const POOL_UNITS: u128 = 50;
 /// Wrapped ether given to the swapper, in units: reserves, liquidity and a stock to swap with.
 const SWAPPER_WETH_UNITS: u64 = 1_500;
 /// Value of each other token given to the swapper, in units.
 const SWAPPER_TOKEN_UNITS: u128 = 1_000_000_000;
-/// Liquidity in each V3 pool: spacings below and above the initial price, and multiple of `POOL_UNITS`.
-const RANGES: [(i32, i32, u128); 3] = [(-10, 10, 2), (-50, 50, 2), (5, 40, 1)];
 
 /// Holders that one transaction supplies: about 10 million gas, below the cap of EIP-7825.
 const HOLDERS_MAX: usize = 300;
@@ -55,8 +53,8 @@ pub(crate) struct Contracts {
     pub(crate) minter: Wallet,
 }
 
-/// Deploys wrapped ether, two tokens, a Uniswap V2 factory with pairs and a V3 factory with pools, all with liquidity, on
-/// the chain behind `rpc`, paid by `payer`; where they exist already, finds them.
+/// Deploys wrapped ether, two tokens, a Uniswap V2 factory with pairs, a V3 factory with pools and a V4 PoolManager with
+/// pools, all with liquidity, on the chain behind `rpc`, paid by `payer`; where they exist already, finds them.
 ///
 /// `artifacts` is the folder with `artifacts/` (own contracts) and `node_modules/` (Uniswap's packages).
 /// Step i of the deployment has nonce i of an account derived from `payer` and the bytecode: a deployment that was
@@ -79,7 +77,7 @@ pub(crate) async fn deploy_extent(
     let purpose = format!("weir deployer {}", artifacts.fingerprint());
     let deployer = payer.derive(&purpose, 0);
     let minter = payer.derive(&purpose, 1);
-    let deployment = Deployment::of(&deployer);
+    let deployment = Deployment::of(&deployer, keccak256(&artifacts.fee_hook.creation));
 
     let mut steps = token_steps(&artifacts, minter.address());
     if extent == Extent::Pools {
@@ -135,6 +133,9 @@ fn pool_steps(artifacts: &Artifacts, deployment: &Deployment) -> Vec<Step> {
         Step::create("create swapper", artifacts.swapper.creation.to_vec(), 3_000_000),
         Step::create("create V2 factory", v2_factory, 4_000_000),
         Step::create("create V3 factory", artifacts.v3_factory.to_vec(), 7_000_000),
+    ];
+    steps.extend(deploy_v4::creations(artifacts, deployment));
+    steps.extend([
         Step::call(
             "wrap ether",
             deployment.weth.address,
@@ -145,7 +146,7 @@ fn pool_steps(artifacts: &Artifacts, deployment: &Deployment) -> Vec<Step> {
         Step::call("supply swapper", deployment.weth.address, to_swapper.abi_encode(), 80_000),
         multi("create V2 pairs", deployment, create_pairs(deployment), 9_000_000),
         multi("fund V2 pairs", deployment, fund_pairs(deployment), 1_500_000),
-    ];
+    ]);
     for (fee, _) in FEE_TIERS {
         let pools = || deployment.pools.iter().filter(move |pool| pool.fee == fee);
         let create = pools().flat_map(|pool| create_pool(deployment, pool)).collect();
@@ -153,6 +154,7 @@ fn pool_steps(artifacts: &Artifacts, deployment: &Deployment) -> Vec<Step> {
         let mint = pools().flat_map(fund_pool).collect();
         steps.push(multi("fund V3 pools", deployment, mint, 8_000_000));
     }
+    steps.extend(deploy_v4::pools(artifacts, deployment));
     steps
 }
 
@@ -180,7 +182,7 @@ fn create_pool(deployment: &Deployment, pool: &V3Pool) -> [Bytes; 2] {
         b: pool.token1.address,
         fee: U24::from(pool.fee),
     };
-    let price = U160::saturating_from(pool.initial_sqrt_price());
+    let price = pool.market().initial_sqrt_price();
     let initialize = V3PoolContract::initializeCall { sqrtPriceX96: price };
     [
         execute(deployment.v3_factory, create.abi_encode()),
@@ -189,12 +191,9 @@ fn create_pool(deployment: &Deployment, pool: &V3Pool) -> [Bytes; 2] {
 }
 
 fn fund_pool(pool: &V3Pool) -> Vec<Bytes> {
-    let liquidity = pool.liquidity(POOL_UNITS);
-    let full = (pool.full_range(), liquidity);
-    let some = RANGES.map(|(below, above, times)| (pool.range(below, above), liquidity * times));
-    let mint = std::iter::once(full).chain(some).map(|((lower, upper), liquidity)| {
-        mint_v3(pool, (lower, upper), liquidity, true).abi_encode().into()
-    });
+    let ranges = pool.market().deployed_ranges().into_iter();
+    let mint =
+        ranges.map(|(range, liquidity)| mint_v3(pool, range, liquidity, true).abi_encode().into());
     mint.collect()
 }
 
@@ -224,11 +223,16 @@ pub(crate) fn exact_in(amount: u128) -> I256 {
     I256::try_from(amount).expect("every u128 is an I256")
 }
 
-fn execute(target: Address, data: Vec<u8>) -> Bytes {
+pub(crate) fn execute(target: Address, data: Vec<u8>) -> Bytes {
     Swapper::executeCall { target, data: data.into() }.abi_encode().into()
 }
 
-fn multi(label: &'static str, deployment: &Deployment, calls: Vec<Bytes>, gas_limit: u64) -> Step {
+pub(crate) fn multi(
+    label: &'static str,
+    deployment: &Deployment,
+    calls: Vec<Bytes>,
+    gas_limit: u64,
+) -> Step {
     Step::call(label, deployment.swapper, Swapper::multiCall { calls }.abi_encode(), gas_limit)
 }
 
@@ -283,6 +287,7 @@ async fn verify(
         expected.push(("UniswapV3Factory", deployment.v3_factory, None));
         expected.extend(deployment.pairs.iter().map(|pair| ("UniswapV2Pair", pair.address, None)));
         expected.extend(deployment.pools.iter().map(|pool| ("UniswapV3Pool", pool.address, None)));
+        expected.extend(deploy_v4::contracts(artifacts, &deployment.v4));
     }
     let addresses: Vec<Address> = expected.iter().map(|(_, address, _)| *address).collect();
     let codes = node.codes(&addresses).await?;

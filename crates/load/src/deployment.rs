@@ -1,19 +1,15 @@
 //! The contracts of a deployment and where they are.
 
-use alloy_primitives::{Address, B256, U256, aliases::U24, keccak256};
+use alloy_primitives::{Address, B256, aliases::U24, keccak256};
 use alloy_sol_types::SolValue;
 use serde::Serialize;
 
-use crate::{V2_PAIR_INIT_CODE_HASH, V3_POOL_INIT_CODE_HASH, Wallet};
+use crate::{V2_PAIR_INIT_CODE_HASH, V3_POOL_INIT_CODE_HASH, V4Deployment, Wallet, market::Market};
 
 /// Value that trades and reserves are counted in, in wei: small enough for any funded key.
 pub(crate) const UNIT_WEI: u64 = 10_000_000_000_000_000;
 /// V3 fees in millionths with their tick spacing, as `UniswapV3Factory` enables them.
 pub(crate) const FEE_TIERS: [(u32, i32); 3] = [(500, 10), (3_000, 60), (10_000, 200)];
-/// Lowest and highest tick of a V3 pool (`TickMath.MAX_TICK`).
-const TICK_MAX: i32 = 887_272;
-/// ln(1.0001): ticks per unit of the logarithm of a price.
-const LN_TICK_BASE: f64 = 0.000_099_995_000_333_308_33;
 
 /// A token of the deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -69,14 +65,17 @@ pub struct Deployment {
     pub v3_factory: Address,
     /// One pair for each two tokens.
     pub pairs: Vec<V2Pair>,
-    /// One pool for each two tokens and fee.
+    /// One V3 pool for each two tokens and fee.
     pub pools: Vec<V3Pool>,
+    /// Uniswap V4.
+    pub v4: V4Deployment,
 }
 
 impl Deployment {
-    /// The addresses that the steps of `deploy` lead to, the nonces of `deployer` in that order.
-    pub(crate) fn of(deployer: &Wallet) -> Self {
-        let deployer = deployer.address();
+    /// The addresses that the steps of `deploy` lead to, the nonces of `deployer` in that order. `hook` is the hash of the
+    /// hooks' creation code.
+    pub(crate) fn of(wallet: &Wallet, hook: B256) -> Self {
+        let deployer = wallet.address();
         let unit = u128::from(UNIT_WEI);
         let weth = Token { address: deployer.create(0), per_unit: unit };
         let token_a = Token { address: deployer.create(1), per_unit: 2_000 * unit };
@@ -97,59 +96,29 @@ impl Deployment {
                 tick_spacing,
             })
         });
+        let swapper = deployer.create(3);
         Self {
             deployer,
             weth,
             token_a,
             token_b,
-            swapper: deployer.create(3),
+            swapper,
             v2_factory,
             v3_factory,
             pairs: pairs.to_vec(),
             pools: pools.collect(),
+            v4: V4Deployment::of(wallet, swapper, [weth, token_a, token_b], hook),
         }
     }
 }
 
 impl V3Pool {
-    /// The price that the pool is initialised with, as the square root of token1 per token0 in Q64.96.
-    pub(crate) fn initial_sqrt_price(&self) -> U256 {
-        // Q80 before the root: the ratio of two amounts below 2^76 times 2^160 fits 256 bits.
-        let ratio: U256 =
-            (U256::from(self.token1.per_unit) << 160) / U256::from(self.token0.per_unit);
-        ratio.root(2) << 16
-    }
-
-    /// The tick of the initial price, give or take one: it only decides where liquidity is placed.
-    pub(crate) fn initial_tick(&self) -> i32 {
-        let price = self.token1.per_unit as f64 / self.token0.per_unit as f64;
-        (price.ln() / LN_TICK_BASE).floor() as i32
-    }
-
-    /// Liquidity that holds `units` of value on either side of the initial price over the full range.
-    pub(crate) fn liquidity(&self, units: u128) -> u128 {
-        let amount0 = U256::from(self.token0.per_unit * units);
-        let amount1 = U256::from(self.token1.per_unit * units);
-        (amount0 * amount1).root(2).saturating_to()
-    }
-
-    /// A range of usable ticks, `below` and `above` spacings away from the initial price.
-    pub(crate) fn range(&self, below: i32, above: i32) -> (i32, i32) {
-        let centre = self.initial_tick().div_euclid(self.tick_spacing) * self.tick_spacing;
-        let (lowest, highest) = self.full_range();
-        let lower = (centre + below * self.tick_spacing).max(lowest);
-        let upper = (centre + above * self.tick_spacing).min(highest);
-        (lower, upper)
-    }
-
-    /// All usable ticks.
-    pub(crate) const fn full_range(&self) -> (i32, i32) {
-        let highest = TICK_MAX / self.tick_spacing * self.tick_spacing;
-        (-highest, highest)
+    pub(crate) const fn market(&self) -> Market {
+        Market { token0: self.token0, token1: self.token1, tick_spacing: self.tick_spacing }
     }
 }
 
-fn sorted((a, b): (Token, Token)) -> (Token, Token) {
+pub(crate) fn sorted((a, b): (Token, Token)) -> (Token, Token) {
     if a.address < b.address { (a, b) } else { (b, a) }
 }
 
@@ -185,17 +154,5 @@ mod tests {
             pool_address(v3, usdc, weth, 500),
             address!("88e6A0c2dDD26FEEb64F039a2c41296FcB3f5640")
         );
-    }
-
-    #[test]
-    fn initial_price_and_tick_agree() {
-        for pool in Deployment::of(&Wallet::test_account()).pools {
-            let sqrt: f64 = pool.initial_sqrt_price().to_string().parse().unwrap();
-            let tick = 2.0 * (sqrt / 2f64.powi(96)).ln() / LN_TICK_BASE;
-            assert!((tick - f64::from(pool.initial_tick())).abs() < 2.0, "{tick} {pool:?}");
-            let (lower, upper) = pool.range(-10, 10);
-            assert!(lower % pool.tick_spacing == 0 && upper % pool.tick_spacing == 0);
-            assert!(lower <= pool.initial_tick() && pool.initial_tick() < upper);
-        }
     }
 }

@@ -21,6 +21,9 @@ pub use deploy::deploy;
 mod deployment;
 pub use deployment::{Deployment, Token, V2Pair, V3Pool};
 
+mod deployment_v4;
+pub use deployment_v4::{DYNAMIC_FEE, V4Deployment, V4Hook, V4Pool};
+
 mod artifacts;
 pub use artifacts::{V2_PAIR_INIT_CODE_HASH, V3_POOL_INIT_CODE_HASH};
 
@@ -30,12 +33,15 @@ pub use wallet::Wallet;
 mod error;
 pub use error::LoadError;
 
+mod calls_v4;
 mod connection;
 mod contracts;
+mod deploy_v4;
 mod endpoint;
 mod funding;
 mod in_flight;
 mod lane;
+mod market;
 mod node;
 mod progress;
 mod setup;

@@ -131,7 +131,9 @@ async fn deploy_for(node: &mut Node, config: &LoadConfig) -> Result<Option<Contr
     let extent = match config.scenario {
         Scenario::Transfers => return Ok(None),
         Scenario::Erc20 => Extent::Tokens,
-        Scenario::V2Swaps | Scenario::V3Swaps | Scenario::Mixed => Extent::Pools,
+        Scenario::V2Swaps | Scenario::V3Swaps | Scenario::V4Swaps | Scenario::Mixed => {
+            Extent::Pools
+        }
     };
     deploy_extent(node, &config.key, &config.artifacts, extent).await.map(Some)
 }

@@ -8,10 +8,12 @@ use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::{
-    LoadError, V2Pair, V3Pool, Wallet,
+    LoadError, V2Pair, V3Pool, V4Pool, Wallet,
+    calls_v4::{self, Amount, PROTOCOL_FEE_MAX},
     connection::{Connection, Reply},
     contracts::{Swapper, TestToken},
     deploy::{exact_in, mint_v3, tick},
+    market::Market,
     traffic::Stream,
     workload::{Call, Choices, Fees},
 };
@@ -24,8 +26,10 @@ const POSITIONS_MAX: usize = 8;
 const SWAP_MILLI_UNITS: u64 = 100;
 /// A liquidity position is worth 1 to this many units on either side.
 const MINT_UNITS: u64 = 3;
-/// A V3 position reaches up to this many tick spacings to either side of the initial price.
+/// A V3 or V4 position reaches up to this many tick spacings to either side of the initial price.
 const RANGE_SPACINGS: u64 = 40;
+/// The highest fee that the hook sets, in millionths.
+const DYNAMIC_FEE_MAX: u32 = 10_000;
 const BASE_FEE_MARGIN: u128 = 3;
 
 const TRANSFER_GAS: u64 = 21_000;
@@ -50,6 +54,8 @@ enum Position {
     V2 { pair: Address, liquidity: u128 },
     /// A range of a V3 pool.
     V3 { pool: Address, range: (i32, i32), liquidity: u128 },
+    /// A range of a V4 pool.
+    V4 { pool: V4Pool, range: (i32, i32), liquidity: u128 },
 }
 
 impl TrafficSender {
@@ -120,13 +126,16 @@ impl TrafficSender {
 
     fn next_call(&mut self) -> Call {
         let full = self.positions.len() >= POSITIONS_MAX;
-        match self.choices.below(20) {
-            0..=2 => self.transfer(),
-            3..=4 => self.token_transfer(),
-            5..=9 => self.swap_v2(),
-            10..=15 => self.swap_v3(),
-            16..=17 if !full => self.mint_v3(),
-            18 if !full => self.mint_v2(),
+        match self.choices.below(30) {
+            0..=3 => self.transfer(),
+            4..=6 => self.token_transfer(),
+            7..=12 => self.swap_v2(),
+            13..=18 => self.swap_v3(),
+            19..=23 => self.swap_v4(),
+            24..=25 if !full => self.mint_v3(),
+            26 if !full => self.mint_v2(),
+            27 if !full => self.mint_v4(),
+            28 => self.set_fee(),
             _ => self.burn(),
         }
     }
@@ -196,12 +205,48 @@ impl TrafficSender {
 
     fn mint_v3(&mut self) -> Call {
         let pool: V3Pool = *self.choices.one_of(&self.stream.deployment.pools);
-        let liquidity = pool.liquidity(u128::from(1 + self.choices.below(MINT_UNITS)));
-        let from = self.choices.below(RANGE_SPACINGS) as i32 - RANGE_SPACINGS as i32 / 2;
-        let width = 1 + self.choices.below(RANGE_SPACINGS) as i32;
-        let range = pool.range(from, from + width);
+        let (range, liquidity) = self.place(pool.market());
         self.positions.push(Position::V3 { pool: pool.address, range, liquidity });
         self.swapper(mint_v3(&pool, range, liquidity, false).abi_encode(), V3_GAS)
+    }
+
+    /// A range near the initial price, and liquidity for it.
+    fn place(&mut self, market: Market) -> ((i32, i32), u128) {
+        let liquidity = market.liquidity(u128::from(1 + self.choices.below(MINT_UNITS)));
+        let from = self.choices.below(RANGE_SPACINGS) as i32 - RANGE_SPACINGS as i32 / 2;
+        let width = 1 + self.choices.below(RANGE_SPACINGS) as i32;
+        (market.range(from, from + width), liquidity)
+    }
+
+    fn swap_v4(&mut self) -> Call {
+        let pool = *self.choices.one_of(&self.stream.deployment.v4.pools);
+        let zero_for_one = self.choices.coin();
+        let exact_out = self.choices.below(4) == 0;
+        let token = if zero_for_one != exact_out { pool.token0 } else { pool.token1 };
+        let amount = self.choices.amount(token, SWAP_MILLI_UNITS);
+        let amount = if exact_out { Amount::Out(amount) } else { Amount::In(amount) };
+        calls_v4::swap(&self.stream.deployment, &pool, zero_for_one, amount, false)
+    }
+
+    fn mint_v4(&mut self) -> Call {
+        let pool = *self.choices.one_of(&self.stream.deployment.v4.pools);
+        let (range, liquidity) = self.place(pool.market());
+        self.positions.push(Position::V4 { pool, range, liquidity });
+        let delta = liquidity.cast_signed();
+        calls_v4::modify(&self.stream.deployment, &pool, range, delta, false)
+    }
+
+    /// Changes what the protocol takes in a V4 pool, or the fee of the pool whose hook sets it.
+    fn set_fee(&mut self) -> Call {
+        let deployment = &self.stream.deployment;
+        if self.choices.coin() {
+            let fee = self.choices.below(u64::from(DYNAMIC_FEE_MAX) + 1);
+            return calls_v4::set_fee(deployment, fee as u32);
+        }
+        let pool = *self.choices.one_of(&deployment.v4.pools);
+        let [zero_for_one, one_for_zero] =
+            [(); 2].map(|()| self.choices.below(u64::from(PROTOCOL_FEE_MAX) + 1) as u32);
+        calls_v4::set_protocol_fee(deployment, &pool, (zero_for_one, one_for_zero))
     }
 
     /// Takes liquidity out again, or swaps if there is none.
@@ -220,6 +265,10 @@ impl TrafficSender {
                 let (lower, upper) = (tick(lower), tick(upper));
                 let call = Swapper::burnV3Call { pool, lower, upper, liquidity, own: false };
                 self.swapper(call.abi_encode(), V3_GAS)
+            }
+            Position::V4 { pool, range, liquidity } => {
+                let delta = -liquidity.cast_signed();
+                calls_v4::modify(&self.stream.deployment, &pool, range, delta, false)
             }
         }
     }

@@ -6,6 +6,7 @@ use alloy_sol_types::SolCall;
 
 use crate::{
     Deployment, Scenario,
+    calls_v4::{self, Amount, SWAP_GAS as V4_SWAP_GAS},
     contracts::{Swapper, TestToken},
     deploy::exact_in,
     deployment::Token,
@@ -86,6 +87,7 @@ impl Workload {
                 Scenario::Erc20,
                 Scenario::V2Swaps,
                 Scenario::V3Swaps,
+                Scenario::V4Swaps,
             ]),
             one => one,
         };
@@ -93,6 +95,7 @@ impl Workload {
             (Some(deployment), Scenario::Erc20) => self.token_transfer(deployment, &mut choices),
             (Some(deployment), Scenario::V2Swaps) => v2_swap(deployment, &mut choices),
             (Some(deployment), Scenario::V3Swaps) => v3_swap(deployment, &mut choices),
+            (Some(deployment), Scenario::V4Swaps) => v4_swap(deployment, &mut choices),
             (_, _) => self.transfer(&mut choices),
         }
     }
@@ -103,7 +106,15 @@ impl Workload {
             Scenario::Transfers => TRANSFER_GAS,
             Scenario::Erc20 => ERC20_GAS,
             Scenario::V2Swaps => V2_SWAP_GAS,
-            Scenario::V3Swaps | Scenario::Mixed => V3_SWAP_GAS,
+            Scenario::V3Swaps => V3_SWAP_GAS,
+            Scenario::V4Swaps => V4_SWAP_GAS,
+            Scenario::Mixed => {
+                if V3_SWAP_GAS > V4_SWAP_GAS {
+                    V3_SWAP_GAS
+                } else {
+                    V4_SWAP_GAS
+                }
+            }
         }
     }
 
@@ -128,6 +139,12 @@ impl Call {
     /// A call without ether.
     pub(crate) fn contract(to: Address, input: Vec<u8>, gas_limit: u64) -> Self {
         Self { to, value: U256::ZERO, input: input.into(), gas_limit }
+    }
+
+    /// The same with native coin, in wei.
+    pub(crate) fn paying(mut self, value: u128) -> Self {
+        self.value = U256::from(value);
+        self
     }
 
     /// The call as a transaction.
@@ -180,8 +197,18 @@ fn v3_swap(deployment: &Deployment, choices: &mut Choices) -> Call {
     Call::contract(deployment.swapper, call.abi_encode(), V3_SWAP_GAS)
 }
 
+fn v4_swap(deployment: &Deployment, choices: &mut Choices) -> Call {
+    let pool = choices.one_of(&deployment.v4.pools);
+    let zero_for_one = choices.coin();
+    let token = if zero_for_one { pool.token0 } else { pool.token1 };
+    let amount = Amount::In(choices.amount(token, SWAP_MILLI_UNITS));
+    calls_v4::swap(deployment, pool, zero_for_one, amount, true)
+}
+
 #[cfg(test)]
 mod tests {
+    use alloy_primitives::B256;
+
     use super::*;
     use crate::Wallet;
 
@@ -192,14 +219,14 @@ mod tests {
             scenario: Scenario::Mixed,
             seed: 7,
             accounts: vec![wallet.address()],
-            deployment: Some(Deployment::of(&wallet)),
+            deployment: Some(Deployment::of(&wallet, B256::ZERO)),
         };
         let limits = |from: u64| -> Vec<u64> {
             (from..from + 100).map(|count| workload.call(3, count).gas_limit).collect()
         };
         assert_eq!(limits(0), limits(0));
         assert_ne!(limits(0), limits(100));
-        for gas in [TRANSFER_GAS, ERC20_GAS, V2_SWAP_GAS, V3_SWAP_GAS] {
+        for gas in [TRANSFER_GAS, ERC20_GAS, V2_SWAP_GAS, V3_SWAP_GAS, V4_SWAP_GAS] {
             assert!(limits(0).contains(&gas), "{gas}");
         }
     }

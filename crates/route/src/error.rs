@@ -1,6 +1,6 @@
 //! Why there is no quote.
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, U256};
 use weir_amm::QuoteError;
 use weir_arena::{PoolKey, PoolStatus};
 
@@ -71,6 +71,52 @@ pub enum RouteError {
         path: u64,
         /// Topology counter of the snapshot.
         snapshot: u64,
+    },
+    /// The graph was built from a snapshot with other pools: build it again.
+    #[error("graph is of another topology: graph={graph} snapshot={snapshot}")]
+    StaleGraph {
+        /// Topology counter of the graph.
+        graph: u64,
+        /// Topology counter of the snapshot.
+        snapshot: u64,
+    },
+    /// No pool trades the token.
+    #[error("token is unknown: token={token}")]
+    UnknownToken {
+        /// The token asked for.
+        token: Address,
+    },
+    /// A trade of a token for itself.
+    #[error("tokens are the same: token={token}")]
+    SameToken {
+        /// The token.
+        token: Address,
+    },
+    /// No live pools within the allowed hops take or give the whole amount.
+    #[error(
+        "no route: token_in={token_in} token_out={token_out} amount={amount} hops_max={hops_max}"
+    )]
+    NoRoute {
+        /// The token that goes in.
+        token_in: Address,
+        /// The token that comes out.
+        token_out: Address,
+        /// The fixed amount.
+        amount: U256,
+        /// The most hops allowed.
+        hops_max: usize,
+    },
+    /// An option has a value that means nothing.
+    #[error("option is out of range: option={option} value={value} min={min} max={max}")]
+    OptionOutOfRange {
+        /// Its name.
+        option: &'static str,
+        /// The value given.
+        value: u64,
+        /// The least allowed.
+        min: u64,
+        /// The most allowed.
+        max: u64,
     },
     /// The pool's arithmetic gives no answer to the amount that reaches it.
     #[error("pool gives no quote: pool={pool}")]

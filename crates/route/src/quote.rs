@@ -88,7 +88,11 @@ fn backwards(
     Ok(quotes)
 }
 
-fn hop_quote(snapshot: &PoolSnapshot, hop: Hop, kind: SwapKind) -> Result<HopQuote, RouteError> {
+pub(crate) fn hop_quote(
+    snapshot: &PoolSnapshot,
+    hop: Hop,
+    kind: SwapKind,
+) -> Result<HopQuote, RouteError> {
     let held = snapshot.pool(hop.pool);
     let held = held.expect("a path's pools are in every snapshot of its topology");
     let pool = require_live(held)?;

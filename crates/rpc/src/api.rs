@@ -61,8 +61,12 @@ impl Api {
         }
     }
 
+    /// The chain. Methods that need one are refused before they run where there is none.
     pub(crate) fn chain(&self) -> &dyn ChainBackend {
-        &*self.backends.chain
+        self.backends
+            .chain
+            .as_deref()
+            .expect("the dispatcher refuses methods about a chain without one")
     }
 
     pub(crate) fn spec(&self) -> &ChainSpec {

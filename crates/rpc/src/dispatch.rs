@@ -9,7 +9,7 @@ use crate::{
     json::Answer,
     message::{self, Call, Entry, Message, Params},
     meter::Meters,
-    methods::{Handler, METHODS, Method},
+    methods::{Handler, METHODS, Method, Namespace},
 };
 use alloy_primitives::map::HashMap;
 use bytes::Bytes;
@@ -23,9 +23,9 @@ const BATCH_SUBMISSIONS_MAX: usize = 512;
 
 /// Where subscriptions go: the WebSocket a message came from.
 pub(crate) trait Subscriber: Send + Sync {
-    /// Handles `eth_subscribe`; delivery begins after the answer is queued.
-    fn subscribe(&self, params: &Params) -> Answer;
-    /// Handles `eth_unsubscribe`.
+    /// Handles `eth_subscribe` and `weir_subscribe`; delivery begins after the answer is queued.
+    fn subscribe(&self, namespace: Namespace, params: &Params) -> Answer;
+    /// Handles `eth_unsubscribe` and `weir_unsubscribe`.
     fn unsubscribe(&self, params: &Params) -> Answer;
 }
 
@@ -163,11 +163,16 @@ impl Dispatcher {
         subscriber: Option<&dyn Subscriber>,
     ) -> Answer {
         let unsupported = || RpcError::new(METHOD_NOT_FOUND, "notifications not supported");
+        if method.needs_chain() && self.api.backends.chain.is_none() {
+            return Err(RpcError::new(METHOD_NOT_FOUND, "this process has no chain of its own"));
+        }
         match method.handler {
             Handler::Quick(handler) => handler(&self.api, &Args::read(&params, method.args_max())?),
             Handler::Heavy(handler) => self.heavy(method, handler, params).await,
             Handler::Async(handler) => handler(Arc::clone(&self.api), params).await,
-            Handler::Subscribe => subscriber.ok_or_else(unsupported)?.subscribe(&params),
+            Handler::Subscribe(namespace) => {
+                subscriber.ok_or_else(unsupported)?.subscribe(namespace, &params)
+            }
             Handler::Unsubscribe => subscriber.ok_or_else(unsupported)?.unsubscribe(&params),
         }
     }

@@ -5,10 +5,13 @@ pub use config::{Hosts, Origins, ServerConfig};
 
 mod backend;
 pub use backend::{
-    AccountProof, BackendError, Backends, BatchState, BatchView, BatchesBackend, ChainBackend,
-    HopView, ListPools, NonceGap, PathHop, PendingTransactions, PendingView, PoolContent,
-    PoolStatus, PoolTransaction, PoolView, PoolsBackend, QuoteView, Readiness, SlotProof,
-    SubmitError, SyncStatus, TickView, UpdateReceiver,
+    AccountProof, BackendError, Backends, BatchState, BatchView, BatchesBackend, BestRouteRequest,
+    BestRouteView, ChainBackend, CoverageView, DepthView, GateView, GoneView, HopView, LevelView,
+    ListOpportunities, ListPools, NonceGap, OpportunitiesView, OpportunityChangesView,
+    OpportunityView, OrderBookRequest, OrderBookView, PathHop, PendingTransactions, PendingView,
+    PoolContent, PoolFeesView, PoolGateView, PoolStatus, PoolTransaction, PoolUpdatesView,
+    PoolView, PoolsBackend, PoolsReceiver, QuoteView, Readiness, ReorgOutcome, ReorgRequest,
+    ReorgTransactions, RouteLegView, SlotProof, SubmitError, SyncStatus, TickView, UpdateReceiver,
 };
 
 pub mod error;
@@ -30,6 +33,7 @@ mod meter;
 mod wire;
 
 mod debug;
+mod dev;
 mod eth;
 mod net;
 mod txpool;

@@ -1,7 +1,7 @@
 //! The method table: the one list of what this server answers.
 
 use crate::{
-    api::Api, args::Args, debug, eth, json::Answer, message::Params, net, txpool, web3, weir,
+    api::Api, args::Args, debug, dev, eth, json::Answer, message::Params, net, txpool, web3, weir,
 };
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -15,11 +15,49 @@ pub(crate) enum Handler {
     Heavy(fn(&Api, &Args<'_>) -> Answer),
     /// A write: it waits for the journal, never for a thread.
     Async(fn(Arc<Api>, Params) -> BoxFuture<'static, Answer>),
-    /// `eth_subscribe`.
-    Subscribe,
-    /// `eth_unsubscribe`.
+    /// `eth_subscribe` and `weir_subscribe`.
+    Subscribe(Namespace),
+    /// `eth_unsubscribe` and `weir_unsubscribe`.
     Unsubscribe,
 }
+
+/// Whose events a subscription delivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Namespace {
+    /// Those of the chain.
+    Eth,
+    /// Those of the liquidity engine.
+    Weir,
+}
+
+impl Namespace {
+    /// The method of its notifications.
+    pub(crate) const fn notification(self) -> &'static str {
+        match self {
+            Self::Eth => "eth_subscription",
+            Self::Weir => "weir_subscription",
+        }
+    }
+}
+
+/// What is answered without a chain of one's own.
+const CHAINLESS: [&str; 15] = [
+    "eth_unsubscribe",
+    "net_listening",
+    "rpc_modules",
+    "web3_clientVersion",
+    "web3_sha3",
+    "weir_bestRoute",
+    "weir_chains",
+    "weir_gate",
+    "weir_getPool",
+    "weir_listPools",
+    "weir_opportunities",
+    "weir_orderBook",
+    "weir_quote",
+    "weir_subscribe",
+    "weir_unsubscribe",
+];
 
 /// A row of the table.
 pub(crate) struct Method {
@@ -35,6 +73,11 @@ impl Method {
     /// Number of parameters it takes at most.
     pub(crate) fn args_max(&self) -> usize {
         if self.params.is_empty() { 0 } else { self.params.split(',').count() }
+    }
+
+    /// Whether it reads a chain of the node's own.
+    pub(crate) fn needs_chain(&self) -> bool {
+        !CHAINLESS.contains(&self.name)
     }
 }
 
@@ -120,7 +163,11 @@ pub(crate) static METHODS: &[Method] = &[
         params: "transaction,timeoutMs?",
         handler: Handler::Async(eth::send_raw_transaction_sync),
     },
-    Method { name: "eth_subscribe", params: "kind,options?", handler: Handler::Subscribe },
+    Method {
+        name: "eth_subscribe",
+        params: "kind,options?",
+        handler: Handler::Subscribe(Namespace::Eth),
+    },
     quick("eth_syncing", "", eth::syncing),
     quick("eth_uninstallFilter", "filterId", eth::uninstall_filter),
     Method { name: "eth_unsubscribe", params: "subscriptionId", handler: Handler::Unsubscribe },
@@ -135,10 +182,22 @@ pub(crate) static METHODS: &[Method] = &[
     quick("web3_clientVersion", "", web3::client_version),
     quick("web3_sha3", "data", web3::sha3),
     quick("weir_batches", "first?,limit?", weir::batches),
+    heavy("weir_bestRoute", "request", weir::best_route),
+    quick("weir_chains", "", weir::chains),
+    Method { name: "weir_devReorg", params: "depth,options?", handler: Handler::Async(dev::reorg) },
+    quick("weir_gate", "chainId?", weir::gate),
     quick("weir_getPool", "id,block?", weir::pool),
     heavy("weir_listPools", "filter?", weir::list_pools),
+    quick("weir_opportunities", "filter?", weir::opportunities),
+    heavy("weir_orderBook", "request", weir::order_book),
     heavy("weir_quote", "path,amountIn", weir::quote),
+    Method {
+        name: "weir_subscribe",
+        params: "kind,options?",
+        handler: Handler::Subscribe(Namespace::Weir),
+    },
     quick("weir_transactionStatus", "hash", weir::transaction_status),
+    Method { name: "weir_unsubscribe", params: "subscriptionId", handler: Handler::Unsubscribe },
 ];
 
 /// Names and parameters of every method, for documents made from the table.
@@ -165,6 +224,13 @@ mod tests {
             by_block.iter().any(|part| what.contains(part)) && what != "TransactionCount"
         }) {
             assert!(matches!(method.handler, Handler::Heavy(_)), "{}", method.name);
+        }
+    }
+
+    #[test]
+    fn what_needs_no_chain_exists() {
+        for name in CHAINLESS {
+            assert!(METHODS.iter().any(|method| method.name == name), "{name}");
         }
     }
 

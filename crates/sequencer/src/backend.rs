@@ -1,9 +1,9 @@
 //! The chain as the JSON-RPC server reads it.
 
-use crate::{Chain, ChainView, DropLog, GapPolicy, Ingress, IngressError, SharedPool};
+use crate::{Chain, ChainView, DropLog, GapPolicy, Ingress, IngressError, ReorgHandle, SharedPool};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use futures_util::future::BoxFuture;
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 use tokio::sync::broadcast;
 use weir_evm::{ChainSpec, SealedHeader};
 use weir_primitives::{
@@ -11,7 +11,7 @@ use weir_primitives::{
 };
 use weir_rpc::{
     AccountProof, BackendError, ChainBackend, NonceGap, PendingView, PoolContent, PoolStatus,
-    PoolTransaction, Readiness, SlotProof, SubmitError,
+    PoolTransaction, Readiness, ReorgOutcome, ReorgRequest, RpcError, SlotProof, SubmitError,
 };
 use weir_trie::{EMPTY_ROOT_HASH, prove};
 use weir_txpool::{Placement, PoolError, SenderView};
@@ -32,6 +32,7 @@ pub struct NodeBackend {
     pool: Arc<SharedPool>,
     ingress: Arc<Ingress>,
     drops: Arc<DropLog>,
+    reorgs: Option<ReorgHandle>,
 }
 
 impl NodeBackend {
@@ -42,7 +43,14 @@ impl NodeBackend {
         ingress: Arc<Ingress>,
         drops: Arc<DropLog>,
     ) -> Self {
-        Self { chain, pool, ingress, drops }
+        Self { chain, pool, ingress, drops, reorgs: None }
+    }
+
+    /// Answers `weir_devReorg`, too. For development chains only: anybody who reaches the server may use it.
+    #[must_use]
+    pub fn with_reorgs(mut self, reorgs: ReorgHandle) -> Self {
+        self.reorgs = Some(reorgs);
+        self
     }
 
     fn location(&self, view: &ChainView, hash: &B256) -> Result<Option<(u64, u64)>, BackendError> {
@@ -71,7 +79,7 @@ impl ChainBackend for NodeBackend {
         let view = self.chain.view();
         match self.number_of(&view, hash)? {
             Some(number) => view.block_by_number(number).map_err(BackendError::store),
-            None => Ok(None),
+            None => Ok(view.orphan(hash).cloned()),
         }
     }
 
@@ -83,7 +91,10 @@ impl ChainBackend for NodeBackend {
         let view = self.chain.view();
         match self.number_of(&view, hash)? {
             Some(number) => view.header_by_number(number).map_err(BackendError::store),
-            None => Ok(None),
+            None => Ok(view.orphan(hash).map(|block| {
+                let header = block.block.header().clone();
+                SealedHeader::new_unchecked(header, block.block.hash())
+            })),
         }
     }
 
@@ -150,6 +161,16 @@ impl ChainBackend for NodeBackend {
             NonceGap::Refuse => GapPolicy::Refuse,
         };
         Box::pin(async move { ingress.submit(raw, gap).await.map_err(submit_error) })
+    }
+
+    fn dev_reorg(
+        &self,
+        request: ReorgRequest,
+    ) -> BoxFuture<'static, Result<ReorgOutcome, RpcError>> {
+        let Some(reorgs) = self.reorgs.clone() else {
+            return Box::pin(ready(Err(RpcError::method_not_found("weir_devReorg"))));
+        };
+        Box::pin(async move { Ok(reorgs.reorg(request).await?) })
     }
 
     fn pool_transaction(&self, hash: &B256) -> Option<PoolTransaction> {

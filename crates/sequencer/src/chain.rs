@@ -1,5 +1,11 @@
 //! The canonical chain as readers see it: one immutable view a block, swapped atomically.
 
+mod branch;
+pub(crate) use branch::Branch;
+
+mod lock;
+pub use lock::ReorgLock;
+
 use arc_swap::ArcSwap;
 use std::{collections::VecDeque, fmt, sync::Arc};
 use tokio::sync::{broadcast, watch};
@@ -29,6 +35,8 @@ pub struct ChainView {
     diffs: VecDeque<(u64, Arc<StateDiff>)>,
     /// Newest last.
     blocks: VecDeque<ExecutedBlock>,
+    /// Blocks that left the chain, newest last; without diffs.
+    orphans: Arc<VecDeque<ExecutedBlock>>,
 }
 
 impl fmt::Debug for ChainView {
@@ -114,7 +122,8 @@ impl ChainView {
         blocks.push_back(head.clone());
         trim_diffs(&mut diffs, history_blocks);
         trim_blocks(&mut blocks);
-        Self { heads, head, snapshot, diffs, blocks }
+        let orphans = Arc::clone(&self.orphans);
+        Self { heads, head, snapshot, diffs, blocks, orphans }
     }
 }
 
@@ -166,6 +175,7 @@ pub struct Chain {
     view: ArcSwap<ChainView>,
     updates: broadcast::Sender<Arc<ChainUpdate>>,
     head: watch::Sender<BlockRef>,
+    reorg_lock: Arc<ReorgLock>,
     history_blocks: usize,
 }
 
@@ -195,13 +205,15 @@ impl Chain {
             Heads::new(head.reference(), genesis, genesis).expect("genesis is not above the head");
         let blocks = VecDeque::from([head.clone()]);
         let (sender, _) = watch::channel(head.reference());
-        let view = ChainView { heads, head, snapshot, diffs: VecDeque::new(), blocks };
+        let (diffs, orphans) = (VecDeque::new(), Arc::default());
+        let view = ChainView { heads, head, snapshot, diffs, blocks, orphans };
         Ok(Self {
             spec,
             store,
             view: ArcSwap::from_pointee(view),
             updates: broadcast::Sender::new(SUBSCRIBER_QUEUE_UPDATES),
             head: sender,
+            reorg_lock: Arc::default(),
             history_blocks,
         })
     }
@@ -214,6 +226,11 @@ impl Chain {
     /// The store behind the chain.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// Whoever lets blocks leave the node for good holds it meanwhile.
+    pub const fn reorg_lock(&self) -> &Arc<ReorgLock> {
+        &self.reorg_lock
     }
 
     /// What the chain looks like now. Cheap; never blocks the writer.
@@ -252,10 +269,14 @@ impl Chain {
 
     /// Tells the subscribers of a block that was appended.
     pub fn announce(&self, block: ExecutedBlock) {
-        let reference = block.reference();
-        let update = ChainUpdate::Committed(ChainSegment::single(block));
+        self.tell(ChainUpdate::Committed(ChainSegment::single(block)));
+    }
+
+    /// Sends an update that the view shows already.
+    fn tell(&self, update: ChainUpdate) {
+        let head = self.view.load().heads().unsafe_head();
         // An error only says that nobody listens.
         let _ = self.updates.send(Arc::new(update));
-        self.head.send_replace(reference);
+        self.head.send_replace(head);
     }
 }

@@ -1,8 +1,14 @@
 //! The way of a transaction from its bytes to a durable place in the pool.
 
+mod again;
+pub(crate) use again::Readmitted;
+
 use crate::{Chain, DropLog, SharedPool, backend::shared, metrics};
 use alloy_eips::Encodable2718;
-use alloy_primitives::{B256, Bytes, keccak256, map::B256Map};
+use alloy_primitives::{
+    B256, Bytes, keccak256,
+    map::{B256Map, Entry},
+};
 use std::{
     fmt,
     sync::{
@@ -26,6 +32,9 @@ const RECORD_TRANSACTION: u8 = 1;
 /// Journal record: the hash of a transaction that left the pool without being included. Without it a restart would
 /// bring the transaction back, ahead of one that was accepted in its place.
 const RECORD_DROPPED: u8 = 2;
+
+/// Why a transaction left a full pool.
+const EVICTED: &str = "evicted by a transaction that pays more: the pool is full";
 
 /// Newly accepted transactions that a subscriber may fall behind before it is told that it lagged.
 const PENDING_QUEUE_TRANSACTIONS: usize = 16_384;
@@ -89,8 +98,12 @@ fn surviving(records: &[JournalRecord]) -> Vec<&[u8]> {
         match record.kind {
             RECORD_TRANSACTION => {
                 // The hash of the encoding is the transaction's hash for every type (EIP-2718).
-                newest.insert(keccak256(&record.payload), alive.len());
-                alive.push(Some(&record.payload));
+                let hash = keccak256(&record.payload);
+                // It stands here twice if its block left the chain by a reorg.
+                if let Entry::Vacant(entry) = newest.entry(hash) {
+                    entry.insert(alive.len());
+                    alive.push(Some(&record.payload));
+                }
             }
             RECORD_DROPPED if record.payload.len() == 32 => {
                 if let Some(index) = newest.remove(&B256::from_slice(&record.payload)) {
@@ -246,7 +259,7 @@ impl Ingress {
         };
         self.drops.forget(&hash);
         for evicted in &added.evicted {
-            self.dropped(*evicted, "evicted by a transaction that pays more: the pool is full");
+            self.dropped(*evicted, EVICTED);
         }
         if let Some(replaced) = added.replaced {
             self.dropped(replaced, &format!("replaced by {hash}"));
@@ -342,6 +355,14 @@ mod tests {
     fn a_dropped_transaction_does_not_come_back_ahead_of_its_successor() {
         let records = [accepted(b"old"), accepted(b"other"), dropped(b"old"), accepted(b"new")];
         assert_eq!(surviving(&records), [b"other".as_slice(), b"new"]);
+    }
+
+    #[test]
+    fn a_transaction_that_was_accepted_twice_is_dropped_once() {
+        let records = [accepted(b"a"), accepted(b"b"), accepted(b"a")];
+        assert_eq!(surviving(&records), [b"a".as_slice(), b"b"]);
+        let records = [accepted(b"a"), accepted(b"a"), dropped(b"a")];
+        assert!(surviving(&records).is_empty());
     }
 
     #[test]

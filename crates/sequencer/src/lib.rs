@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod chain;
-pub use chain::{Chain, ChainError, ChainView};
+pub use chain::{Chain, ChainError, ChainView, ReorgLock};
 
 mod pool;
 pub use pool::SharedPool;
@@ -14,6 +14,9 @@ pub use ingress::{GapPolicy, Ingress, IngressError, Restored};
 
 mod sequencing;
 pub use sequencing::{SequencingConfig, SequencingDriver, SequencingError};
+
+mod reorg;
+pub use reorg::{ReorgError, ReorgHandle, ReorgInbox, reorg_channel};
 
 mod genesis;
 pub use genesis::{DEV_ACCOUNTS, DEV_BALANCE_ETHER, DEV_CHAIN_ID, dev_spec, genesis_state};

@@ -5,12 +5,15 @@ use metrics::{
 };
 use std::time::Duration;
 use weir_primitives::ExecutedBlock;
+use weir_rpc::ReorgOutcome;
 use weir_txpool::PoolStatus;
 
 const HEAD: &str = "weir_chain_head_number";
 const BLOCKS: &str = "weir_chain_blocks_total";
 const TRANSACTIONS: &str = "weir_chain_transactions_total";
 const GAS: &str = "weir_chain_gas_total";
+const REORGS: &str = "weir_chain_reorgs_total";
+const REORGED_BLOCKS: &str = "weir_chain_reorged_blocks_total";
 const ROOT: &str = "weir_seal_root_seconds";
 const STORE: &str = "weir_seal_store_seconds";
 const ACCEPTED: &str = "weir_txpool_accepted_total";
@@ -25,6 +28,8 @@ pub fn describe_metrics() {
     describe_counter!(BLOCKS, "Blocks sealed since the start");
     describe_counter!(TRANSACTIONS, "Transactions in blocks sealed since the start");
     describe_counter!(GAS, "Gas used by blocks sealed since the start");
+    describe_counter!(REORGS, "Reorgs of the own chain since the start");
+    describe_counter!(REORGED_BLOCKS, "Blocks that left the own chain by reorgs since the start");
     describe_histogram!(ROOT, Unit::Seconds, "Time to finish a block and compute its roots");
     describe_histogram!(STORE, Unit::Seconds, "Time to store a sealed block durably");
     describe_counter!(ACCEPTED, "Transactions accepted into the pool");
@@ -47,6 +52,25 @@ pub(crate) fn pool(status: PoolStatus, journal_bytes: u64) {
     gauge!(PENDING).set(status.pending as f64);
     gauge!(QUEUED).set(status.queued as f64);
     gauge!(JOURNAL).set(journal_bytes as f64);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gauges are floating point; 2^53 blocks are far")]
+pub(crate) fn reorged(outcome: &ReorgOutcome) {
+    let head = outcome.new.last().unwrap_or(&outcome.ancestor);
+    gauge!(HEAD).set(head.number as f64);
+    counter!(REORGS).increment(1);
+    counter!(REORGED_BLOCKS).increment(outcome.old.len() as u64);
+    tracing::info!(
+        ancestor = outcome.ancestor.number,
+        old = outcome.old.len(),
+        new = outcome.new.len(),
+        head = head.number,
+        hash = %head.hash,
+        replayed = outcome.replayed,
+        returned = outcome.returned,
+        dropped = outcome.dropped.len(),
+        "reorged"
+    );
 }
 
 /// How long the parts of sealing took.

@@ -1,7 +1,11 @@
 //! The loop that turns the pool into blocks.
 
+mod reorg;
+#[cfg(test)]
+mod tests;
+
 use crate::{
-    Chain, ChainError, DropLog, Ingress, SharedPool,
+    Chain, ChainError, ChainView, DropLog, Ingress, ReorgInbox, SharedPool,
     ingress::sender_state,
     metrics::{self, SealTimes},
 };
@@ -72,6 +76,8 @@ pub struct SequencingDriver<C> {
     config: SequencingConfig,
     clock: C,
     journal_compact_bytes: u64,
+    /// `None` unless reorgs may be asked for.
+    reorgs: Option<ReorgInbox>,
 }
 
 impl<C> fmt::Debug for SequencingDriver<C> {
@@ -92,7 +98,15 @@ impl<C: Clock> SequencingDriver<C> {
     ) -> Self {
         let trie = StateTrie::new(chain.view().head().block.header().state_root);
         let journal_compact_bytes = JOURNAL_COMPACT_BYTES;
-        Self { chain, pool, ingress, drops, trie, config, clock, journal_compact_bytes }
+        let reorgs = None;
+        Self { chain, pool, ingress, drops, trie, config, clock, journal_compact_bytes, reorgs }
+    }
+
+    /// Also does the reorgs that are asked for through `inbox`: a development chain.
+    #[must_use]
+    pub fn with_reorgs(mut self, inbox: ReorgInbox) -> Self {
+        self.reorgs = Some(inbox);
+        self
     }
 
     /// Builds blocks until shutdown. The open block is then dropped: its transactions are in the journal.
@@ -111,10 +125,11 @@ impl<C: Clock> SequencingDriver<C> {
         let failed = |source| SequencingError::Build { number, source };
         let attributes = self.attributes(&parent);
         let seal_at = self.seal_at(&attributes);
-        let state = Arc::clone(view.snapshot()) as Arc<dyn StateProvider>;
-        let spec = Arc::clone(self.chain.spec());
-        let mut builder = BlockBuilder::begin(spec, &parent, attributes, state).map_err(failed)?;
+        let mut builder = self.open(&view, attributes)?;
         while !shutdown.is_cancelled() {
+            if self.serve_reorg()? {
+                return Ok(());
+            }
             let now = self.clock.now();
             if now >= seal_at {
                 return self.seal(builder, &**view.snapshot(), number);
@@ -125,6 +140,20 @@ impl<C: Clock> SequencingDriver<C> {
             }
         }
         Ok(())
+    }
+
+    /// Opens the child of a view's head.
+    fn open(
+        &self,
+        view: &ChainView,
+        attributes: BlockAttributes,
+    ) -> Result<BlockBuilder, SequencingError> {
+        let parent = sealed_header(view.head());
+        let number = parent.number + 1;
+        let state = Arc::clone(view.snapshot()) as Arc<dyn StateProvider>;
+        let spec = Arc::clone(self.chain.spec());
+        BlockBuilder::begin(spec, &parent, attributes, state)
+            .map_err(|source| SequencingError::Build { number, source })
     }
 
     /// The block carries the time at which it is sealed: the next multiple of the block time, so that a published

@@ -129,6 +129,13 @@ pub(crate) fn decode_block(
     Ok(ExecutedBlock { block: Arc::new(block), receipts: Arc::new(receipts), diff: None })
 }
 
+/// The hashes of a body's transactions, in order.
+pub(crate) fn decode_transaction_hashes(mut body: &[u8]) -> Result<Vec<B256>, StorageError> {
+    let body = BlockBody::<Transaction, Header>::decode(&mut body)
+        .map_err(|_| malformed(Table::Bodies))?;
+    Ok(body.transactions.iter().map(|transaction| *transaction.tx_hash()).collect())
+}
+
 pub(crate) fn decode_number(mut value: &[u8], table: Table) -> Result<u64, StorageError> {
     Ok(u64::from_be_bytes(take(&mut value, table)?))
 }

@@ -50,6 +50,17 @@ pub enum StorageError {
         /// The block offered.
         block: BlockRef,
     },
+    /// The block to go back to is not an ancestor of the head; nothing was written.
+    #[error(
+        "block is not an ancestor of the head: head={head_number} {head_hash} block={number} {hash}",
+        head_number = .head.number, head_hash = .head.hash, number = .block.number, hash = .block.hash
+    )]
+    NotAncestorOfHead {
+        /// The head of the store.
+        head: BlockRef,
+        /// The block asked for.
+        block: BlockRef,
+    },
     /// The block offered comes without its state diff; nothing was written.
     #[error("block has no state diff: number={number}")]
     DiffMissing {
@@ -97,7 +108,9 @@ impl StorageError {
     /// What the caller does next.
     pub const fn severity(&self) -> Severity {
         match self {
-            Self::NotChildOfHead { .. } | Self::DiffMissing { .. } => Severity::Reset,
+            Self::NotChildOfHead { .. }
+            | Self::NotAncestorOfHead { .. }
+            | Self::DiffMissing { .. } => Severity::Reset,
             Self::SchemaTooNew { .. }
             | Self::ForeignChain { .. }
             | Self::RecordKeyTooLong { .. }

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod store;
-pub use store::{BlockCommit, GenesisState, Store, StoreStats, TableStats};
+pub use store::{BlockCommit, GenesisState, RevertCommit, Store, StoreStats, TableStats};
 
 mod snapshot;
 pub use snapshot::{LeafVisitor, Records, SlotVisitor, Snapshot};
@@ -11,6 +11,9 @@ pub use record::{RecordNamespace, RecordWrite};
 
 mod hashing;
 pub use hashing::hash_diff;
+
+mod inverse;
+pub use inverse::inverse_diff;
 
 mod history;
 pub use history::HistoricalState;

@@ -1,7 +1,8 @@
 //! The store on disk: libMDBX.
 
 use crate::{
-    BlockCommit, GenesisState, RecordWrite, Snapshot, StorageError, Store, StoreStats, TableStats,
+    BlockCommit, GenesisState, RecordWrite, RevertCommit, Snapshot, StorageError, Store,
+    StoreStats, TableStats,
     kv::{self, EntryVisitor, Table, TableRead, TableWrite},
     snapshot::TableSnapshot,
 };
@@ -170,6 +171,10 @@ impl Store for MdbxStore {
 
     fn commit(&self, commit: &BlockCommit<'_>) -> Result<(), StorageError> {
         self.write(|tables| kv::write_commit(tables, commit))
+    }
+
+    fn revert(&self, revert: &RevertCommit<'_>) -> Result<(), StorageError> {
+        self.write(|tables| kv::write_revert(tables, revert))
     }
 
     fn write_records(&self, writes: &[RecordWrite]) -> Result<(), StorageError> {

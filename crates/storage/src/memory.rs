@@ -3,7 +3,8 @@
 //! Every key keeps the versions that some snapshot may still see, so a snapshot costs nothing and a commit copies nothing.
 
 use crate::{
-    BlockCommit, GenesisState, RecordWrite, Snapshot, StorageError, Store, StoreStats, TableStats,
+    BlockCommit, GenesisState, RecordWrite, RevertCommit, Snapshot, StorageError, Store,
+    StoreStats, TableStats,
     kv::{self, EntryVisitor, Table, TableRead, TableWrite},
     snapshot::TableSnapshot,
 };
@@ -92,6 +93,10 @@ impl Store for MemoryStore {
 
     fn commit(&self, commit: &BlockCommit<'_>) -> Result<(), StorageError> {
         self.write(|tables| kv::write_commit(tables, commit))
+    }
+
+    fn revert(&self, revert: &RevertCommit<'_>) -> Result<(), StorageError> {
+        self.write(|tables| kv::write_revert(tables, revert))
     }
 
     fn write_records(&self, writes: &[RecordWrite]) -> Result<(), StorageError> {

@@ -58,6 +58,15 @@ pub trait Snapshot: StateProvider + NodeSource {
         visit: &mut SlotVisitor<'_>,
     ) -> Result<(), StorageError>;
 
+    /// Visits the slots that block `number` wiped of an account, given by Keccak-256 of its address, with their values
+    /// before that block.
+    fn visit_wiped_slots(
+        &self,
+        number: u64,
+        account: &B256,
+        visit: &mut SlotVisitor<'_>,
+    ) -> Result<(), StorageError>;
+
     /// The value a slot had before block `number` wiped the account's storage; zero if it wiped none there.
     fn wiped_slot(&self, number: u64, account: &B256, slot: &B256) -> Result<U256, StorageError>;
 }
@@ -148,6 +157,19 @@ impl<R: TableRead + Send + Sync> Snapshot for TableSnapshot<R> {
         self.tables.scan(Table::Storage, account.as_slice(), &mut |key, value| {
             let slot = codec::hash_key(&key[32..], Table::Storage)?;
             Ok(visit(slot, codec::decode_slot(value, Table::Storage)?))
+        })
+    }
+
+    fn visit_wiped_slots(
+        &self,
+        number: u64,
+        account: &B256,
+        visit: &mut SlotVisitor<'_>,
+    ) -> Result<(), StorageError> {
+        let prefix = codec::wiped_key(number, account, &[]);
+        self.tables.scan(Table::WipedSlots, &prefix, &mut |key, value| {
+            let slot = codec::hash_key(&key[prefix.len()..], Table::WipedSlots)?;
+            Ok(visit(slot, codec::decode_slot(value, Table::WipedSlots)?))
         })
     }
 

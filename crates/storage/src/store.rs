@@ -2,7 +2,7 @@
 
 use crate::{RecordWrite, Snapshot, StorageError};
 use std::sync::Arc;
-use weir_primitives::ExecutedBlock;
+use weir_primitives::{BlockRef, ExecutedBlock};
 use weir_trie::{HashedDiff, TrieUpdates};
 
 /// A block with everything a store keeps of it.
@@ -13,6 +13,17 @@ pub struct BlockCommit<'a> {
     /// The diff with hashed keys: `hash_diff` of the block's diff.
     pub hashed: &'a HashedDiff,
     /// What the trie took for this block.
+    pub trie: &'a TrieUpdates,
+}
+
+/// The newest blocks taken off, with the state and the trie nodes that hold without them.
+#[derive(Debug, Clone, Copy)]
+pub struct RevertCommit<'a> {
+    /// The ancestor of the head that becomes the head.
+    pub to: BlockRef,
+    /// From the head's state to the ancestor's: [`inverse_diff`](crate::inverse_diff) of the removed blocks.
+    pub hashed: &'a HashedDiff,
+    /// What the trie took for `hashed`.
     pub trie: &'a TrieUpdates,
 }
 
@@ -31,8 +42,9 @@ pub struct GenesisState {
 
 /// A store of one chain. There is one writer at a time; snapshots never block it and are never blocked by it.
 ///
-/// After an error of a write, other than [`StorageError::NotChildOfHead`] and [`StorageError::DiffMissing`], nothing of
-/// it is in the store, and the caller must not go on as if it could write: see [`StorageError::severity`].
+/// After an error of a write nothing of it is in the store. Unless it is [`StorageError::NotChildOfHead`],
+/// [`StorageError::NotAncestorOfHead`] or [`StorageError::DiffMissing`], the caller must not go on as if it could write:
+/// see [`StorageError::severity`].
 pub trait Store: Send + Sync {
     /// An immutable view of the present head. Cheap: take one a request. It keeps the space of what it sees, so do
     /// not hold it for long.
@@ -40,6 +52,10 @@ pub trait Store: Send + Sync {
 
     /// Makes `commit.block`, which must be the child of the head, the head. Atomic; durable when it returns.
     fn commit(&self, commit: &BlockCommit<'_>) -> Result<(), StorageError>;
+
+    /// Takes blocks off until `revert.to`, an ancestor of the head, is the head. Their bodies, receipts and index
+    /// entries are gone; records and codes stay. Atomic; durable when it returns.
+    fn revert(&self, revert: &RevertCommit<'_>) -> Result<(), StorageError>;
 
     /// Applies record writes in order. Atomic; durable when it returns.
     fn write_records(&self, writes: &[RecordWrite]) -> Result<(), StorageError>;

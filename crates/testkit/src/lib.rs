@@ -6,5 +6,8 @@ pub use child::Child;
 mod fixtures;
 pub use fixtures::{Archive, fixtures};
 
+mod nats;
+pub use nats::NatsServer;
+
 mod peers;
 pub use peers::Peers;

@@ -1,6 +1,6 @@
 //! What a sealed block does to the pool.
 
-use crate::{PoolTransaction, SenderState, TxPool};
+use crate::{PoolTransaction, SenderState, TxPool, sender::SenderChain};
 use alloy_primitives::Address;
 use std::sync::Arc;
 
@@ -15,7 +15,6 @@ impl TxPool {
     ///
     /// Returns the transactions whose nonces are used up, in the order of the changes: those that the block includes,
     /// and stale ones that another transaction or an EIP-7702 authorization overtook. What is in flight with a higher nonce stays so.
-    /// After a reorg nonces may go down; the caller adds the orphaned transactions again.
     pub fn on_sealed(
         &mut self,
         changes: impl IntoIterator<Item = (Address, SenderState)>,
@@ -34,6 +33,24 @@ impl TxPool {
         self.end_deferrals();
         self.forget_idle(self.seals.saturating_sub(IDLE_SENDER_BLOCKS));
         passed
+    }
+
+    /// Takes over the accounts after blocks left the canonical chain, as [`Self::on_sealed`] does; nonces may go down.
+    /// `changes` must hold every account that the blocks changed which left or joined. The caller adds the transactions
+    /// again that no block includes any more.
+    ///
+    /// Senders that the pool did not know are remembered for some blocks, so that an admission which read the account
+    /// before the reorg cannot bring back the higher nonce.
+    pub fn on_reorged(
+        &mut self,
+        changes: impl IntoIterator<Item = (Address, SenderState)>,
+        next_base_fee: u64,
+    ) -> Vec<Arc<PoolTransaction>> {
+        let changes: Vec<(Address, SenderState)> = changes.into_iter().collect();
+        for (sender, state) in &changes {
+            self.senders.entry(*sender).or_insert_with(|| SenderChain::new(*state));
+        }
+        self.on_sealed(changes, next_base_fee)
     }
 
     /// Base fee of the next block in wei per gas, as last told.
@@ -57,9 +74,8 @@ impl TxPool {
 
     fn forget_oldest_idle(&mut self) {
         let Some((since, sender)) = self.idle.pop_front() else { return };
-        let is_idle = |chain: &crate::sender::SenderChain| {
-            chain.transactions.is_empty() && chain.idle_since == Some(since)
-        };
+        let is_idle =
+            |chain: &SenderChain| chain.transactions.is_empty() && chain.idle_since == Some(since);
         if self.senders.get(&sender).is_some_and(is_idle) {
             self.senders.remove(&sender);
         }

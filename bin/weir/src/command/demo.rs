@@ -4,7 +4,7 @@ use crate::{
     cli::DemoArgs,
     command::node::block_on,
     demo::{L1, LiveLine},
-    node::{Node, log_options},
+    node::{Node, NodeKind, log_options},
 };
 use eyre::{Context, bail, eyre};
 use std::{num::NonZeroU32, process::ExitCode, sync::Arc, time::Duration};
@@ -40,7 +40,8 @@ pub(crate) fn run(mut args: DemoArgs) -> eyre::Result<ExitCode> {
     let is_equal = block_on(async {
         let shutdown = Shutdown::new();
         let signals = tokio::spawn(watch_signals(shutdown.clone()));
-        let node = Node::start(&args.node.settings, shutdown.clone()).await?;
+        let node =
+            Node::start(&args.node.settings, NodeKind::Development, shutdown.clone()).await?;
         let stage = Stage::of(&node, &args);
         let nodes = tokio::spawn(node.run());
         let played = stage.play(&args, shutdown.clone()).await;
@@ -94,7 +95,7 @@ impl Stage {
             rate,
             seed: args.node.settings.seed,
         };
-        println!("deploying Uniswap V2 and V3 ...");
+        println!("deploying Uniswap V2, V3 and V4 ...");
         let traffic = tokio::select! {
             traffic = Traffic::prepare(config) => traffic?,
             () = shutdown.cancelled() => return Ok(true),

@@ -33,6 +33,7 @@ fn config(args: LoadArgs) -> eyre::Result<LoadConfig> {
         ScenarioArg::Erc20 => Scenario::Erc20,
         ScenarioArg::V2Swaps => Scenario::V2Swaps,
         ScenarioArg::V3Swaps => Scenario::V3Swaps,
+        ScenarioArg::V4Swaps => Scenario::V4Swaps,
         ScenarioArg::Mixed => Scenario::Mixed,
     };
     let defaults = LoadConfig::new(args.rpc, scenario);

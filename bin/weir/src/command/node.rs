@@ -2,7 +2,7 @@
 
 use crate::{
     cli::NodeArgs,
-    node::{Node, log_options},
+    node::{Node, NodeKind, log_options},
     settings::Settings,
 };
 use eyre::Context;
@@ -11,12 +11,12 @@ use weir_runtime::{Shutdown, ShutdownReason, init_logs, watch_signals};
 use weir_sequencer::{DEV_ACCOUNTS, DEV_BALANCE_ETHER};
 
 /// Exit code of a node stopped by a signal is 128 plus its number only on the second one; the first stops it cleanly.
-pub(crate) fn run(args: NodeArgs) -> eyre::Result<ExitCode> {
+pub(crate) fn run(args: NodeArgs, kind: NodeKind) -> eyre::Result<ExitCode> {
     init_logs(&log_options(&args.settings))?;
     block_on(async {
         let shutdown = Shutdown::new();
         tokio::spawn(watch_signals(shutdown.clone()));
-        let node = Node::start(&args.settings, shutdown.clone()).await?;
+        let node = Node::start(&args.settings, kind, shutdown.clone()).await?;
         announce(&node, &args)?;
         let result = node.run().await;
         if let Some(ShutdownReason::Signal(number)) = shutdown.reason() {

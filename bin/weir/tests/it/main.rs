@@ -4,5 +4,6 @@ mod clients;
 mod config;
 mod crash;
 mod l1;
+mod liquidity;
 mod node;
 mod observe;

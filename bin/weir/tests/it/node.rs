@@ -55,8 +55,7 @@ impl Node {
 
     /// A client of this node.
     pub(crate) fn client(&self) -> Client {
-        let http = HttpClientBuilder::default().build(&self.http).expect("the address is a URL");
-        Client { http, signer: DEV_KEY.parse().expect("the key is valid") }
+        Client::at(&self.http)
     }
 }
 
@@ -67,6 +66,18 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// A client of the server at this URL.
+    pub(crate) fn at(url: &str) -> Self {
+        let http = HttpClientBuilder::default().build(url).expect("the address is a URL");
+        Self { http, signer: DEV_KEY.parse().expect("the key is valid") }
+    }
+
+    /// Calls a method that must be refused, and returns the words.
+    pub(crate) async fn refused(&self, method: &str, params: ArrayParams) -> String {
+        let answer: Result<Value, _> = self.http.request(method, params).await;
+        answer.expect_err("the call is refused").to_string()
+    }
+
     /// Calls a method; panics with the node's words if it refuses.
     pub(crate) async fn call(&self, method: &str, params: ArrayParams) -> Value {
         let answer = self.http.request(method, params).await;

@@ -6,9 +6,10 @@ use crate::{
     PoolStatic, Protocol,
     pool::{Sync, Touch},
     pool_static::UNISWAP_V2_FEE_PIPS,
-    transition::Transition,
+    transition::{Transition, initial_slot},
     undo::{BlockUndo, LiquidityChange, PreImage},
 };
+use alloy_primitives::Address;
 use std::sync::Arc;
 use weir_primitives::BlockRef;
 
@@ -142,14 +143,7 @@ impl PoolArena {
         let number = run.undo.block.number;
         if pool.last_touch.is_none_or(|touch| touch.number != number) {
             let position = run.undo.pre_images.len() as u32;
-            run.undo.pre_images.push(PreImage {
-                idx,
-                incarnation,
-                sync: pool.sync,
-                is_created,
-                core: pool.state.core(),
-                previous: pool.last_touch,
-            });
+            run.undo.pre_images.push(PreImage::of(pool, idx, incarnation, is_created));
             pool.last_touch = Some(Touch { number, position });
         }
         pool.nonce += 1;
@@ -164,13 +158,13 @@ impl PoolArena {
         let number = record_number(run);
         if let Some(idx) = found {
             let is_expected = self.pools.get(idx).is_some_and(|pool| {
-                pool.sync == Sync::Unsynced && is_same_pool(pool.statics(), &statics)
+                pool.is_expecting_creation() && is_same_pool(pool.statics(), &statics)
             });
             if !is_expected {
                 run.applied.ignored += 1;
                 return;
             }
-            self.touch(run, idx, false).begin(number);
+            self.touch(run, idx, false).begin(&record.event, number);
             return;
         }
         let is_wanted =
@@ -179,7 +173,9 @@ impl PoolArena {
             run.applied.ignored += 1;
             return;
         };
-        self.touch(run, idx, true).begin(number);
+        let pool = self.touch(run, idx, true);
+        pool.is_fork_settled = statics.protocol != Protocol::UniswapV3;
+        pool.begin(&record.event, number);
         run.applied.created.push(idx);
     }
 }
@@ -214,40 +210,73 @@ fn created_statics(record: &EventRecord) -> Option<PoolStatic> {
         fee_pips: UNISWAP_V2_FEE_PIPS,
         tick_spacing: 0,
         factory,
+        hooks: Address::ZERO,
         decimals: None,
     };
     let statics = match record.event {
         PoolEvent::V2Created { factory, token0, token1 } => statics(factory, token0, token1),
         PoolEvent::V3Created { factory, token0, token1, fee_pips, tick_spacing } => PoolStatic {
-            protocol: Protocol::UniswapV3,
+            protocol: Protocol::of_v3_factory(&factory),
             fee_pips,
             tick_spacing,
             ..statics(factory, token0, token1)
         },
+        PoolEvent::V4Initialize {
+            manager,
+            token0,
+            token1,
+            fee_pips,
+            tick_spacing,
+            hooks,
+            sqrt_price,
+            tick,
+        } => {
+            initial_slot(sqrt_price, tick)?;
+            PoolStatic {
+                protocol: Protocol::UniswapV4,
+                fee_pips,
+                tick_spacing,
+                hooks,
+                ..statics(manager, token0, token1)
+            }
+        }
         _ => return None,
     };
     statics.validate().is_ok().then_some(statics)
 }
 
-/// Whether a creation event is that of a whitelisted pool. A V2 fork's fee is the whitelist's to say.
+/// Whether a creation event is that of a whitelisted pool. A V2 fork's fee is the whitelist's to say, and so is which V3
+/// fork a factory not known belongs to.
 fn is_same_pool(held: &PoolStatic, created: &PoolStatic) -> bool {
-    held.protocol == created.protocol
+    let is_same_fork = held.protocol == created.protocol
+        || (held.protocol, created.protocol) == (Protocol::PancakeV3, Protocol::UniswapV3);
+    is_same_fork
         && held.token0 == created.token0
         && held.token1 == created.token1
         && held.tick_spacing == created.tick_spacing
+        && held.hooks == created.hooks
         && (held.fee_pips == created.fee_pips || held.protocol == Protocol::UniswapV2)
         && (held.factory == created.factory || held.factory.is_zero())
 }
 
 impl Pool {
+    /// Whether the pool can be created by the block: nothing is known of it, or that its PoolManager has it not yet.
+    fn is_expecting_creation(&self) -> bool {
+        let is_v4 = self.statics().protocol == Protocol::UniswapV4;
+        self.sync == Sync::Unsynced || (is_v4 && self.sync == Sync::Uninitialized)
+    }
+
     /// The pool has just been created: its state is known from here on.
-    fn begin(&mut self, number: u64) {
+    fn begin(&mut self, event: &PoolEvent, number: u64) {
+        if self.sync == Sync::Unsynced {
+            self.exact_from = number;
+        }
         self.state.clear();
         self.previous = None;
-        self.exact_from = number;
         self.sync = match self.statics().protocol {
             Protocol::UniswapV2 => Sync::Synced,
-            Protocol::UniswapV3 => Sync::Uninitialized,
+            Protocol::UniswapV3 | Protocol::PancakeV3 | Protocol::UniswapV4 => Sync::Uninitialized,
         };
+        self.initialize_v4(event);
     }
 }

@@ -2,14 +2,14 @@
 
 use super::PoolArena;
 use crate::{
-    LookupError, Pool, PoolIdx, PoolKey, PoolState, PoolStatic, V2State, V3State,
+    LookupError, LpFeeSource, Pool, PoolIdx, PoolKey, PoolState, PoolStatic, V2State, V3State,
+    V4State,
     pool::{Sync, Terms, Touch},
-    state::Core,
     undo::PreImage,
 };
 use alloy_primitives::{B256, map::HashSet};
 use std::sync::Arc;
-use weir_amm::{MAX_RESERVE, Reserves, Tick, TickInfo, TickList, V3Slot, V3Terms};
+use weir_amm::{MAX_RESERVE, Reserves, Tick, TickInfo, TickList, TickSpacing, V3Slot, V4Fees};
 
 /// A pool's whole state, as read from the chain at one block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,11 +20,29 @@ pub enum Hydration {
     V3 {
         /// Price, tick and liquidity; a zero price is a pool not yet initialized.
         slot: V3Slot,
-        /// `slot0.feeProtocol`.
-        fee_protocol: u8,
+        /// `slot0.feeProtocol`, packed as the contract packs it.
+        fee_protocol: u32,
         /// All initialized ticks, in any order.
         ticks: Vec<(Tick, TickInfo)>,
     },
+    /// `StateLibrary.getSlot0`, `getLiquidity` and every initialized tick.
+    V4 {
+        /// Price, tick and liquidity; a zero price is a pool not yet initialized.
+        slot: V3Slot,
+        /// `slot0.lpFee` and both halves of `slot0.protocolFee`.
+        fees: V4Fees,
+        /// All initialized ticks, in any order.
+        ticks: Vec<(Tick, TickInfo)>,
+    },
+}
+
+/// Why a pool is held back, whatever the arena knows of its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Hold {
+    /// Its tokens, fee and spacing are somebody's word, not yet checked against the contract: counts as unsynced.
+    Unverified,
+    /// Its state was found to differ from the contract's: counts as halted.
+    Contradicted,
 }
 
 /// What a whitelist changed.
@@ -117,7 +135,7 @@ impl PoolArena {
         Some(key)
     }
 
-    /// Gives a pool the state that was read at the tip. Ends a halt.
+    /// Gives a pool the state that was read at the tip. Ends a halt and a hold.
     ///
     /// Reverting below the tip makes the pool unsynced again, as nothing is known of it there.
     pub fn hydrate(
@@ -130,68 +148,150 @@ impl PoolArena {
         let idx = self.find(key).ok_or(LookupError::UnknownPool { pool })?;
         let tip = self.tip.filter(|tip| tip.hash == at).ok_or(LookupError::NotTip { found: at })?;
         let bad_state = LookupError::BadState { pool };
-        let incarnation = self.incarnations[idx.get()];
         let held = self.pools.get_mut(idx).ok_or(LookupError::UnknownPool { pool })?;
-        let (state, sync) = checked(held.terms(), hydration).ok_or(bad_state)?;
-        let unknown = unknown_core(&state);
-        held.state = state;
-        held.sync = sync;
+        let (state, sync) = checked(held, hydration, tip.number).ok_or(bad_state)?;
         held.halt = None;
-        held.previous = None;
-        held.exact_from = tip.number;
-        held.nonce += 1;
-        if held.last_touch.is_none_or(|touch| touch.number != tip.number)
-            && let Some(record) = self.ring.newest_mut()
-        {
-            let position = record.pre_images.len() as u32;
-            let previous = held.last_touch.replace(Touch { number: tip.number, position });
-            let sync = Sync::Unsynced;
-            let core = unknown;
-            record.pre_images.push(PreImage {
-                idx,
-                incarnation,
-                sync,
-                is_created: false,
-                core,
-                previous,
-            });
+        self.place(idx, tip.number, state, sync);
+        Ok(idx)
+    }
+
+    /// Gives a pool the state that another arena has brought to the same tip, with a halt if it ended in one.
+    ///
+    /// So a state read at an older block joins without stopping this arena: hydrate a second arena there, apply the blocks
+    /// since, and adopt. Reverting below the tip makes the pool unsynced again.
+    pub fn adopt(&mut self, other: &Self, key: &PoolKey) -> Result<PoolIdx, LookupError> {
+        let pool = *key;
+        let unknown = LookupError::UnknownPool { pool };
+        let idx = self.find(key).ok_or(unknown)?;
+        let tip = self.tip.filter(|_| self.tip == other.tip);
+        let found = other.tip.map_or(B256::ZERO, |tip| tip.hash);
+        let tip = tip.ok_or(LookupError::NotTip { found })?;
+        let theirs = other.find(key).and_then(|idx| other.pool(idx)).ok_or(unknown)?;
+        let held = self.pools.get_mut(idx).ok_or(unknown)?;
+        let is_same = PoolStatic { decimals: theirs.statics().decimals, ..*held.statics() }
+            == *theirs.statics();
+        if !is_same {
+            return Err(LookupError::Conflict { pool });
         }
+        held.halt.clone_from(&theirs.halt);
+        self.place(idx, tip.number, theirs.state.clone(), theirs.sync);
+        Ok(idx)
+    }
+
+    /// Says where the providers' fee of a pool with a dynamic one comes from, where the hydration before could not: its
+    /// source had the fee from a swap, from an older read, or not at all.
+    pub fn set_lp_source(&mut self, key: &PoolKey, source: LpFeeSource) -> Result<(), LookupError> {
+        let unknown = LookupError::UnknownPool { pool: *key };
+        let idx = self.find(key).ok_or(unknown)?;
+        let held = self.pools.get_mut(idx).ok_or(unknown)?;
+        if let PoolState::V4(state) = &mut held.state
+            && state.lp_source != LpFeeSource::Static
+        {
+            state.lp_source = source;
+        }
+        held.nonce += 1;
+        self.note_change();
+        Ok(())
+    }
+
+    /// Forgets a pool's state: it waits for hydration. A halt stays.
+    pub fn forget(&mut self, key: &PoolKey) -> Result<PoolIdx, LookupError> {
+        let idx = self.find(key).ok_or(LookupError::UnknownPool { pool: *key })?;
+        // What is below the tip is forgotten, too: the records there are of the state that is not trusted.
+        self.place_unknown(idx);
+        Ok(idx)
+    }
+
+    /// Holds a pool back until it is hydrated or adopted. Reverts do not end it.
+    pub fn hold(&mut self, key: &PoolKey, hold: Hold) -> Result<PoolIdx, LookupError> {
+        let unknown = LookupError::UnknownPool { pool: *key };
+        let idx = self.find(key).ok_or(unknown)?;
+        self.pools.get_mut(idx).ok_or(unknown)?.hold = Some(hold);
         self.note_change();
         Ok(idx)
     }
-}
 
-fn unknown_core(state: &PoolState) -> Core {
-    match state {
-        PoolState::V2(_) => PoolState::V2(V2State::default()).core(),
-        PoolState::V3(_) => PoolState::V3(V3State::default()).core(),
+    fn place_unknown(&mut self, idx: PoolIdx) {
+        let number = self.tip.map_or(0, |tip| tip.number);
+        if let Some(held) = self.pools.get_mut(idx) {
+            held.unsync();
+            held.exact_from = number + 1;
+            held.nonce += 1;
+        }
+        self.note_change();
+    }
+
+    /// Puts a state in place that is known from the tip on, and nothing below.
+    fn place(&mut self, idx: PoolIdx, number: u64, state: PoolState, sync: Sync) {
+        let incarnation = self.incarnations[idx.get()];
+        let Some(held) = self.pools.get_mut(idx) else { return };
+        let core = state.unknown().core();
+        held.state = state;
+        held.sync = sync;
+        held.hold = None;
+        held.previous = None;
+        held.exact_from = number;
+        held.nonce += 1;
+        if held.last_touch.is_none_or(|touch| touch.number != number)
+            && let Some(record) = self.ring.newest_mut()
+        {
+            let position = record.pre_images.len() as u32;
+            let image = PreImage::of(held, idx, incarnation, false);
+            record.pre_images.push(PreImage { sync: Sync::Unsynced, core, ..image });
+            held.last_touch = Some(Touch { number, position });
+        }
+        self.note_change();
     }
 }
 
 /// The state, if a contract can be in it.
-fn checked(terms: Terms, hydration: Hydration) -> Option<(PoolState, Sync)> {
-    match (terms, hydration) {
+fn checked(pool: &Pool, hydration: Hydration, number: u64) -> Option<(PoolState, Sync)> {
+    match (pool.terms(), hydration) {
         (Terms::V2(_), Hydration::V2(reserves)) => {
             let is_possible = reserves.reserve0 <= MAX_RESERVE && reserves.reserve1 <= MAX_RESERVE;
             is_possible.then_some((PoolState::V2(V2State { reserves }), Sync::Synced))
         }
         (Terms::V3(terms), Hydration::V3 { slot, fee_protocol, ticks }) => {
-            let ticks = checked_ticks(terms, &ticks)?;
+            let ticks = checked_ticks(terms.spacing, &ticks)?;
             let sync = checked_slot(&slot, &ticks)?;
             let state = V3State { slot, fee_protocol, ticks: Arc::new(ticks) };
             Some((PoolState::V3(state), sync))
         }
-        (Terms::V2(_), Hydration::V3 { .. }) | (Terms::V3(_), Hydration::V2(_)) => None,
+        (Terms::V4(terms), Hydration::V4 { slot, fees, ticks }) => {
+            let ticks = checked_ticks(terms.spacing, &ticks)?;
+            let sync = checked_slot(&slot, &ticks)?;
+            let lp_source = checked_fees(pool.statics(), &fees, sync, number)?;
+            let state = V4State { slot, fees, lp_source, ticks: Arc::new(ticks) };
+            Some((PoolState::V4(state), sync))
+        }
+        (Terms::V2(_) | Terms::V3(_) | Terms::V4(_), _) => None,
     }
 }
 
-fn checked_ticks(terms: V3Terms, ticks: &[(Tick, TickInfo)]) -> Option<TickList> {
+/// Where the providers' fee comes from, if the contract can hold these fees: before a price it has none, and a fee that is
+/// not dynamic is the key's.
+fn checked_fees(
+    statics: &PoolStatic,
+    fees: &V4Fees,
+    sync: Sync,
+    number: u64,
+) -> Option<LpFeeSource> {
+    if sync == Sync::Uninitialized {
+        return (*fees == V4Fees::default()).then_some(LpFeeSource::default());
+    }
+    if statics.is_dynamic_fee() {
+        return fees.is_valid().then_some(LpFeeSource::Read { block: number });
+    }
+    (fees.is_valid() && fees.lp == statics.fee_pips).then_some(LpFeeSource::Static)
+}
+
+fn checked_ticks(spacing: TickSpacing, ticks: &[(Tick, TickInfo)]) -> Option<TickList> {
     let mut list = TickList::new();
     for (tick, info) in ticks {
         let is_possible = info.gross != 0
-            && info.gross <= terms.spacing.max_liquidity_per_tick()
+            && info.gross <= spacing.max_liquidity_per_tick()
             && info.net.unsigned_abs() <= info.gross
-            && terms.spacing.is_aligned(*tick)
+            && spacing.is_aligned(*tick)
             && list.info(*tick).is_none();
         if !is_possible {
             return None;

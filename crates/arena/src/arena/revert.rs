@@ -6,6 +6,7 @@ use crate::{
     pool::Sync,
     undo::{BlockUndo, PreImage},
 };
+use std::sync::Arc;
 use weir_primitives::BlockRef;
 
 /// What reverting a block did.
@@ -69,6 +70,10 @@ impl PoolArena {
             pool.sync = image.sync;
             pool.state.restore(image.core);
         }
+        if pool.statics.protocol != image.protocol {
+            Arc::make_mut(&mut pool.statics).protocol = image.protocol;
+        }
+        pool.is_fork_settled = image.is_fork_settled;
         pool.previous = None;
         pool.last_touch = image.previous;
         pool.nonce += 1;

@@ -128,13 +128,33 @@ impl Chain {
         SENDER.create(self.state.accounts[&SENDER].nonce)
     }
 
+    /// Puts code at an address, between blocks and outside of the chain's rules.
+    pub(crate) fn etch(&mut self, address: Address, code: Bytes) {
+        Arc::make_mut(&mut self.state).put_contract(address, code);
+    }
+
+    /// The code at an address.
+    pub(crate) fn code(&self, address: Address) -> Bytes {
+        self.state.codes[&self.state.accounts[&address].code_hash].clone()
+    }
+
     /// Return data of a call on the state of the tip, `None` if it reverts.
     pub(crate) fn call(&self, to: Address, input: Bytes) -> Option<Bytes> {
+        self.call_paying(to, input, U256::ZERO)
+    }
+
+    /// As [`Self::call`], with some of the chain's coin.
+    pub(crate) fn call_paying(&self, to: Address, input: Bytes, value: U256) -> Option<Bytes> {
         let state: Arc<dyn StateProvider> = self.state.clone();
         let header = self.header.inner().clone();
         let simulation = simulate::Simulation::new(Arc::clone(&self.spec), header, state, 1 << 30);
-        let request =
-            simulate::CallRequest { from: Some(SENDER), to: Some(to), input, ..Default::default() };
+        let request = simulate::CallRequest {
+            from: Some(SENDER),
+            to: Some(to),
+            input,
+            value: Some(value),
+            ..Default::default()
+        };
         match simulation.call(&request).unwrap() {
             simulate::CallOutcome::Success { output, .. } => Some(output),
             simulate::CallOutcome::Revert { .. } => None,
@@ -150,13 +170,18 @@ impl Chain {
 impl Draft {
     /// Sends a transaction; says whether it succeeded.
     pub(crate) fn send(&mut self, to: TxKind, input: Bytes) -> bool {
+        self.send_paying(to, input, U256::ZERO)
+    }
+
+    /// As [`Self::send`], with some of the chain's coin.
+    pub(crate) fn send_paying(&mut self, to: TxKind, input: Bytes, value: U256) -> bool {
         let tx = TxLegacy {
             chain_id: Some(CHAIN_ID),
             nonce: self.nonce,
             gas_price: 1_000_000_000_000,
             gas_limit: 12_000_000.min(self.open.gas_remaining()),
             to,
-            value: U256::ZERO,
+            value,
             input,
         };
         let tx = Transaction::from(tx.into_signed(Signature::test_signature()));

@@ -26,6 +26,27 @@ sol! {
     }
 }
 
+pub(crate) mod v4 {
+    //! What the tests ask of Uniswap V4's contracts and of the routers and hooks in its test folder.
+
+    alloy_sol_types::sol! {
+        #[derive(Debug)]
+        struct Key { address currency0; address currency1; uint24 fee; int24 tickSpacing; address hooks; }
+        struct SwapParams { bool zeroForOne; int256 amountSpecified; uint160 sqrtPriceLimitX96; }
+        struct LiquidityParams { int24 tickLower; int24 tickUpper; int256 liquidityDelta; bytes32 salt; }
+        struct Settings { bool takeClaims; bool settleUsingBurn; }
+        function initialize(Key key, uint160 sqrtPriceX96) returns (int24);
+        function setProtocolFeeController(address controller);
+        function setProtocolFee(Key key, uint24 fee);
+        function swap(Key key, SwapParams params, Settings settings, bytes hookData) returns (int256);
+        function modifyLiquidity(Key key, LiquidityParams params, bytes hookData) returns (int256);
+        function setManager(address manager);
+        function setFee(uint24 fee);
+        function forcePoolFeeUpdate(Key key, uint24 fee);
+        function setDeltaSpecified(int128 delta);
+    }
+}
+
 /// The lower token.
 pub(crate) const TOKEN0: Address = address!("0x1000000000000000000000000000000000000001");
 /// The higher token.
@@ -35,6 +56,15 @@ pub(crate) const ACTOR: Address = address!("0x3000000000000000000000000000000000
 
 /// Creation code from an artifact, or `None` with a word of it on stdout.
 pub(crate) fn creation_code(path: &str) -> Option<Bytes> {
+    code_of(path, "bytecode")
+}
+
+/// Deployed code from an artifact of Foundry, or `None` with a word of it on stdout.
+pub(crate) fn deployed_code(path: &str) -> Option<Bytes> {
+    code_of(path, "deployedBytecode")
+}
+
+fn code_of(path: &str, field: &str) -> Option<Bytes> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../e2e/node_modules");
     let root = std::env::var_os("WEIR_NPM").map_or(beside, PathBuf::from);
     let Ok(json) = std::fs::read_to_string(root.join(path)) else {
@@ -42,7 +72,9 @@ pub(crate) fn creation_code(path: &str) -> Option<Bytes> {
         return None;
     };
     let artifact: serde_json::Value = serde_json::from_str(&json).unwrap();
-    let code = artifact["bytecode"].as_str().unwrap().trim_start_matches("0x");
+    // Hardhat's artifacts hold the code itself, Foundry's an object with it.
+    let code = artifact[field].as_str().or_else(|| artifact[field]["object"].as_str());
+    let code = code.unwrap().trim_start_matches("0x");
     Some(hex::decode(code).unwrap().into())
 }
 
@@ -98,8 +130,10 @@ pub(crate) fn token_code() -> Bytes {
     assemble(&[
         Op::Code(&hex!("5f3560e01c80 6370a0823114")),
         Op::To(1),
-        Op::Code(&hex!("57 63a9059cbb14")),
+        Op::Code(&hex!("57 80 63a9059cbb14")),
         Op::To(2),
+        Op::Code(&hex!("57 6323b872dd14")),
+        Op::To(3),
         Op::Code(&hex!("57 5f5ffd")),
         Op::At(1),
         // return storage[holder]
@@ -107,6 +141,11 @@ pub(crate) fn token_code() -> Bytes {
         Op::At(2),
         // storage[caller] -= amount; storage[to] += amount; return true
         Op::Code(&hex!("602435 80 3354 03 3355 600435 54 01 600435 55 6001 5f52 60205ff3")),
+        Op::At(3),
+        // storage[from] -= amount; storage[to] += amount; return true
+        Op::Code(&hex!(
+            "604435 80 600435 54 03 600435 55 602435 54 01 602435 55 6001 5f52 60205ff3"
+        )),
     ])
 }
 

@@ -26,6 +26,22 @@ sol! {
     event SetFeeProtocol(uint8 feeProtocol0Old, uint8 feeProtocol1Old, uint8 feeProtocol0New, uint8 feeProtocol1New);
 }
 
+mod v4 {
+    alloy_sol_types::sol! {
+        event Initialize(bytes32 indexed id, address indexed currency0, address indexed currency1, uint24 fee, int24 tickSpacing, address hooks, uint160 sqrtPriceX96, int24 tick);
+        event Swap(bytes32 indexed id, address indexed sender, int128 amount0, int128 amount1, uint160 sqrtPriceX96, uint128 liquidity, int24 tick, uint24 fee);
+        event ModifyLiquidity(bytes32 indexed id, address indexed sender, int24 tickLower, int24 tickUpper, int256 liquidityDelta, bytes32 salt);
+        event ProtocolFeeUpdated(bytes32 indexed id, uint24 protocolFee);
+    }
+}
+
+mod pancake {
+    alloy_sol_types::sol! {
+        event Swap(address indexed sender, address indexed recipient, int256 amount0, int256 amount1, uint160 sqrtPriceX96, uint128 liquidity, int24 tick, uint128 protocolFeesToken0, uint128 protocolFeesToken1);
+        event SetFeeProtocol(uint32 feeProtocol0Old, uint32 feeProtocol1Old, uint32 feeProtocol0New, uint32 feeProtocol1New);
+    }
+}
+
 fn log(event: &impl SolEvent) -> Log {
     Log { address: EMITTER, data: event.encode_log_data() }
 }
@@ -65,7 +81,32 @@ proptest! {
     }
 
     #[test]
-    fn no_log_makes_the_decoder_panic(signature in 0..11usize, topics in proptest::collection::vec(any::<[u8; 32]>(), 0..4), data in proptest::collection::vec(any::<u8>(), 0..200), is_zeroed: bool) {
+    fn events_of_managers_and_pancake_pools_decode(amounts: [i128; 2], wide: [[u64; 4]; 2], unsigned: [u128; 3], ticks in [-887_272..887_272i32, -887_272..887_272i32], price: [u64; 2], fees in [0..=1_000u32, 0..=1_000u32], fee_pips in 0..=1_000_000u32, id: [u8; 32]) {
+        let (sender, to, id) = (Address::with_last_byte(1), Address::with_last_byte(2), B256::new(id));
+        let by_id = |event: PoolEvent| Ok(Some(DecodedEvent { pool: PoolId::Id(id), event }));
+        let ([amount0, amount1], [lower, upper]) = (amounts, ticks);
+        let sqrt_price = U256::from_limbs([price[0], price[1], 0, 0]);
+        let (tick_lower, tick_upper) = (lower.try_into().unwrap(), upper.try_into().unwrap());
+        let [liquidity, protocol_fee0, protocol_fee1] = unsigned;
+        let swap = v4::Swap { id, sender, amount0, amount1, sqrtPriceX96: sqrt_price.to(), liquidity, tick: tick_upper, fee: fee_pips.try_into().unwrap() };
+        let expected = PoolEvent::V4Swap { amount0, amount1, sqrt_price, liquidity, tick: upper, fee_pips };
+        prop_assert_eq!(decode(&log(&swap)), by_id(expected));
+        let modify = v4::ModifyLiquidity { id, sender, tickLower: tick_lower, tickUpper: tick_upper, liquidityDelta: I256::try_from(amount0).unwrap(), salt: B256::ZERO };
+        prop_assert_eq!(decode(&log(&modify)), by_id(PoolEvent::V4ModifyLiquidity { lower, upper, delta: amount0 }));
+        let updated = v4::ProtocolFeeUpdated { id, protocolFee: (fees[0] | (fees[1] << 12)).try_into().unwrap() };
+        let (zero_for_one, one_for_zero) = (fees[0] as u16, fees[1] as u16);
+        prop_assert_eq!(decode(&log(&updated)), by_id(PoolEvent::V4ProtocolFeeUpdated { zero_for_one, one_for_zero }));
+
+        let [amount0, amount1] = wide.map(|limbs| I256::from_raw(U256::from_limbs(limbs)));
+        let swap = pancake::Swap { sender, recipient: to, amount0, amount1, sqrtPriceX96: sqrt_price.to(), liquidity, tick: tick_lower, protocolFeesToken0: protocol_fee0, protocolFeesToken1: protocol_fee1 };
+        let expected = PoolEvent::PancakeV3Swap { amount0, amount1, sqrt_price, liquidity, tick: lower, protocol_fee0, protocol_fee1 };
+        prop_assert_eq!(decoded(&swap), expected);
+        let set = pancake::SetFeeProtocol { feeProtocol0Old: 3_300, feeProtocol1Old: 3_300, feeProtocol0New: fees[0], feeProtocol1New: fees[1] };
+        prop_assert_eq!(decoded(&set), PoolEvent::PancakeV3SetFeeProtocol { fee_protocol0: fees[0] as u16, fee_protocol1: fees[1] as u16 });
+    }
+
+    #[test]
+    fn no_log_makes_the_decoder_panic(signature in 0..SIGNATURES.len(), topics in proptest::collection::vec(any::<[u8; 32]>(), 0..4), data in proptest::collection::vec(any::<u8>(), 0..200), is_zeroed: bool) {
         let mut all = vec![SIGNATURES[signature]];
         all.extend(topics.into_iter().map(B256::new));
         let data = if is_zeroed { vec![0; data.len()] } else { data };
@@ -75,7 +116,7 @@ proptest! {
     }
 }
 
-const SIGNATURES: [B256; 11] = [
+const SIGNATURES: [B256; 17] = [
     v2::PairCreated::SIGNATURE_HASH,
     v2::Sync::SIGNATURE_HASH,
     v2::Swap::SIGNATURE_HASH,
@@ -87,6 +128,12 @@ const SIGNATURES: [B256; 11] = [
     Mint::SIGNATURE_HASH,
     Burn::SIGNATURE_HASH,
     SetFeeProtocol::SIGNATURE_HASH,
+    v4::Initialize::SIGNATURE_HASH,
+    v4::Swap::SIGNATURE_HASH,
+    v4::ModifyLiquidity::SIGNATURE_HASH,
+    v4::ProtocolFeeUpdated::SIGNATURE_HASH,
+    pancake::Swap::SIGNATURE_HASH,
+    pancake::SetFeeProtocol::SIGNATURE_HASH,
 ];
 
 #[test]
@@ -154,10 +201,9 @@ fn wrong_shapes_and_wide_values_are_errors() {
 #[test]
 fn other_events_are_nobodys() {
     let transfer = b256!("0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef");
-    // The same first four bytes as a V3 swap, another signature; and PancakeSwap's own `Swap`.
+    // The same first four bytes as a V3 swap, another signature.
     let near = b256!("0xc42079f9ffffffffffffffffffffffffffffffffffffffffffffffffffffffff");
-    let pancake = b256!("0x19b47279256b2a23a1665c810c8d55a1758940ee09377d4f8d26497a3577dc83");
-    for topic in [transfer, near, pancake] {
+    for topic in [transfer, near] {
         let log = Log { address: EMITTER, data: LogData::new(vec![topic], Bytes::new()).unwrap() };
         assert_eq!(decode(&log), Ok(None));
     }

@@ -60,8 +60,17 @@ fn check_against_model(arena: &mut PoolArena, branch: &Branch) {
     assert_eq!(arena.len() as usize, world.states().len());
     for (key, ticks) in world.ticks() {
         let pool = arena.pool(arena.find(&key).unwrap()).unwrap();
-        let PoolState::V3(state) = pool.state() else { panic!("the pool has ticks") };
-        assert_eq!(&*state.ticks, ticks);
+        let held = match pool.state() {
+            PoolState::V2(_) => panic!("the pool has ticks"),
+            PoolState::V3(state) => &state.ticks,
+            PoolState::V4(state) => &state.ticks,
+        };
+        assert_eq!(&**held, ticks);
+    }
+    for (key, fees) in world.v4_fees() {
+        let pool = arena.pool(arena.find(&key).unwrap()).unwrap();
+        let PoolState::V4(state) = pool.state() else { panic!("the pool is of V4") };
+        assert_eq!(state.fees, fees);
     }
     let snapshot = arena.snapshot();
     let tip = world.tip.number;

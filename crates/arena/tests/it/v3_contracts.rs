@@ -98,7 +98,7 @@ impl World {
         assert_eq!(held.status(), PoolStatus::Live);
         match held.state() {
             PoolState::V3(state) => state,
-            PoolState::V2(_) => panic!("the pool is of V3"),
+            PoolState::V2(_) | PoolState::V4(_) => panic!("the pool is of V3"),
         }
     }
 

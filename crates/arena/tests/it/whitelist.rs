@@ -9,7 +9,7 @@ use weir_arena::{
 };
 use weir_primitives::BlockRef;
 
-fn row(protocol: Protocol, last_byte: u8) -> PoolStatic {
+pub(crate) fn row(protocol: Protocol, last_byte: u8) -> PoolStatic {
     PoolStatic {
         key: PoolKey::address(CHAIN_ID, Address::with_last_byte(last_byte)),
         protocol,
@@ -18,11 +18,12 @@ fn row(protocol: Protocol, last_byte: u8) -> PoolStatic {
         fee_pips: 3000,
         tick_spacing: if protocol == Protocol::UniswapV3 { 60 } else { 0 },
         factory: FACTORY,
+        hooks: Address::ZERO,
         decimals: None,
     }
 }
 
-fn child(parent: BlockRef, events: &[(PoolKey, PoolEvent)]) -> BlockEnvelope {
+pub(crate) fn child(parent: BlockRef, events: &[(PoolKey, PoolEvent)]) -> BlockEnvelope {
     let number = parent.number + 1;
     let hash = B256::with_last_byte(number as u8);
     let block = BlockRef { number, hash, parent_hash: parent.hash, timestamp: number };
@@ -36,18 +37,21 @@ fn child(parent: BlockRef, events: &[(PoolKey, PoolEvent)]) -> BlockEnvelope {
     BlockEnvelope::new(CHAIN_ID, block, 0, events.collect())
 }
 
-fn extend(arena: &mut PoolArena, events: &[(PoolKey, PoolEvent)]) -> weir_arena::Applied {
+pub(crate) fn extend(
+    arena: &mut PoolArena,
+    events: &[(PoolKey, PoolEvent)],
+) -> weir_arena::Applied {
     let envelope = child(arena.tip().unwrap(), events);
     arena.apply(&envelope).unwrap()
 }
 
-fn arena() -> PoolArena {
+pub(crate) fn arena() -> PoolArena {
     let mut arena = PoolArena::new(ArenaConfig::new(CHAIN_ID));
     arena.restart_at(World::genesis().tip);
     arena
 }
 
-fn status(arena: &PoolArena, key: &PoolKey) -> PoolStatus {
+pub(crate) fn status(arena: &PoolArena, key: &PoolKey) -> PoolStatus {
     arena.pool(arena.find(key).unwrap()).unwrap().status()
 }
 

@@ -3,6 +3,7 @@
 use super::RejectionReason;
 use alloy_primitives::{Address, B256, U256, keccak256};
 use serde_json::{Map, Value};
+use weir_arena::PoolId;
 
 /// Fee of 100 % in hundredths of a basis point.
 const FEE_PIPS_MAX: u64 = 1_000_000;
@@ -20,6 +21,8 @@ pub enum WhitelistProtocol {
     UniswapV2,
     /// Uniswap V3 and forks with the same events and arithmetic.
     UniswapV3,
+    /// PancakeSwap V3: Uniswap V3's arithmetic with events of its own.
+    PancakeV3,
     /// Uniswap V4, by pool id.
     UniswapV4,
 }
@@ -54,25 +57,29 @@ pub struct WhitelistPool {
     pub tick_spacing: Option<i32>,
     /// The factory, if the row gives one.
     pub factory: Option<Address>,
-    /// The hooks of a Uniswap V4 pool, if the row gives them.
+    /// The hooks of a Uniswap V4 pool, zero for none; `None` for other protocols unless the row gives some.
     pub hooks: Option<Address>,
+    /// Keccak-256 of the contract's code, if the row gives it: storage layouts are known by it.
+    pub code_hash: Option<B256>,
 }
 
 impl WhitelistPool {
     pub(super) fn parse(value: &Value) -> Result<Self, RejectionReason> {
         let row = value.as_object().ok_or(RejectionReason::NotAnObject)?;
         let protocol = protocol(row)?;
-        let pool = Self {
-            address: require(address(row, "address", "address")?, "address")?,
-            pool_id: pool_id(row)?,
+        let mut pool = Self {
+            address: contract(row)?,
+            pool_id: pool_id(row, protocol)?,
             protocol,
-            token0: token(row, ["token0", "token0.address", "token0.decimals"])?,
-            token1: token(row, ["token1", "token1.address", "token1.decimals"])?,
+            token0: token(row, &TOKEN0)?,
+            token1: token(row, &TOKEN1)?,
             fee_pips: fee(row, protocol)?,
             tick_spacing: tick_spacing(row, protocol)?,
             factory: address(row, "factory", "factory")?,
             hooks: address(row, "hooks", "hooks")?,
+            code_hash: word(row, "code_hash")?,
         };
+        pool.assume_no_hooks();
         pool.check()?;
         Ok(pool)
     }
@@ -86,17 +93,29 @@ impl WhitelistPool {
                 Err(RejectionReason::Missing { field: "pool_id" })
             }
             (WhitelistProtocol::UniswapV4, Some(id)) => self.check_pool_id(id),
-            (WhitelistProtocol::UniswapV2 | WhitelistProtocol::UniswapV3, Some(_)) => {
-                Err(RejectionReason::Invalid { field: "pool_id" })
-            }
-            (WhitelistProtocol::UniswapV2 | WhitelistProtocol::UniswapV3, None) => Ok(()),
+            (_, Some(_)) => Err(RejectionReason::Invalid { field: "pool_id" }),
+            (_, None) => Ok(()),
         }
     }
 
-    /// `PoolId = keccak256(abi.encode(currency0, currency1, fee, tickSpacing, hooks))` (v4-core `PoolIdLibrary`).
+    /// A V4 row that names no hooks has none if its id says so: the id is the hash of the whole key.
+    fn assume_no_hooks(&mut self) {
+        let is_v4 = self.protocol == WhitelistProtocol::UniswapV4 && self.hooks.is_none();
+        if is_v4 && self.pool_id.is_some() && self.pool_id == self.key_hash(Address::ZERO) {
+            self.hooks = Some(Address::ZERO);
+        }
+    }
+
     fn check_pool_id(&self, id: B256) -> Result<(), RejectionReason> {
-        let (Some(hooks), Some(spacing)) = (self.hooks, self.tick_spacing) else { return Ok(()) };
-        let spacing = u64::try_from(spacing).unwrap_or_default();
+        let hooks = require(self.hooks, "hooks")?;
+        require(self.tick_spacing, "tick_spacing")?;
+        if self.key_hash(hooks) == Some(id) { Ok(()) } else { Err(RejectionReason::PoolId) }
+    }
+
+    /// `PoolId = keccak256(abi.encode(currency0, currency1, fee, tickSpacing, hooks))` (v4-core `PoolIdLibrary`). Without
+    /// the hooks it cannot be checked, nor can it be told what a swap pays.
+    fn key_hash(&self, hooks: Address) -> Option<B256> {
+        let spacing = u64::try_from(self.tick_spacing?).unwrap_or_default();
         let words = [
             self.token0.address.into_word(),
             self.token1.address.into_word(),
@@ -104,12 +123,15 @@ impl WhitelistPool {
             U256::from(spacing).into(),
             hooks.into_word(),
         ];
-        if keccak256(words.concat()) == id { Ok(()) } else { Err(RejectionReason::PoolId) }
+        Some(keccak256(words.concat()))
     }
 
-    /// The id, or the address in a word: two rows with the same one name the same pool.
-    pub(super) fn unique_id(&self) -> B256 {
-        self.pool_id.unwrap_or_else(|| self.address.into_word())
+    /// What names the pool: its id if it has one, else its contract.
+    pub const fn id(&self) -> PoolId {
+        match self.pool_id {
+            Some(id) => PoolId::Id(id),
+            None => PoolId::Address(self.address),
+        }
     }
 }
 
@@ -125,9 +147,14 @@ fn field<'a>(row: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
 fn protocol(row: &Map<String, Value>) -> Result<WhitelistProtocol, RejectionReason> {
     let value = require(field(row, "protocol"), "protocol")?;
     let name = value.as_str().ok_or(RejectionReason::Invalid { field: "protocol" })?;
+    protocol_named(name)
+}
+
+pub(super) fn protocol_named(name: &str) -> Result<WhitelistProtocol, RejectionReason> {
     match name {
         "v2" | "uniswap_v2" => Ok(WhitelistProtocol::UniswapV2),
         "v3" | "uniswap_v3" => Ok(WhitelistProtocol::UniswapV3),
+        "pancake_v3" | "pancakeswap_v3" => Ok(WhitelistProtocol::PancakeV3),
         "v4" | "uniswap_v4" => Ok(WhitelistProtocol::UniswapV4),
         "ekubo"
         | "curve_stable"
@@ -153,34 +180,98 @@ fn address(
     parsed.map(Some).ok_or(RejectionReason::Invalid { field: path })
 }
 
-fn pool_id(row: &Map<String, Value>) -> Result<Option<B256>, RejectionReason> {
-    let Some(value) = field(row, "pool_id") else { return Ok(None) };
-    let text = value.as_str().filter(|text| text.starts_with("0x"));
-    let parsed = text.and_then(|text| text.parse().ok());
-    parsed.map(Some).ok_or(RejectionReason::Invalid { field: "pool_id" })
+/// Late in 2025 publishers called the address `id`; a 32-byte `id` does not say which contract keeps the pool.
+fn contract(row: &Map<String, Value>) -> Result<Address, RejectionReason> {
+    if let Some(address) = address(row, "address", "address")? {
+        return Ok(address);
+    }
+    let id = field(row, "id").and_then(Value::as_str).filter(|id| id.len() == 2 + 2 * 20);
+    require(id, "address")?;
+    require(address(row, "id", "id")?, "address")
 }
 
-/// `paths` are the names of the token, its address and its decimals.
-fn token(
+/// The id of a Uniswap V4 pool may also stand in `id`, next to the address of its PoolManager.
+fn pool_id(
     row: &Map<String, Value>,
-    paths: [&'static str; 3],
-) -> Result<WhitelistToken, RejectionReason> {
-    let [name, address_path, decimals_path] = paths;
-    let value = require(field(row, name), name)?;
-    let token = value.as_object().ok_or(RejectionReason::Invalid { field: name })?;
-    let decimals = require(field(token, "decimals"), decimals_path)?;
-    let decimals = decimals.as_u64().and_then(|decimals| u8::try_from(decimals).ok());
+    protocol: WhitelistProtocol,
+) -> Result<Option<B256>, RejectionReason> {
+    let has_id = field(row, "pool_id").is_none() && field(row, "address").is_some();
+    match protocol {
+        WhitelistProtocol::UniswapV4 if has_id => word(row, "id"),
+        _ => word(row, "pool_id"),
+    }
+}
+
+fn word(row: &Map<String, Value>, name: &'static str) -> Result<Option<B256>, RejectionReason> {
+    let Some(value) = field(row, name) else { return Ok(None) };
+    let text = value.as_str().filter(|text| text.starts_with("0x"));
+    let parsed = text.and_then(|text| text.parse().ok());
+    parsed.map(Some).ok_or(RejectionReason::Invalid { field: name })
+}
+
+/// Where the fields of a token are, nested and flat.
+struct TokenPaths {
+    name: &'static str,
+    address: &'static str,
+    decimals: &'static str,
+    flat_symbol: &'static str,
+    flat_decimals: &'static str,
+}
+
+const TOKEN0: TokenPaths = TokenPaths {
+    name: "token0",
+    address: "token0.address",
+    decimals: "token0.decimals",
+    flat_symbol: "token0_symbol",
+    flat_decimals: "token0_decimals",
+};
+
+const TOKEN1: TokenPaths = TokenPaths {
+    name: "token1",
+    address: "token1.address",
+    decimals: "token1.decimals",
+    flat_symbol: "token1_symbol",
+    flat_decimals: "token1_decimals",
+};
+
+fn token(row: &Map<String, Value>, paths: &TokenPaths) -> Result<WhitelistToken, RejectionReason> {
+    let value = require(field(row, paths.name), paths.name)?;
+    if value.is_string() {
+        return Ok(WhitelistToken {
+            address: require(address(row, paths.name, paths.name)?, paths.name)?,
+            symbol: symbol(row, paths.flat_symbol),
+            decimals: decimals(row, paths.flat_decimals, paths.flat_decimals)?,
+        });
+    }
+    let token = value.as_object().ok_or(RejectionReason::Invalid { field: paths.name })?;
     Ok(WhitelistToken {
-        address: require(address(token, "address", address_path)?, address_path)?,
-        symbol: field(token, "symbol").and_then(Value::as_str).map(str::to_owned),
-        decimals: decimals.ok_or(RejectionReason::Invalid { field: decimals_path })?,
+        address: require(address(token, "address", paths.address)?, paths.address)?,
+        symbol: symbol(token, "symbol"),
+        decimals: decimals(token, "decimals", paths.decimals)?,
     })
 }
 
+fn symbol(fields: &Map<String, Value>, name: &str) -> Option<String> {
+    field(fields, name).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn decimals(
+    fields: &Map<String, Value>,
+    name: &str,
+    path: &'static str,
+) -> Result<u8, RejectionReason> {
+    let decimals = require(field(fields, name), path)?.as_u64();
+    let decimals = decimals.and_then(|decimals| u8::try_from(decimals).ok());
+    decimals.ok_or(RejectionReason::Invalid { field: path })
+}
+
 fn fee(row: &Map<String, Value>, protocol: WhitelistProtocol) -> Result<u32, RejectionReason> {
-    let is_dynamic = |fee| protocol == WhitelistProtocol::UniswapV4 && fee == V4_DYNAMIC_FEE;
+    let is_v4_fee = |fee| {
+        let is_v4 = protocol == WhitelistProtocol::UniswapV4;
+        is_v4 && (fee == FEE_PIPS_MAX || fee == V4_DYNAMIC_FEE)
+    };
     let fee = require(field(row, "fee"), "fee")?.as_u64();
-    let fee = fee.filter(|fee| *fee < FEE_PIPS_MAX || is_dynamic(*fee));
+    let fee = fee.filter(|fee| *fee < FEE_PIPS_MAX || is_v4_fee(*fee));
     fee.and_then(|fee| u32::try_from(fee).ok()).ok_or(RejectionReason::Invalid { field: "fee" })
 }
 
@@ -190,7 +281,7 @@ fn tick_spacing(
 ) -> Result<Option<i32>, RejectionReason> {
     let max = match protocol {
         WhitelistProtocol::UniswapV2 => return Ok(None),
-        WhitelistProtocol::UniswapV3 => V3_TICK_SPACING_MAX,
+        WhitelistProtocol::UniswapV3 | WhitelistProtocol::PancakeV3 => V3_TICK_SPACING_MAX,
         WhitelistProtocol::UniswapV4 => V4_TICK_SPACING_MAX,
     };
     let spacing = require(field(row, "tick_spacing"), "tick_spacing")?;

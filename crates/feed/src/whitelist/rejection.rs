@@ -9,6 +9,9 @@ pub enum RejectionReason {
     /// The row is not a JSON object.
     #[error("row is not an object")]
     NotAnObject,
+    /// The row names a pool and not its protocol, so that its tokens and fee cannot be looked up either.
+    #[error("metadata is missing")]
+    MetadataMissing,
     /// A field that the protocol needs is absent; it is never filled in.
     #[error("field is missing: field={field}")]
     Missing {
@@ -47,9 +50,9 @@ pub enum RejectionReason {
 /// One row that is not followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
-    /// Index of the row in `pools`.
+    /// Index of the row in `pools`, counted over all chunks.
     pub row: usize,
-    /// What the row calls itself (`pool_id`, else `address`), cut to 80 characters; empty if it has no name.
+    /// What the row calls itself (`pool_id`, else `address` or `id`, else the row itself), cut to 80 characters; empty if it has no name.
     pub id: String,
     /// Why.
     pub reason: RejectionReason,
@@ -58,8 +61,14 @@ pub struct Rejection {
 impl Rejection {
     pub(super) fn new(row: usize, value: &Value, reason: RejectionReason) -> Self {
         let name = |field| value.get(field).and_then(Value::as_str);
-        let id = name("pool_id").or_else(|| name("address")).unwrap_or_default();
+        let id = name("pool_id").or_else(|| name("address")).or_else(|| name("id"));
+        let id = id.or_else(|| value.as_str()).unwrap_or_default();
         Self { row, id: id.chars().take(80).collect(), reason }
+    }
+
+    /// The same row of a message in which `before` rows come in earlier chunks.
+    pub(super) fn shifted(self, before: usize) -> Self {
+        Self { row: self.row + before, ..self }
     }
 }
 

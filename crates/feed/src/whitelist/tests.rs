@@ -1,5 +1,5 @@
 use super::{RejectionReason, Whitelist, WhitelistError, WhitelistProtocol};
-use alloy_primitives::{Address, address, b256};
+use alloy_primitives::{Address, B256, address, b256};
 use serde_json::{Value, json};
 
 const CHAIN: u64 = 61_972;
@@ -79,7 +79,8 @@ fn bad_values_are_rejected_with_their_field() {
     assert_eq!(invalid("tick_spacing", json!(0)), "tick_spacing");
     assert_eq!(invalid("tick_spacing", json!(16_384)), "tick_spacing");
     assert_eq!(invalid("token0.decimals", json!(256)), "token0.decimals");
-    assert_eq!(invalid("token1", json!("0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2")), "token1");
+    assert_eq!(invalid("token1", json!("WETH")), "token1");
+    assert_eq!(invalid("token1", json!(7)), "token1");
     assert_eq!(invalid("factory", json!("nowhere")), "factory");
     let protocol = "sushi_v9".to_owned();
     let unknown = reason(changed("protocol", json!("sushi_v9")));
@@ -132,10 +133,26 @@ fn a_v4_id_is_checked_against_its_key() {
     let mut wrong = v4.clone();
     wrong["fee"] = json!(501);
     assert_eq!(reason(wrong), RejectionReason::PoolId);
-    let mut dynamic = v4;
+    let mut dynamic = v4.clone();
     dynamic["fee"] = json!(0x80_0000);
-    dynamic.as_object_mut().unwrap().remove("hooks");
-    assert_eq!(parse(&[dynamic]).pools.len(), 1);
+    assert_eq!(reason(dynamic), RejectionReason::PoolId);
+    // A row that names no hooks has none if its id says so; otherwise the id cannot be checked.
+    let mut unhooked = v4;
+    unhooked.as_object_mut().unwrap().remove("hooks");
+    assert_eq!(parse(std::slice::from_ref(&unhooked)).pools[0].hooks, Some(Address::ZERO));
+    unhooked["pool_id"] = json!(B256::repeat_byte(7));
+    assert_eq!(reason(unhooked), RejectionReason::Missing { field: "hooks" });
+}
+
+#[test]
+fn pancake_pools_have_their_own_protocol() {
+    for name in ["pancake_v3", "pancakeswap_v3"] {
+        let mut pool = row();
+        pool["protocol"] = json!(name);
+        let whitelist = parse(&[pool]);
+        assert_eq!(whitelist.rejected, []);
+        assert_eq!(whitelist.pools[0].protocol, WhitelistProtocol::PancakeV3);
+    }
 }
 
 #[test]

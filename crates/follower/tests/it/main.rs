@@ -4,3 +4,4 @@
 
 mod anvil;
 mod faults;
+mod follow;

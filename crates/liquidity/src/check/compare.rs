@@ -1,8 +1,9 @@
 //! Both sides, field by field. Pure.
 
-use super::{
-    contract::{ContractV2, ContractV3},
-    served::{ServedPool, ServedTick},
+use super::served::{ServedPool, ServedTick};
+use crate::reader::{
+    contract::{Concentrated, ContractV2, ContractV3},
+    contract_v4::ContractV4,
 };
 use alloy_primitives::U256;
 use std::{collections::BTreeMap, fmt};
@@ -61,6 +62,29 @@ pub(super) fn compare_v3(chain: &ContractV3, arena: &ServedPool) -> Option<Diffe
     comparison.field("token0", chain.token0, arena.token0);
     comparison.field("token1", chain.token1, arena.token1);
     comparison.field("fee", chain.fee, arena.fee);
+    compare_range(&mut comparison, &chain.range, arena);
+    comparison.first
+}
+
+/// Of a V4 pool: its id says that the arena's tokens, fee, spacing and hooks are right. A fee of the providers that the
+/// arena does not claim to know is not compared.
+pub(super) fn compare_v4(chain: &ContractV4, arena: &ServedPool) -> Option<Difference> {
+    let mut comparison = Comparison { pool: &arena.id, first: None };
+    comparison.field("id", chain.id, &arena.id);
+    let fee = |fee: Option<u32>| fee.map_or_else(|| "absent".to_owned(), |fee| fee.to_string());
+    let fees = arena.fees.as_ref();
+    if arena.knows_lp_fee() {
+        comparison.field("lpFee", chain.lp_fee, fee(fees.map(|fees| fees.lp)));
+    }
+    let [zero_for_one, one_for_zero] = chain.protocol_fees;
+    let arena_fees = [fees.map(|fees| fees.zero_for_one), fees.map(|fees| fees.one_for_zero)];
+    comparison.field("protocolFee[zeroForOne]", zero_for_one, fee(arena_fees[0]));
+    comparison.field("protocolFee[oneForZero]", one_for_zero, fee(arena_fees[1]));
+    compare_range(&mut comparison, &chain.range, arena);
+    comparison.first
+}
+
+fn compare_range(comparison: &mut Comparison<'_>, chain: &Concentrated, arena: &ServedPool) {
     let number = |number: Option<i32>| {
         number.map_or_else(|| "absent".to_owned(), |number| number.to_string())
     };
@@ -68,12 +92,11 @@ pub(super) fn compare_v3(chain: &ContractV3, arena: &ServedPool) -> Option<Diffe
     comparison.text("sqrtPriceX96", chain.sqrt_price, arena.sqrt_price_x96.as_ref());
     comparison.field("tick", chain.tick, number(arena.tick));
     comparison.text("liquidity", chain.liquidity, arena.liquidity.as_ref());
-    compare_ticks(&mut comparison, chain, &arena.ticks);
-    compare_bitmap(&mut comparison, chain, &arena.ticks);
-    comparison.first
+    compare_ticks(comparison, chain, &arena.ticks);
+    compare_bitmap(comparison, chain, &arena.ticks);
 }
 
-fn compare_ticks(comparison: &mut Comparison<'_>, chain: &ContractV3, arena: &[ServedTick]) {
+fn compare_ticks(comparison: &mut Comparison<'_>, chain: &Concentrated, arena: &[ServedTick]) {
     let absent = ("absent".to_owned(), "absent".to_owned());
     let of_chain: BTreeMap<i32, (String, String)> = chain
         .ticks
@@ -95,7 +118,7 @@ fn compare_ticks(comparison: &mut Comparison<'_>, chain: &ContractV3, arena: &[S
 }
 
 /// The words that the arena's ticks make, against those of the contract.
-fn compare_bitmap(comparison: &mut Comparison<'_>, chain: &ContractV3, arena: &[ServedTick]) {
+fn compare_bitmap(comparison: &mut Comparison<'_>, chain: &Concentrated, arena: &[ServedTick]) {
     let mut words: BTreeMap<i32, (U256, U256)> = BTreeMap::new();
     for (place, bits) in &chain.words {
         words.entry(i32::from(*place)).or_default().0 = *bits;

@@ -1,19 +1,17 @@
 //! `weir pools check`: the arena against the contracts, at one block hash, to the wei.
 
-mod abi;
 mod compare;
-mod contract;
+mod pool;
 mod quotes;
 mod served;
 mod simulator;
 
 pub use compare::Difference;
 
+use crate::reader::ReadError;
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::{Address, B256};
-use compare::{compare_v2, compare_v3};
-use contract::ContractReader;
-use quotes::QuoteCheck;
+use pool::PoolCheck;
 use served::ServedPool;
 use std::fmt;
 use weir_follower::{ChainClient, ClientError};
@@ -38,6 +36,9 @@ pub struct CheckReport {
     pub pools: u64,
     /// Pools that the arena does not claim to know, with their status: neither right nor wrong.
     pub skipped: Vec<(String, String)>,
+    /// Pools compared whose quotes the arena does not promise to the wei, with its grade and reason: their quotes were not
+    /// compared.
+    pub inexact: Vec<(String, String)>,
     /// Words of tick bitmaps read.
     pub words: u64,
     /// Initialized ticks compared.
@@ -58,6 +59,9 @@ impl fmt::Display for CheckReport {
         for (pool, status) in &self.skipped {
             writeln!(f, "skipped {pool}: {status}")?;
         }
+        for (pool, accuracy) in &self.inexact {
+            writeln!(f, "no quotes compared of {pool}: {accuracy}")?;
+        }
         match &self.difference {
             Some(difference) => write!(f, "difference: {difference}"),
             None => f.write_str("no difference"),
@@ -74,6 +78,15 @@ pub enum CheckError {
         /// Why.
         #[source]
         source: ClientError,
+    },
+    /// A pool's contract cannot be read.
+    #[error("contract cannot be read: address={pool}")]
+    Contract {
+        /// Its address.
+        pool: Address,
+        /// Why.
+        #[source]
+        source: ReadError,
     },
     /// The arena does not answer.
     #[error("arena cannot be read")]
@@ -105,10 +118,19 @@ pub enum CheckError {
     Simulation,
 }
 
+impl CheckError {
+    fn read(pool: Address, error: ReadError) -> Self {
+        match error {
+            ReadError::Refused(_) => Self::NotAPool { pool },
+            source => Self::Contract { pool, source },
+        }
+    }
+}
+
 /// Compares every pool that the arena lists with its contract.
 ///
-/// The block is the arena's newest, by hash. State is compared at that hash: tokens, fee, reserves; price, tick, liquidity, every
-/// word of the bitmap and every initialized tick. Then quotes in both directions at several amounts are compared with
+/// The block is the arena's newest, by hash. State is compared at that hash: tokens, fees, reserves; price, tick, liquidity, every
+/// word of the bitmap and every initialized tick. V4 pools are read from their PoolManager's storage by `extsload`. Then quotes in both directions at several amounts are compared with
 /// what the pools' own code does in a simulated call, each at the block of the quote. It ends with the first difference.
 ///
 /// A pool that the arena has halted counts as a difference: the arena itself knows its state to be wrong.
@@ -197,29 +219,13 @@ async fn check_pool(
     if is_set_aside(&served, report) {
         return Ok(());
     }
-    let address = served.id.parse().map_err(|_| CheckError::Answer { method: "weir_getPool" })?;
-    let reader = ContractReader { node, block_hash: report.block_hash };
-    let mut quotes = QuoteCheck { node, arena, compared: 0 };
+    let check = PoolCheck { node, arena, served: &served, report };
     match served.protocol.as_str() {
-        "v2" => {
-            let state = reader.v2(address).await?;
-            report.difference = compare_v2(&state, &served);
-            if report.difference.is_none() {
-                report.difference = quotes.v2(&served, &state).await?;
-            }
-        }
-        "v3" => {
-            let state = reader.v3(address).await?;
-            report.words += state.words_read;
-            report.ticks += state.ticks.len() as u64;
-            report.difference = compare_v3(&state, &served);
-            if report.difference.is_none() && served.status == "live" {
-                report.difference = quotes.v3(&served, &state).await?;
-            }
-        }
+        "v2" => check.v2().await?,
+        "v3" | "pancake_v3" => check.v3().await?,
+        "v4" => check.v4().await?,
         _ => return Err(CheckError::Answer { method: "weir_getPool" }),
     }
     report.pools += 1;
-    report.quotes += quotes.compared;
     Ok(())
 }

@@ -2,14 +2,17 @@
 
 use super::{
     CheckError, Difference,
-    contract::{ContractReader, ContractV2, ContractV3},
     served::{self, ArenaQuote, ServedPool},
     simulator::{
         SIMULATOR, SIMULATOR_CODE, SimulatedCall, SimulatedOutcome, TOKEN_STUB_CODE, decode_batch,
         encode_batch,
     },
 };
-use alloy_primitives::{Address, B256, Bytes, U256};
+use crate::reader::{
+    abi,
+    contract::{Concentrated, ContractReader, ContractV2},
+};
+use alloy_primitives::{Address, B256, Bytes, I256, U256};
 use serde_json::{Map, Value, json};
 use weir_follower::ChainClient;
 
@@ -53,7 +56,8 @@ impl QuoteCheck<'_> {
                 };
                 // The arena answers at its tip, which may be newer than the block of the comparison.
                 let reader = ContractReader { node: self.node, block_hash: quote.block_hash };
-                let state = reader.v2(address).await?;
+                let state =
+                    reader.v2(address).await.map_err(|error| CheckError::read(address, error))?;
                 let swap = V2Swap { pair: address, state, zero_for_one, amount_in };
                 let is_largest =
                     self.is_largest_v2(&swap, quote.amount_out, quote.block_hash).await?;
@@ -91,25 +95,25 @@ impl QuoteCheck<'_> {
         outcomes.last().map(|outcome| outcome.is_success).ok_or(CheckError::Simulation)
     }
 
-    /// V3: the pool's own `swap` runs up to its callback, which tells the amounts.
-    pub(super) async fn v3(
+    /// V3 and V4: the pool's own `swap` runs up to where it asks to be paid, and tells the amounts.
+    pub(super) async fn concentrated(
         &mut self,
         pool: &ServedPool,
-        state: &ContractV3,
+        contract: &SwapContract,
+        range: &Concentrated,
     ) -> Result<Option<Difference>, CheckError> {
-        let address = address(pool)?;
         for zero_for_one in [true, false] {
-            let token_in = if zero_for_one { state.token0 } else { state.token1 };
-            for amount_in in amounts(virtual_reserve(state, zero_for_one)) {
+            let token_in = if zero_for_one { pool.token0 } else { pool.token1 };
+            for amount_in in amounts(virtual_reserve(range, zero_for_one)) {
                 let Some((arena, at)) = self.arena_quote(pool, token_in, amount_in).await? else {
                     continue;
                 };
-                let Some(call) = SimulatedCall::v3_swap(address, zero_for_one, amount_in) else {
+                let Some(call) = contract.swap(zero_for_one, amount_in) else {
                     continue;
                 };
                 let outcomes = self.simulate(&[call], &[], at).await?;
                 let outcome = outcomes.first().ok_or(CheckError::Simulation)?;
-                let chain = chain_quote(outcome, zero_for_one, amount_in);
+                let chain = chain_quote(contract.amounts(outcome), zero_for_one, amount_in);
                 let arena =
                     arena.map_or(ChainQuote::Refused, |quote| ChainQuote::Whole(quote.amount_out));
                 self.compared += 1;
@@ -161,6 +165,33 @@ impl QuoteCheck<'_> {
     }
 }
 
+/// Where a swap of concentrated liquidity is executed.
+pub(super) enum SwapContract {
+    /// A V3 pool.
+    V3(Address),
+    /// A PoolManager, and the pool in it.
+    V4(Address, abi::PoolKey),
+}
+
+impl SwapContract {
+    fn swap(&self, zero_for_one: bool, amount_in: U256) -> Option<SimulatedCall> {
+        match self {
+            Self::V3(pool) => SimulatedCall::v3_swap(*pool, zero_for_one, amount_in),
+            Self::V4(manager, key) => {
+                SimulatedCall::v4_swap(*manager, key, zero_for_one, amount_in)
+            }
+        }
+    }
+
+    /// What the pool was to get of both tokens; negative is what it was to give.
+    fn amounts(&self, outcome: &SimulatedOutcome) -> Option<[I256; 2]> {
+        match self {
+            Self::V3(_) => outcome.callback_amounts(),
+            Self::V4(..) => outcome.delta_amounts(),
+        }
+    }
+}
+
 /// A swap of an exact input through a pair.
 struct V2Swap {
     pair: Address,
@@ -187,8 +218,8 @@ impl V2Swap {
     }
 }
 
-fn chain_quote(outcome: &SimulatedOutcome, zero_for_one: bool, amount_in: U256) -> ChainQuote {
-    let Some([amount0, amount1]) = outcome.callback_amounts() else { return ChainQuote::Refused };
+fn chain_quote(amounts: Option<[I256; 2]>, zero_for_one: bool, amount_in: U256) -> ChainQuote {
+    let Some([amount0, amount1]) = amounts else { return ChainQuote::Refused };
     let (taken, given) = if zero_for_one { (amount0, amount1) } else { (amount1, amount0) };
     if taken.is_negative() || given.is_positive() || taken.unsigned_abs() != amount_in {
         return ChainQuote::Refused;
@@ -197,7 +228,7 @@ fn chain_quote(outcome: &SimulatedOutcome, zero_for_one: bool, amount_in: U256) 
 }
 
 /// What a range holds of the token that goes in: a measure for amounts that move the price.
-fn virtual_reserve(state: &ContractV3, zero_for_one: bool) -> U256 {
+fn virtual_reserve(state: &Concentrated, zero_for_one: bool) -> U256 {
     let (liquidity, price) = (U256::from(state.liquidity), state.sqrt_price);
     if price.is_zero() {
         return U256::ZERO;

@@ -16,6 +16,15 @@ pub(super) struct ServedPool {
     pub(super) token1: Address,
     pub(super) fee: u32,
     pub(super) status: String,
+    /// `A` or `A*` where quotes are promised to the wei. Only pools of V2 and V3 may leave it out.
+    pub(super) accuracy: Option<String>,
+    pub(super) accuracy_reason: Option<String>,
+    /// The PoolManager of a V4 pool.
+    pub(super) manager: Option<Address>,
+    /// Hooks of a V4 pool that has any.
+    pub(super) hooks: Option<Address>,
+    /// Fees in a V4 pool's state.
+    pub(super) fees: Option<ServedFees>,
     pub(super) block_number: u64,
     pub(super) block_hash: B256,
     pub(super) reserve0: Option<String>,
@@ -26,6 +35,40 @@ pub(super) struct ServedPool {
     pub(super) liquidity: Option<String>,
     #[serde(default)]
     pub(super) ticks: Vec<ServedTick>,
+}
+
+/// Fees of a V4 pool, in millionths.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ServedFees {
+    pub(super) lp: u32,
+    pub(super) zero_for_one: u32,
+    pub(super) one_for_zero: u32,
+}
+
+impl ServedPool {
+    /// Whether the arena promises the pool's quotes to the wei.
+    pub(super) fn is_exact(&self) -> bool {
+        match self.accuracy.as_deref() {
+            Some(grade) => matches!(grade, "A" | "A*"),
+            None => self.protocol != "v4",
+        }
+    }
+
+    /// Whether the arena knows the providers' fee: no event tells when hooks change it.
+    pub(super) fn knows_lp_fee(&self) -> bool {
+        let reason = self.accuracy_reason.as_deref().unwrap_or_default();
+        self.is_exact() || !(reason.is_empty() || reason.starts_with("dynamic_fee"))
+    }
+
+    /// Grade and reason, as the report shows them.
+    pub(super) fn accuracy_text(&self) -> String {
+        let grade = self.accuracy.as_deref().unwrap_or("unknown");
+        self.accuracy_reason.as_deref().map_or_else(
+            || format!("accuracy {grade}"),
+            |reason| format!("accuracy {grade}, {reason}"),
+        )
+    }
 }
 
 /// One initialized tick.

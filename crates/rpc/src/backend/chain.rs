@@ -1,6 +1,9 @@
 //! The chain, its pool of transactions and its updates.
 
-use super::{BackendError, PoolContent, PoolStatus, PoolTransaction, SubmitError};
+use super::{
+    BackendError, PoolContent, PoolStatus, PoolTransaction, ReorgOutcome, ReorgRequest, SubmitError,
+};
+use crate::error::RpcError;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -89,7 +92,7 @@ pub struct AccountProof {
     pub slots: Vec<SlotProof>,
 }
 
-/// Reads of the chain, and the one write.
+/// Reads of the chain, and the two writes.
 ///
 /// Reads are synchronous and quick (a lookup); whatever executes code or walks many blocks is run by this crate on
 /// blocking threads behind a bounded semaphore, so that reads never starve writes.
@@ -142,6 +145,18 @@ pub trait ChainBackend: Send + Sync + 'static {
     /// Resolves once the transaction is durable. Futures first polled in order are accepted in order. A client may
     /// hang up: dropping the future must not leave a transaction half accepted, and need not withdraw it.
     fn submit(&self, raw: Bytes, gap: NonceGap) -> BoxFuture<'static, Result<B256, SubmitError>>;
+
+    /// Replaces the newest blocks of the chain by others, for tests of what follows it. Resolves once the other blocks
+    /// are stored; a client that hangs up does not stop it.
+    ///
+    /// # Errors
+    /// -32601 unless overridden: only a development chain may do this.
+    fn dev_reorg(
+        &self,
+        _request: ReorgRequest,
+    ) -> BoxFuture<'static, Result<ReorgOutcome, RpcError>> {
+        Box::pin(std::future::ready(Err(RpcError::method_not_found("weir_devReorg"))))
+    }
 
     /// A transaction that is accepted and in no sealed block.
     fn pool_transaction(&self, hash: &B256) -> Option<PoolTransaction>;

@@ -1,15 +1,25 @@
-//! Pools, quotes and batches as callers see them.
+//! Pools and quotes as callers see them.
 //!
 //! These are the wire types: amounts that may exceed 64 bits are decimal strings, as DEX tools expect them.
 
-use super::BackendError;
+use super::{
+    BackendError, BestRouteRequest, BestRouteView, GateView, ListOpportunities, OpportunitiesView,
+    OpportunityChangesView, OrderBookRequest, OrderBookView, PoolUpdatesView, Readiness,
+};
 use alloy_primitives::{Address, B256, U256};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tokio::sync::broadcast;
+
+/// What the engine publishes, in order. A receiver that falls behind gets `Lagged`; its client is told and disconnected.
+pub type PoolsReceiver<T> = broadcast::Receiver<Arc<T>>;
 
 /// Which pools to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListPools {
+    /// The chain; may be left out where one is followed.
+    pub chain_id: Option<u64>,
     /// Only pools that hold this token.
     pub token: Option<Address>,
     /// Only pools of this protocol, for example `v2` or `v3`.
@@ -24,9 +34,11 @@ pub struct ListPools {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PoolView {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
     /// Pool address, or the 32-byte id of a V4 pool.
     pub id: String,
-    /// Protocol, for example `v2`, `v3` or `v4`.
+    /// Protocol: `v2`, `v3`, `v4` or `pancake_v3`.
     pub protocol: String,
     /// The token with the lower address.
     pub token0: Address,
@@ -34,8 +46,22 @@ pub struct PoolView {
     pub token1: Address,
     /// Fee in hundredths of a basis point.
     pub fee: u32,
-    /// State of the pool: `live`, `degraded`, `resyncing` or `halted`.
+    /// State of the pool: `live`, `uninitialized`, `resyncing` or `halted`.
     pub status: String,
+    /// How exact the state is: `A`, `A*`, `B`, `C`, `D` (simulation only) or `U` (untrusted).
+    pub accuracy: String,
+    /// Why it is not `A`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy_reason: Option<String>,
+    /// The PoolManager of a V4 pool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manager: Option<Address>,
+    /// Hooks of a V4 pool that has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hooks: Option<Address>,
+    /// Fees in a V4 pool's state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fees: Option<PoolFeesView>,
     /// Number of the block the values hold after.
     pub block_number: u64,
     /// Its hash.
@@ -61,6 +87,18 @@ pub struct PoolView {
     /// Initialized ticks in order; listed by `weir_getPool` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ticks: Option<Vec<TickView>>,
+}
+
+/// Fees of a V4 pool, in millionths of what goes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PoolFeesView {
+    /// Of the liquidity providers.
+    pub lp: u32,
+    /// Of the protocol, when token 0 goes in.
+    pub zero_for_one: u16,
+    /// Of the protocol, when token 1 goes in.
+    pub one_for_zero: u16,
 }
 
 /// One initialized tick.
@@ -122,8 +160,13 @@ pub struct QuoteView {
     pub hops: Vec<HopView>,
 }
 
-/// Reads of the liquidity engine. Quick: they work on an immutable snapshot.
+/// Reads of the liquidity engine. They work on immutable snapshots.
+///
+/// Every id may have the chain id and a colon in front, as in `1:0x8ad5…`; where one chain is followed it may be left out.
 pub trait PoolsBackend: Send + Sync + 'static {
+    /// The chains followed, ascending.
+    fn chains(&self) -> Vec<u64>;
+
     /// The watched pools, without ticks, in the order of their index.
     fn list_pools(&self, request: &ListPools) -> Result<Vec<PoolView>, BackendError>;
 
@@ -138,50 +181,41 @@ pub trait PoolsBackend: Send + Sync + 'static {
     /// # Errors
     /// [`BackendError::Refused`] if a pool is unknown or not live, the path does not connect, or liquidity ends.
     fn quote(&self, path: &[PathHop], amount_in: U256) -> Result<QuoteView, BackendError>;
-}
 
-/// Where a batch is on its way to L1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum BatchState {
-    /// Written to the outbox, not sent.
-    Stored,
-    /// Sent, not in an L1 block.
-    Sent,
-    /// In an L1 block.
-    Included,
-    /// In a finalized L1 block.
-    Finalized,
-}
+    /// The best route for a trade over the pools that are live.
+    ///
+    /// # Errors
+    /// [`BackendError::Refused`] if the gate is closed or no route leads there.
+    fn best_route(&self, request: &BestRouteRequest) -> Result<BestRouteView, BackendError>;
 
-/// One batch of blocks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchView {
-    /// Number of the batch, from zero.
-    pub index: u64,
-    /// First block in it.
-    pub first_block: u64,
-    /// Last block in it.
-    pub last_block: u64,
-    /// Bytes posted, after compression.
-    pub posted_bytes: u64,
-    /// Bytes before compression.
-    pub raw_bytes: u64,
-    /// Where it is.
-    pub state: BatchState,
-    /// Hash of the L1 transaction, once sent.
-    pub l1_transaction: Option<B256>,
-    /// Number of the L1 block, once included.
-    pub l1_block: Option<u64>,
-    /// Times it was sent.
-    pub attempts: u64,
-    /// What went wrong last, if anything did.
-    pub last_error: Option<String>,
-}
+    /// The order book of a pair.
+    ///
+    /// # Errors
+    /// [`BackendError::Refused`] if the gate is closed or no live pool trades the pair.
+    fn order_book(&self, request: &OrderBookRequest) -> Result<OrderBookView, BackendError>;
 
-/// Reads of the batch poster.
-pub trait BatchesBackend: Send + Sync + 'static {
-    /// At most `limit` batches from `first` on (the newest `limit` ones if `None`), oldest first.
-    fn batches(&self, first: Option<u64>, limit: usize) -> Result<Vec<BatchView>, BackendError>;
+    /// The opportunities after the newest block.
+    ///
+    /// # Errors
+    /// [`BackendError::Refused`] if the gate is closed or the chain is not followed.
+    fn opportunities(&self, request: &ListOpportunities)
+    -> Result<OpportunitiesView, BackendError>;
+
+    /// Whether a chain's numbers may be traded on; at most `pools_max` pools that are not live are listed.
+    ///
+    /// # Errors
+    /// [`BackendError::Refused`] if the chain is not followed.
+    fn gate(&self, chain_id: Option<u64>, pools_max: usize) -> Result<GateView, BackendError>;
+
+    /// Whether the process should be sent traffic, where it has no chain of its own to say so.
+    fn readiness(&self) -> Readiness;
+
+    /// Changes of pools from now on, those of all chains.
+    fn subscribe_pools(&self) -> PoolsReceiver<PoolUpdatesView>;
+
+    /// Changes of opportunities from now on, those of all chains.
+    fn subscribe_opportunities(&self) -> PoolsReceiver<OpportunityChangesView>;
+
+    /// Changes of the trading gate from now on, those of all chains.
+    fn subscribe_gate(&self) -> PoolsReceiver<GateView>;
 }

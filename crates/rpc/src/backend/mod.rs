@@ -9,11 +9,24 @@ pub use chain::{
 mod pool;
 pub use pool::{PoolContent, PoolStatus, PoolTransaction};
 
+mod batches;
+pub use batches::{BatchState, BatchView, BatchesBackend};
+
 mod liquidity;
 pub use liquidity::{
-    BatchState, BatchView, BatchesBackend, HopView, ListPools, PathHop, PoolView, PoolsBackend,
-    QuoteView, TickView,
+    HopView, ListPools, PathHop, PoolFeesView, PoolView, PoolsBackend, PoolsReceiver, QuoteView,
+    TickView,
 };
+
+mod paths;
+pub use paths::{
+    BestRouteRequest, BestRouteView, CoverageView, DepthView, GateView, GoneView, LevelView,
+    ListOpportunities, OpportunitiesView, OpportunityChangesView, OpportunityView,
+    OrderBookRequest, OrderBookView, PoolGateView, PoolUpdatesView, RouteLegView,
+};
+
+mod reorg;
+pub use reorg::{ReorgOutcome, ReorgRequest, ReorgTransactions};
 
 mod error;
 pub use error::{BackendError, SubmitError};
@@ -23,8 +36,9 @@ use std::sync::Arc;
 /// Everything the server reads from and writes to.
 #[derive(Clone)]
 pub struct Backends {
-    /// The chain, its pool of transactions and its updates.
-    pub chain: Arc<dyn ChainBackend>,
+    /// The chain, its pool of transactions and its updates; a process that only follows chains has none, and the methods
+    /// about a chain do not exist there.
+    pub chain: Option<Arc<dyn ChainBackend>>,
     /// The liquidity engine; without it the methods about pools do not exist.
     pub pools: Option<Arc<dyn PoolsBackend>>,
     /// The batch poster; without it `weir_batches` does not exist.
@@ -34,6 +48,7 @@ pub struct Backends {
 impl std::fmt::Debug for Backends {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Backends")
+            .field("chain", &self.chain.is_some())
             .field("pools", &self.pools.is_some())
             .field("batches", &self.batches.is_some())
             .finish_non_exhaustive()

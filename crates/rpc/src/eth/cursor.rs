@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use weir_evm::SealedHeader;
 
 /// Blocks a cursor remembers, and so the deepest reorg it survives. 40 bytes each.
-const TRAIL_BLOCKS: usize = 64;
+const TRAIL_BLOCKS: usize = 512;
 
 /// The last blocks a poller was told about. It pins no block: what is new is read from the chain.
 #[derive(Debug)]

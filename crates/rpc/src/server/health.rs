@@ -1,11 +1,11 @@
 //! `GET /health/live` and `GET /health/ready`, for probes.
 
-use crate::backend::{ChainBackend, Readiness};
+use crate::backend::{Backends, Readiness};
 use http::{Method, StatusCode};
 
 /// The answer for a path under `/health`, or `None` if the path is another.
 pub(super) fn answer(
-    chain: &dyn ChainBackend,
+    backends: &Backends,
     method: &Method,
     path: &str,
 ) -> Option<(StatusCode, String)> {
@@ -17,7 +17,7 @@ pub(super) fn answer(
     }
     Some(match path {
         "/health/live" => (StatusCode::OK, "live\n".to_owned()),
-        "/health/ready" => match chain.readiness() {
+        "/health/ready" => match readiness(backends) {
             Readiness::Ready => (StatusCode::OK, "ready\n".to_owned()),
             Readiness::NotReady { reason } => {
                 (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n"))
@@ -25,4 +25,13 @@ pub(super) fn answer(
         },
         _ => (StatusCode::NOT_FOUND, "no such probe\n".to_owned()),
     })
+}
+
+/// The chain's word, or the engine's in a process that only follows chains.
+fn readiness(backends: &Backends) -> Readiness {
+    match (&backends.chain, &backends.pools) {
+        (Some(chain), _) => chain.readiness(),
+        (None, Some(pools)) => pools.readiness(),
+        (None, None) => Readiness::Ready,
+    }
 }

@@ -54,9 +54,9 @@ impl Front {
         request: Request<Incoming>,
         slot: Arc<Slot>,
     ) -> Result<Reply, Infallible> {
-        let chain = self.dispatcher.api.chain();
-        if let Some((status, body)) = health::answer(chain, request.method(), request.uri().path())
-        {
+        let backends = &self.dispatcher.api.backends;
+        let (method, path) = (request.method(), request.uri().path());
+        if let Some((status, body)) = health::answer(backends, method, path) {
             return Ok(text(status, body));
         }
         if !is_host_allowed(&self.config().hosts, request.headers()) {

@@ -76,10 +76,11 @@ impl RpcServer {
     /// The result is what a task set wants; it is never an error.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), Infallible> {
         let api = Arc::clone(&self.dispatcher.api);
-        let chain = Arc::clone(&api.backends.chain);
         let following = shutdown.clone();
         let tasks = TaskTracker::new();
-        tasks.spawn(async move { api.inclusions.run(chain, &api.filters, following).await });
+        if let Some(chain) = api.backends.chain.clone() {
+            tasks.spawn(async move { api.inclusions.run(chain, &api.filters, following).await });
+        }
         let slots = Arc::new(Semaphore::new(self.dispatcher.api.config.connections_max));
         loop {
             let accepted = tokio::select! {

@@ -1,14 +1,19 @@
-//! `eth_subscribe`: events pushed to a WebSocket.
+//! `eth_subscribe` and `weir_subscribe`: events pushed to a WebSocket.
 
 use super::outbox::{Farewell, Outbox};
 use crate::{
     api::Api,
     args::{Args, invalid},
-    backend::{PendingTransactions, UpdateReceiver},
+    backend::{
+        GateView, OpportunityChangesView, PendingTransactions, PoolUpdatesView, PoolsReceiver,
+        UpdateReceiver,
+    },
     error::RpcError,
     eth::{LogCriteria, sync_status_view, update_logs},
     json::Json,
+    methods::Namespace,
     txpool::wire,
+    weir::{PoolUpdatesFilter, pools},
     wire::WireHeader,
 };
 use alloy_primitives::B128;
@@ -29,6 +34,12 @@ pub(super) enum Topic {
     Pending(PendingTransactions, PendingForm),
     /// Whether the node synchronises.
     Syncing(UpdateReceiver),
+    /// Pools that a block changed.
+    PoolUpdates(PoolsReceiver<PoolUpdatesView>, PoolUpdatesFilter),
+    /// Opportunities that a block changed.
+    Opportunities(PoolsReceiver<OpportunityChangesView>),
+    /// Whether pools may be traded on.
+    Gate(PoolsReceiver<GateView>),
 }
 
 /// How accepted transactions are shown.
@@ -39,8 +50,33 @@ pub(super) enum PendingForm {
 }
 
 impl Topic {
-    /// Reads the parameters of `eth_subscribe`. Receiving begins here, before the answer is sent, so nothing is missed.
-    pub(super) fn parse(api: &Api, args: &Args<'_>) -> Result<Self, RpcError> {
+    /// Reads the parameters of a subscription. Receiving begins here, before the answer is sent, so nothing is missed.
+    pub(super) fn parse(
+        api: &Api,
+        namespace: Namespace,
+        args: &Args<'_>,
+    ) -> Result<Self, RpcError> {
+        match namespace {
+            Namespace::Eth => Self::parse_eth(api, args),
+            Namespace::Weir => Self::parse_weir(api, args),
+        }
+    }
+
+    fn parse_weir(api: &Api, args: &Args<'_>) -> Result<Self, RpcError> {
+        let pools = pools(api)?;
+        let kind = args.string(0)?;
+        Ok(match kind.as_str() {
+            "poolUpdates" => {
+                let filter = args.optional(1)?.unwrap_or_default();
+                Self::PoolUpdates(pools.subscribe_pools(), filter)
+            }
+            "opportunities" => Self::Opportunities(pools.subscribe_opportunities()),
+            "gate" => Self::Gate(pools.subscribe_gate()),
+            _ => return Err(invalid(0, format!("no {kind:?} subscription in weir namespace"))),
+        })
+    }
+
+    fn parse_eth(api: &Api, args: &Args<'_>) -> Result<Self, RpcError> {
         let kind = args.string(0)?;
         Ok(match kind.as_str() {
             "newHeads" => Self::NewHeads(api.chain().subscribe_updates()),
@@ -57,9 +93,18 @@ impl Topic {
         })
     }
 
+    const fn namespace(&self) -> Namespace {
+        match self {
+            Self::NewHeads(_) | Self::Logs(..) | Self::Pending(..) | Self::Syncing(_) => {
+                Namespace::Eth
+            }
+            Self::PoolUpdates(..) | Self::Opportunities(_) | Self::Gate(_) => Namespace::Weir,
+        }
+    }
+
     /// Delivers until the session ends.
     pub(super) async fn run(self, api: Arc<Api>, id: B128, outbox: Outbox) {
-        let feed = Feed { id, outbox };
+        let feed = Feed { id, namespace: self.namespace(), outbox };
         match self {
             Self::NewHeads(updates) => {
                 feed.follow(updates, |update, feed| feed.heads(update)).await
@@ -91,6 +136,17 @@ impl Topic {
                     feed.follow(updates, |_, feed| deliver(feed)).await;
                 }
             }
+            Self::PoolUpdates(updates, filter) => {
+                feed.follow(updates, |update, feed| match filter.of(update) {
+                    Some(update) => feed.push(&*update),
+                    None => Ok(()),
+                })
+                .await;
+            }
+            Self::Opportunities(changes) => {
+                feed.follow(changes, |changes, feed| feed.push(&**changes)).await;
+            }
+            Self::Gate(states) => feed.follow(states, |state, feed| feed.push(&**state)).await,
         }
     }
 }
@@ -101,6 +157,7 @@ struct Behind;
 /// One subscription's way to the peer.
 struct Feed {
     id: B128,
+    namespace: Namespace,
     outbox: Outbox,
 }
 
@@ -151,9 +208,9 @@ impl Feed {
     }
 
     fn notification(&self, member: &str, value: &str) -> String {
-        let id = self.id;
+        let (id, method) = (self.id, self.namespace.notification());
         format!(
-            r#"{{"jsonrpc":"2.0","method":"eth_subscription","params":{{"subscription":"{id}","{member}":{value}}}}}"#
+            r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"subscription":"{id}","{member}":{value}}}}}"#
         )
     }
 

@@ -13,6 +13,7 @@ use crate::{
     error::RpcError,
     json::{Answer, Json},
     message::Params,
+    methods::Namespace,
 };
 use alloy_primitives::{B128, map::HashMap};
 use bytes::Bytes;
@@ -216,8 +217,8 @@ struct Scope<'a> {
 }
 
 impl Subscriber for Scope<'_> {
-    fn subscribe(&self, params: &Params) -> Answer {
-        let topic = Topic::parse(self.session.api(), &Args::read(params, 2)?)?;
+    fn subscribe(&self, namespace: Namespace, params: &Params) -> Answer {
+        let topic = Topic::parse(self.session.api(), namespace, &Args::read(params, 2)?)?;
         let mut subscriptions = self.session.subscriptions.lock();
         let limit = self.session.subscriptions_max;
         if subscriptions.len() >= limit {

@@ -178,10 +178,19 @@ impl Ws {
         response.get("result").cloned().unwrap_or_else(|| panic!("{method}: {response}"))
     }
 
-    /// The next event of a subscription.
+    /// The next event of a subscription to the chain.
     pub(crate) async fn event(&mut self, subscription: &Value) -> Value {
+        self.event_of("eth_subscription", subscription).await
+    }
+
+    /// The next event of a subscription to pools.
+    pub(crate) async fn pools_event(&mut self, subscription: &Value) -> Value {
+        self.event_of("weir_subscription", subscription).await
+    }
+
+    async fn event_of(&mut self, method: &str, subscription: &Value) -> Value {
         let event = self.json().await;
-        assert_eq!(event["method"], "eth_subscription", "{event}");
+        assert_eq!(event["method"], method, "{event}");
         assert_eq!(event["params"]["subscription"], *subscription, "{event}");
         event["params"]["result"].clone()
     }

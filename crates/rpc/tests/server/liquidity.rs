@@ -1,15 +1,56 @@
 //! Pools and batches with fixed answers.
 
 use alloy_primitives::{Address, B256, U256};
+use std::sync::{Arc, Mutex};
+use tokio::sync::broadcast;
 use weir_rpc::{
-    BackendError, BatchState, BatchView, BatchesBackend, ListPools, PathHop, PoolView,
-    PoolsBackend, QuoteView,
+    BackendError, BatchState, BatchView, BatchesBackend, BestRouteRequest, BestRouteView, GateView,
+    ListOpportunities, ListPools, OpportunitiesView, OpportunityChangesView, OrderBookRequest,
+    OrderBookView, PathHop, PoolUpdatesView, PoolView, PoolsBackend, PoolsReceiver, QuoteView,
+    Readiness,
 };
 
-pub(crate) struct Pools;
+/// Updates a receiver may fall behind.
+const UPDATES: usize = 4;
 
-fn pool() -> PoolView {
+pub(crate) struct Pools {
+    pub(crate) updates: broadcast::Sender<Arc<PoolUpdatesView>>,
+    pub(crate) changes: broadcast::Sender<Arc<OpportunityChangesView>>,
+    pub(crate) gates: broadcast::Sender<Arc<GateView>>,
+    pub(crate) ready: Mutex<Readiness>,
+}
+
+impl Default for Pools {
+    fn default() -> Self {
+        Self {
+            updates: broadcast::Sender::new(UPDATES),
+            changes: broadcast::Sender::new(UPDATES),
+            gates: broadcast::Sender::new(UPDATES),
+            ready: Mutex::new(Readiness::Ready),
+        }
+    }
+}
+
+pub(crate) fn gate() -> GateView {
+    GateView {
+        chain_id: 1,
+        state: "live".to_owned(),
+        reason: "live".to_owned(),
+        block_number: Some(7),
+        block_hash: Some(B256::repeat_byte(7)),
+        live_pools: 1,
+        pools: Vec::new(),
+    }
+}
+
+pub(crate) fn pool() -> PoolView {
     PoolView {
+        chain_id: 1,
+        accuracy: "A".to_owned(),
+        accuracy_reason: None,
+        manager: None,
+        hooks: None,
+        fees: None,
         id: Address::repeat_byte(0xaa).to_string(),
         protocol: "v2".to_owned(),
         token0: Address::repeat_byte(1),
@@ -53,6 +94,69 @@ impl PoolsBackend for Pools {
             generation: 9,
             hops: Vec::new(),
         })
+    }
+
+    fn chains(&self) -> Vec<u64> {
+        vec![1, 10]
+    }
+
+    fn best_route(&self, request: &BestRouteRequest) -> Result<BestRouteView, BackendError> {
+        assert!(request.max_hops.is_none_or(|hops| hops <= 4));
+        Ok(BestRouteView {
+            chain_id: 1,
+            block_number: 7,
+            block_hash: B256::repeat_byte(7),
+            generation: 9,
+            amount_in: request.amount_in.to_string(),
+            amount_out: "5".to_owned(),
+            gas: 100_000,
+            bound: None,
+            is_exhaustive: true,
+            legs: Vec::new(),
+        })
+    }
+
+    fn order_book(&self, request: &OrderBookRequest) -> Result<OrderBookView, BackendError> {
+        Err(BackendError::refused(format!("no live pool trades the pair: base={}", request.base)))
+    }
+
+    fn opportunities(
+        &self,
+        request: &ListOpportunities,
+    ) -> Result<OpportunitiesView, BackendError> {
+        assert!(request.limit.is_some(), "the server sets a limit");
+        Ok(OpportunitiesView {
+            chain_id: 1,
+            block_number: 7,
+            block_hash: B256::repeat_byte(7),
+            cycles: 3,
+            is_truncated: false,
+            bases: Vec::new(),
+            opportunities: Vec::new(),
+        })
+    }
+
+    fn gate(&self, chain_id: Option<u64>, _pools_max: usize) -> Result<GateView, BackendError> {
+        match chain_id {
+            None | Some(1) => Ok(gate()),
+            Some(other) => Err(BackendError::refused(format!("chain is not followed: {other}"))),
+        }
+    }
+
+    fn readiness(&self) -> Readiness {
+        self.ready.lock().unwrap().clone()
+    }
+
+    fn subscribe_pools(&self) -> PoolsReceiver<PoolUpdatesView> {
+        self.updates.subscribe()
+    }
+
+    fn subscribe_opportunities(&self) -> PoolsReceiver<OpportunityChangesView> {
+        self.changes.subscribe()
+    }
+
+    fn subscribe_gate(&self) -> PoolsReceiver<GateView> {
+        self.gates.subscribe()
     }
 }
 

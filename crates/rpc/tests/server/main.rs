@@ -10,6 +10,7 @@ mod compat;
 mod http;
 mod limits;
 mod methods;
+mod pools;
 mod protocol;
 mod subscriptions;
 mod websocket;
@@ -23,6 +24,7 @@ use weir_runtime::{Shutdown, ShutdownReason};
 pub(crate) struct Node {
     pub(crate) address: SocketAddr,
     pub(crate) chain: Arc<MemoryChain>,
+    pub(crate) pools: Arc<liquidity::Pools>,
     pub(crate) shutdown: Shutdown,
     pub(crate) running: Option<tokio::task::JoinHandle<()>>,
 }
@@ -41,16 +43,28 @@ pub(crate) fn config() -> ServerConfig {
 pub(crate) async fn serve(chain: MemoryChain, config: ServerConfig) -> Node {
     let chain = Arc::new(chain);
     let backends = Backends {
-        chain: chain.clone(),
-        pools: Some(Arc::new(liquidity::Pools)),
+        chain: Some(chain.clone()),
+        pools: None,
         batches: Some(Arc::new(liquidity::Batches)),
     };
+    serve_backends(chain, backends, config).await
+}
+
+/// Serves pools alone, as a process does that only follows chains.
+pub(crate) async fn serve_pools() -> Node {
+    let backends = Backends { chain: None, pools: None, batches: None };
+    serve_backends(Arc::new(MemoryChain::dev()), backends, config()).await
+}
+
+async fn serve_backends(chain: Arc<MemoryChain>, backends: Backends, config: ServerConfig) -> Node {
+    let pools = Arc::new(liquidity::Pools::default());
+    let backends = Backends { pools: Some(pools.clone()), ..backends };
     let server = RpcServer::bind(config, backends).await.unwrap();
     let address = server.address();
     let shutdown = Shutdown::new();
     let stopping = shutdown.clone();
     let running = tokio::spawn(async move { server.run(stopping).await.unwrap() });
-    Node { address, chain, shutdown, running: Some(running) }
+    Node { address, chain, pools, shutdown, running: Some(running) }
 }
 
 /// Serves a fresh chain with the default settings.

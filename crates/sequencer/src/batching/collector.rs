@@ -19,10 +19,16 @@ pub(crate) struct ClosedChannel {
 /// Reads blocks in order and closes channels. Blocking: it reads the store and compresses.
 pub(crate) struct Collector {
     store: Arc<dyn Store>,
+    config: EncoderConfig,
     encoder: ChannelEncoder,
-    next_block: u64,
-    /// Hash of the block before `next_block`, if it was batched in an earlier run.
+    /// First block of the open channel.
+    first_block: u64,
+    /// Hash of the block before `first_block`, if it is in a batch.
     posted: Option<B256>,
+    /// Next block to add to the open channel.
+    next_block: u64,
+    /// Hash of the last block in the open channel, if it has one.
+    last_added: Option<B256>,
 }
 
 impl std::fmt::Debug for Collector {
@@ -39,12 +45,14 @@ impl Collector {
         next_block: u64,
         posted: Option<B256>,
     ) -> Result<Self, BatchError> {
-        let encoder = ChannelEncoder::new(EncoderConfig {
+        let config = EncoderConfig {
             channel_bytes_max: config.batch_bytes_max,
             channel_age_ms_max: millis(config.batch_age_max),
             level: config.level,
-        })?;
-        Ok(Self { store, encoder, next_block, posted })
+        };
+        let encoder = ChannelEncoder::new(config)?;
+        let first_block = next_block;
+        Ok(Self { store, config, encoder, first_block, posted, next_block, last_added: None })
     }
 
     /// When the open channel is due, in milliseconds of the caller's clock.
@@ -55,10 +63,27 @@ impl Collector {
     /// Takes blocks up to the head until a channel is due; what it returns has been decoded and compared.
     pub(crate) fn collect(&mut self, now_ms: u64) -> Result<Option<ClosedChannel>, BatchError> {
         let snapshot = self.store.snapshot()?;
+        self.follow_reorg(&*snapshot)?;
         let Some(channel) = self.next_channel(&*snapshot, now_ms)? else { return Ok(None) };
+        self.first_block = channel.last_block() + 1;
+        self.posted = Some(channel.last_hash());
+        self.last_added = None;
         let payloads = encode_payloads(&channel, limits::PAYLOAD_BYTES_MAX)?;
         check(&*snapshot, &channel, &payloads)?;
         Ok(Some(ClosedChannel { channel, payloads }))
+    }
+
+    /// Begins the open channel anew if a block in it has left the chain.
+    fn follow_reorg(&mut self, snapshot: &dyn Snapshot) -> Result<(), BatchError> {
+        let Some(last) = self.last_added else { return Ok(()) };
+        let canonical = snapshot.header_by_number(self.next_block - 1)?;
+        if canonical.is_none_or(|(hash, _)| hash != last) {
+            tracing::info!(first = self.first_block, "open batch is collected anew after a reorg");
+            self.encoder = ChannelEncoder::new(self.config)?;
+            self.next_block = self.first_block;
+            self.last_added = None;
+        }
+        Ok(())
     }
 
     fn next_channel(
@@ -73,15 +98,18 @@ impl Collector {
             let block = block.ok_or(BatchError::BlockMissing { number })?.block;
             let parent = block.header().parent_hash;
             if let Some(posted) = self.posted
+                && number == self.first_block
                 && parent != posted
             {
                 return Err(BatchError::ChainChanged { number, parent, posted });
             }
             match self.encoder.add_block(&block, now_ms)? {
-                Admission::Added => self.next_block += 1,
+                Admission::Added => {
+                    self.next_block += 1;
+                    self.last_added = Some(block.hash());
+                }
                 Admission::Full => return Ok(self.encoder.close()?),
             }
-            self.posted = None;
         }
         Ok(self.encoder.step(now_ms)?)
     }

@@ -4,6 +4,7 @@ use super::{
     BatchConfig, BatchError, BatchHandle, BatchStatus, ClosedChannel, Collector, Outbox,
     config::millis, poster,
 };
+use crate::ReorgLock;
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use weir_follower::{Backoff, ChainClient, InclusionTracker, Signer, TransactionSender};
@@ -77,6 +78,16 @@ impl<C: Clock> BatchDriver<C> {
         };
         driver.publish();
         Ok(driver)
+    }
+
+    /// Shares the lock of a chain whose blocks may be taken off ([`Chain::reorg_lock`](crate::Chain::reorg_lock)), so
+    /// that those in a batch stay.
+    #[must_use]
+    pub fn guarded_by(mut self, lock: Arc<ReorgLock>) -> Self {
+        if let Some(outbox) = &mut self.outbox {
+            outbox.guard(lock);
+        }
+        self
     }
 
     /// A view for others, kept up to date while the driver runs.
@@ -182,7 +193,10 @@ impl<C: Clock> BatchDriver<C> {
                 channel = %channel.id(), first = channel.first_block(), last = channel.last_block(),
                 payloads = payloads.len(), "batch closed"
             );
-            self.with_outbox(move |outbox| outbox.push(&channel, payloads)).await?;
+            if !self.with_outbox(move |outbox| outbox.push(&channel, payloads)).await? {
+                tracing::info!("blocks of the batch have left the chain: it is collected anew");
+                self.restart_collector()?;
+            }
         }
     }
 
@@ -190,7 +204,6 @@ impl<C: Clock> BatchDriver<C> {
     pub(super) fn restart_collector(&mut self) -> Result<(), BatchError> {
         let (next, posted) = (self.outbox().next_block(), self.outbox().last_hash());
         self.collector = Some(Collector::new(Arc::clone(&self.store), &self.config, next, posted)?);
-        self.trackers.clear();
         Ok(())
     }
 

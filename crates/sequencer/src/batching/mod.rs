@@ -19,7 +19,7 @@ mod entry;
 pub(crate) use entry::{Attempt, OutboxEntry, RecordedInclusion};
 
 mod outbox;
-pub(crate) use outbox::Outbox;
+pub(crate) use outbox::{Outbox, newest_batched};
 
 mod collector;
 pub(crate) use collector::{ClosedChannel, Collector};

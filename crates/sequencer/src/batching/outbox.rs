@@ -1,11 +1,12 @@
 //! What is to be posted, kept durably.
 
 use super::{BatchError, OutboxEntry};
+use crate::ReorgLock;
 use alloy_primitives::{B256, Bytes};
 use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
 use std::{collections::VecDeque, sync::Arc};
 use weir_derivation::SealedChannel;
-use weir_storage::{RecordNamespace, RecordWrite, Store};
+use weir_storage::{RecordNamespace, RecordWrite, Snapshot, Store};
 
 /// Final entries that are kept to be shown; older ones are deleted.
 const FINAL_ENTRIES_KEPT: usize = 1_000;
@@ -28,6 +29,21 @@ pub(crate) struct Outbox {
     store: Arc<dyn Store>,
     entries: VecDeque<OutboxEntry>,
     l1: Option<L1Identity>,
+    /// Keeps blocks on the chain while the intent to post them is written.
+    lock: Arc<ReorgLock>,
+}
+
+/// Number of the newest block that an entry carries, in a store that a batcher may be writing to; zero if none does.
+pub(crate) fn newest_batched(snapshot: &dyn Snapshot) -> Result<u64, BatchError> {
+    let mut newest = 0;
+    for (key, value) in snapshot.records(RecordNamespace::Batcher)? {
+        if key != L1_KEY {
+            let entry = OutboxEntry::decode_record(&value);
+            let entry = entry.ok_or(BatchError::Record { key: key.into() })?;
+            newest = newest.max(entry.last_block);
+        }
+    }
+    Ok(newest)
 }
 
 impl std::fmt::Debug for Outbox {
@@ -64,7 +80,12 @@ impl Outbox {
                 entries.push_back(OutboxEntry::decode_record(&value).ok_or_else(malformed)?);
             }
         }
-        Ok(Self { store, entries, l1 })
+        Ok(Self { store, entries, l1, lock: Arc::default() })
+    }
+
+    /// Shares the lock of whoever takes blocks off the same chain.
+    pub(crate) fn guard(&mut self, lock: Arc<ReorgLock>) {
+        self.lock = lock;
     }
 
     pub(crate) const fn l1(&self) -> Option<L1Identity> {
@@ -104,12 +125,19 @@ impl Outbox {
         used.map(|attempt| attempt.nonce).max().map(|nonce| nonce + 1)
     }
 
-    /// Writes the intent to post a channel, all payloads at once, and deletes old final entries.
+    /// Writes the intent to post a channel, all payloads at once, and deletes old final entries. `false` if a block of
+    /// the channel has left the chain: nothing is written then.
     pub(crate) fn push(
         &mut self,
         channel: &SealedChannel,
         payloads: Vec<Vec<u8>>,
-    ) -> Result<(), BatchError> {
+    ) -> Result<bool, BatchError> {
+        let lock = Arc::clone(&self.lock);
+        let _held = lock.hold();
+        let last = self.store.snapshot()?.header_by_number(channel.last_block())?;
+        if last.is_none_or(|(hash, _)| hash != channel.last_hash()) {
+            return Ok(false);
+        }
         let first = self.entries.back().map_or(0, |entry| entry.sequence + 1);
         let frames = payloads.len() as u64;
         let total: u64 = payloads.iter().map(|payload| payload.len() as u64).sum();
@@ -139,7 +167,7 @@ impl Outbox {
         self.store.write_records(&writes)?;
         self.entries.drain(..old);
         self.entries.extend(new);
-        Ok(())
+        Ok(true)
     }
 
     /// Replaces an entry.

@@ -57,6 +57,7 @@ impl<C: Clock> BatchDriver<C> {
                 tracing::warn!(chain_id = found.chain_id, genesis = %found.genesis_hash, "L1 is new: batches begin again");
             }
             self.with_outbox(move |outbox| outbox.begin_on(found)).await?;
+            self.trackers.clear();
             self.restart_collector()?;
         }
         self.sender = Some(sender);
@@ -280,10 +281,10 @@ impl<C: Clock> BatchDriver<C> {
     }
 
     /// Runs a change of the outbox where it may block.
-    pub(super) async fn with_outbox(
+    pub(super) async fn with_outbox<T: Send + 'static>(
         &mut self,
-        change: impl FnOnce(&mut super::Outbox) -> Result<(), BatchError> + Send + 'static,
-    ) -> Result<(), BatchError> {
+        change: impl FnOnce(&mut super::Outbox) -> Result<T, BatchError> + Send + 'static,
+    ) -> Result<T, BatchError> {
         let mut outbox = self.outbox.take().ok_or(BatchError::Panicked)?;
         let (outbox, result) = blocking(move || {
             let result = change(&mut outbox);

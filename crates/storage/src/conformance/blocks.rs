@@ -30,7 +30,7 @@ pub(super) fn blocks_read_back_as_they_were_written(open: Open<'_>) {
     blocks.iter().for_each(|made| check_block(&*snapshot, &made.block));
 }
 
-fn check_block(snapshot: &dyn Snapshot, expected: &ExecutedBlock) {
+pub(super) fn check_block(snapshot: &dyn Snapshot, expected: &ExecutedBlock) {
     let number = expected.reference().number;
     let hash = expected.block.hash();
     let found = snapshot.block_by_number(number).expect("read").expect("the block is there");

@@ -42,10 +42,13 @@ impl MadeBlock {
 pub struct TestChain {
     random: SplitMix,
     trie: StateTrie,
-    head: BlockRef,
     genesis: GenesisState,
     /// The state after each block.
     states: Vec<PlainState>,
+    /// Each block's diff, that of genesis first.
+    diffs: Vec<Arc<StateDiff>>,
+    /// Each block, genesis first.
+    blocks: Vec<BlockRef>,
     /// Codes created so far.
     codes: BTreeMap<B256, Bytes>,
 }
@@ -65,10 +68,11 @@ impl TestChain {
         let mut state = PlainState::new();
         apply(&mut state, &diff);
         let made = make_block(&mut random, &mut trie, BlockRef::default(), diff, 0);
-        let head = made.block.reference();
         let MadeBlock { block, hashed, trie: nodes } = made;
+        let (blocks, diffs) = (vec![block.reference()], block.diff.iter().cloned().collect());
         let genesis = GenesisState { block, hashed, trie: nodes, chain_id: 61_972 };
-        Self { random, trie, head, genesis, states: vec![state], codes: BTreeMap::new() }
+        let (states, codes) = (vec![state], BTreeMap::new());
+        Self { random, trie, genesis, states, diffs, blocks, codes }
     }
 
     /// The genesis to open a store with.
@@ -77,8 +81,35 @@ impl TestChain {
     }
 
     /// The newest block.
-    pub const fn head(&self) -> BlockRef {
-        self.head
+    pub fn head(&self) -> BlockRef {
+        self.blocks[self.blocks.len() - 1]
+    }
+
+    /// The diffs of the blocks after `number`, oldest first.
+    pub fn diffs_after(&self, number: u64) -> Vec<Arc<StateDiff>> {
+        self.diffs[number as usize + 1..].to_vec()
+    }
+
+    /// Goes back to block `number`; the blocks made from then on are others than before. Answers the state root.
+    pub fn revert_to(&mut self, number: u64) -> B256 {
+        let kept = number as usize + 1;
+        self.states.truncate(kept);
+        self.diffs.truncate(kept);
+        self.blocks.truncate(kept);
+        // From scratch: the chain shares no way back with what it is to check.
+        let mut whole = StateDiff::default();
+        for (address, (account, slots)) in &self.states[number as usize] {
+            let held = |value: &U256| SlotDiff { before: U256::ZERO, after: *value };
+            let slots = slots.iter().map(|(slot, value)| (*slot, held(value))).collect();
+            let after = Some(*account);
+            let change = AccountDiff { before: None, after, is_storage_wiped: false, slots };
+            whole.accounts.insert(*address, change);
+        }
+        self.trie = StateTrie::new(EMPTY_ROOT_HASH);
+        self.trie.apply(&hash_diff(&whole), &EmptyNodes).expect("everything is in memory");
+        // Only what later blocks change is news to a store.
+        drop(self.trie.take_updates());
+        self.trie.root()
     }
 
     /// The state after block `number`.
@@ -98,8 +129,10 @@ impl TestChain {
         apply(&mut state, &diff);
         self.codes.extend(diff.codes.iter().map(|(hash, code)| (*hash, code.clone())));
         let transactions = self.random.below(5);
-        let made = make_block(&mut self.random, &mut self.trie, self.head, diff, transactions);
-        self.head = made.block.reference();
+        let head = self.head();
+        let made = make_block(&mut self.random, &mut self.trie, head, diff, transactions);
+        self.blocks.push(made.block.reference());
+        self.diffs.extend(made.block.diff.clone());
         self.states.push(state);
         made
     }

@@ -14,6 +14,8 @@ pub use chain::{MadeBlock, PlainState, TestChain};
 mod blocks;
 mod concurrency;
 mod records;
+mod reverts;
+pub use reverts::revert;
 mod state;
 
 use crate::{GenesisState, Store};
@@ -25,7 +27,7 @@ pub type Open<'a> = &'a dyn Fn(&GenesisState) -> Box<dyn Store>;
 type Case = fn(Open<'_>);
 
 /// Every case with its name.
-const CASES: [(&str, Case); 14] = [
+const CASES: [(&str, Case); 18] = [
     ("genesis is readable", blocks::genesis_is_readable),
     ("blocks read back as they were written", blocks::blocks_read_back_as_they_were_written),
     ("a block that is not the child of the head is refused", blocks::strangers_are_refused),
@@ -36,6 +38,10 @@ const CASES: [(&str, Case); 14] = [
     ("the trie goes on from stored nodes", state::the_trie_goes_on_from_stored_nodes),
     ("old snapshots do not change", state::old_snapshots_do_not_change),
     ("history is exact", state::history_is_exact),
+    ("reverted blocks leave nothing behind", reverts::reverted_blocks_leave_nothing_behind),
+    ("the chain goes on another way after a revert", reverts::the_chain_goes_on_another_way),
+    ("a revert to anything but an ancestor is refused", reverts::strangers_are_refused),
+    ("old snapshots outlive a revert", reverts::old_snapshots_outlive_a_revert),
     ("records are kept apart, sorted and deleted", records::records_are_kept_apart),
     ("record writes are atomic", records::record_writes_are_atomic),
     ("sizes are reported", records::sizes_are_reported),

@@ -70,7 +70,7 @@ pub(super) fn the_trie_goes_on_from_stored_nodes(open: Open<'_>) {
     }
 }
 
-fn check_proofs(snapshot: &dyn Snapshot, root: B256, expected: &PlainState) {
+pub(super) fn check_proofs(snapshot: &dyn Snapshot, root: B256, expected: &PlainState) {
     for (address, (account, slots)) in expected {
         let keys: Vec<B256> = slots.keys().map(|slot| keccak256(B256::from(*slot))).collect();
         let proof = prove(root, keccak256(address), &keys, snapshot).expect("prove");

@@ -6,6 +6,9 @@ pub(crate) use table::Table;
 mod write;
 pub(crate) use write::{open_or_create, write_commit, write_records};
 
+mod revert;
+pub(crate) use revert::write_revert;
+
 use crate::StorageError;
 use std::{borrow::Cow, ops::ControlFlow};
 

@@ -6,10 +6,10 @@ use crate::{
     codec::{self, META_CHAIN, META_HEAD, META_SCHEMA, SCHEMA_VERSION, StoragePath},
     error::ChainIdentity,
 };
-use alloy_primitives::B256;
+use alloy_primitives::{B256, U256};
 use std::ops::ControlFlow;
 use weir_primitives::{Account, ExecutedBlock, StateDiff};
-use weir_trie::{AccountChange, HashedDiff, TrieUpdates};
+use weir_trie::{AccountChange, HashedDiff, LeafAccount, TrieUpdates};
 
 /// Writes genesis into empty tables; otherwise checks that they are of this program and this chain.
 pub(crate) fn open_or_create(
@@ -110,15 +110,35 @@ fn write_state(
     hashed: &HashedDiff,
 ) -> Result<(), StorageError> {
     for (key, change) in &hashed.accounts {
-        let account = change.account.map(|leaf| {
-            let account =
-                Account { nonce: leaf.nonce, balance: leaf.balance, code_hash: leaf.code_hash };
-            codec::encode_account(&account)
-        });
-        tables.put(Table::Accounts, key.as_slice(), account.as_deref())?;
+        write_account(tables, key, change)?;
     }
     for (key, change) in &hashed.accounts {
         write_slots(tables, number, key, change)?;
+    }
+    Ok(())
+}
+
+pub(super) fn write_account(
+    tables: &mut impl TableWrite,
+    key: &B256,
+    change: &AccountChange,
+) -> Result<(), StorageError> {
+    let account = change.account.map(|leaf| {
+        let LeafAccount { nonce, balance, code_hash } = leaf;
+        codec::encode_account(&Account { nonce, balance, code_hash })
+    });
+    tables.put(Table::Accounts, key.as_slice(), account.as_deref())
+}
+
+/// Writes the values of changed slots; those that are zero are deleted.
+pub(super) fn write_slot_values(
+    tables: &mut impl TableWrite,
+    account: &B256,
+    slots: &[(B256, U256)],
+) -> Result<(), StorageError> {
+    for (slot, value) in slots {
+        let encoded = (!value.is_zero()).then(|| codec::encode_slot(value));
+        tables.put(Table::Storage, &codec::slot_key(account, slot), encoded.as_deref())?;
     }
     Ok(())
 }
@@ -133,10 +153,7 @@ fn write_slots(
         wipe_slots(tables, number, account)?;
     }
     if change.account.is_some() {
-        for (slot, value) in &change.slots {
-            let encoded = (!value.is_zero()).then(|| codec::encode_slot(value));
-            tables.put(Table::Storage, &codec::slot_key(account, slot), encoded.as_deref())?;
-        }
+        write_slot_values(tables, account, &change.slots)?;
     }
     Ok(())
 }
@@ -162,7 +179,10 @@ fn wipe_slots(
     Ok(())
 }
 
-fn write_nodes(tables: &mut impl TableWrite, trie: &TrieUpdates) -> Result<(), StorageError> {
+pub(super) fn write_nodes(
+    tables: &mut impl TableWrite,
+    trie: &TrieUpdates,
+) -> Result<(), StorageError> {
     for account in &trie.wiped_storage {
         tables.delete_prefix(Table::StorageNodes, account.as_slice())?;
     }

@@ -9,7 +9,8 @@ use std::{
 use tempfile::TempDir;
 use weir_storage::{
     Journal, JournalError, JournalOptions, JournalRecord, MdbxStore, Store, StoreOptions,
-    conformance::TestChain, state_root_from_leaves,
+    conformance::{TestChain, revert},
+    state_root_from_leaves,
 };
 use weir_trie::StateTrie;
 
@@ -46,11 +47,94 @@ fn child(dir: &Path) -> ! {
     }
 }
 
+/// Set for the child that reverts, to the number of steps that its store has seen.
+const CHILD_STEPS: &str = "WEIR_STORAGE_CRASH_CHILD_STEPS";
+
+/// The step with this number: four blocks on, three back, so that the head moves both ways.
+fn step(chain: &mut TestChain, number: u64, store: Option<&MdbxStore>) {
+    if number % 5 == 4 {
+        let to = chain.head().number - 3;
+        match store {
+            Some(store) => revert(store, chain, to),
+            None => drop(chain.revert_to(to)),
+        }
+    } else {
+        let made = chain.next_block();
+        if let Some(store) = store {
+            store.commit(&made.commit()).unwrap();
+        }
+    }
+}
+
+/// The chain after this many steps, made in memory.
+fn after_steps(steps: u64) -> TestChain {
+    let mut chain = TestChain::new(SEED);
+    (0..steps).for_each(|number| step(&mut chain, number, None));
+    chain
+}
+
+/// Commits and reverts for ever, and says so after each.
+fn reverting_child(dir: &Path) -> ! {
+    let steps = std::env::var(CHILD_STEPS).unwrap().parse().unwrap();
+    let mut chain = after_steps(steps);
+    let store = MdbxStore::open(StoreOptions::new(dir), chain.genesis()).unwrap();
+    assert_eq!(store.snapshot().unwrap().head(), chain.head());
+    let mut out = std::io::stdout().lock();
+    for number in steps.. {
+        step(&mut chain, number, Some(&store));
+        writeln!(out, "committed {}", number + 1).unwrap();
+        out.flush().unwrap();
+    }
+    unreachable!("steps do not end")
+}
+
+#[test]
+fn killed_store_reopens_whole_after_reverts() {
+    if let Some(dir) = std::env::var_os(CHILD_DIR) {
+        reverting_child(Path::new(&dir));
+    }
+    let folder = TempDir::new().unwrap();
+    let mut steps = 0;
+    for _ in 0..KILLS {
+        let test = "crash::killed_store_reopens_whole_after_reverts";
+        let started = [(CHILD_STEPS, steps.to_string())];
+        let acknowledged = run_and_kill_with(test, folder.path(), 40, &started);
+        steps = acknowledged;
+        let mut chain = after_steps(steps);
+        let store = MdbxStore::open(StoreOptions::new(folder.path()), chain.genesis()).unwrap();
+        let snapshot = store.snapshot().unwrap();
+        // The child may have gone on between its last line and its end.
+        while chain.head() != snapshot.head() {
+            step(&mut chain, steps, None);
+            steps += 1;
+            assert!(steps < acknowledged + 1_000, "the head is one that was made");
+        }
+        let (_, header) = snapshot.header_by_number(chain.head().number).unwrap().unwrap();
+        assert_eq!(state_root_from_leaves(&*snapshot).unwrap(), header.state_root);
+        let above = snapshot.block_by_number(chain.head().number + 1).unwrap();
+        assert_eq!(above, None, "nothing of what was taken off is left");
+        let next = after_steps(steps).next_block();
+        let mut trie = StateTrie::new(header.state_root);
+        trie.apply(&next.hashed, &snapshot).unwrap();
+        assert_eq!(trie.root(), next.block.block.header().state_root);
+    }
+}
+
 /// Starts `test` as a child, kills it after a random number of lines, and returns the last number it acknowledged.
 fn run_and_kill(test: &str, dir: &Path, lines_max: usize) -> u64 {
+    run_and_kill_with(test, dir, lines_max, &[])
+}
+
+fn run_and_kill_with(
+    test: &str,
+    dir: &Path,
+    lines_max: usize,
+    variables: &[(&str, String)],
+) -> u64 {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
         .env(CHILD_DIR, dir)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

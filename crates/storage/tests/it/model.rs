@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use weir_primitives::{BlockRef, StateProvider};
 use weir_storage::{
     MdbxStore, MemoryStore, RecordNamespace, RecordWrite, Snapshot, Store, StoreOptions,
-    conformance::{PlainState, TestChain},
+    conformance::{PlainState, TestChain, revert},
     state_root_from_leaves,
 };
 
@@ -16,6 +16,8 @@ enum Step {
     Commit,
     /// Offers the block before the head again.
     CommitStale,
+    /// Takes this many blocks off, or all there are.
+    Revert(u64),
     WriteRecords(Vec<(u8, Option<u8>)>),
     /// Takes a snapshot and keeps it.
     Hold,
@@ -28,6 +30,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => Just(Step::Commit),
         1 => Just(Step::CommitStale),
+        2 => (1u64..8).prop_map(Step::Revert),
         2 => vec((0u8..6, proptest::option::of(any::<u8>())), 0..4).prop_map(Step::WriteRecords),
         2 => Just(Step::Hold),
         1 => Just(Step::Release),
@@ -41,13 +44,19 @@ type Records = BTreeMap<Vec<u8>, Vec<u8>>;
 struct Held {
     snapshot: Arc<dyn Snapshot>,
     head: BlockRef,
+    state: PlainState,
     records: Records,
 }
 
-fn check(held: &Held, chain: &TestChain) {
-    let Held { snapshot, head, records } = held;
+fn hold(store: &dyn Store, chain: &TestChain, records: &Records) -> Held {
+    let head = chain.head();
+    let (state, records) = (chain.state(head.number).clone(), records.clone());
+    Held { snapshot: store.snapshot().unwrap(), head, state, records }
+}
+
+fn check(held: &Held) {
+    let Held { snapshot, head, state, records } = held;
     assert_eq!(snapshot.head(), *head);
-    let state: &PlainState = chain.state(head.number);
     for (address, (account, slots)) in state {
         assert_eq!(snapshot.account(address).unwrap(), Some(*account));
         for (slot, value) in slots {
@@ -78,6 +87,14 @@ fn run(seed: u64, steps: &[Step], open: &dyn Fn(&TestChain) -> Box<dyn Store>, r
                     store.commit(&last.commit()).unwrap_err();
                 }
             }
+            Step::Revert(depth) => {
+                let head = chain.head().number;
+                if head > 0 {
+                    revert(&*store, &mut chain, head.saturating_sub(*depth));
+                    // Its place may be free again.
+                    last = None;
+                }
+            }
             Step::WriteRecords(writes) => {
                 let writes: Vec<RecordWrite> = writes
                     .iter()
@@ -95,11 +112,7 @@ fn run(seed: u64, steps: &[Step], open: &dyn Fn(&TestChain) -> Box<dyn Store>, r
                     }
                 }
             }
-            Step::Hold => held.push(Held {
-                snapshot: store.snapshot().unwrap(),
-                head: chain.head(),
-                records: records.clone(),
-            }),
+            Step::Hold => held.push(hold(&*store, &chain, &records)),
             Step::Release => drop((!held.is_empty()).then(|| held.remove(0))),
             Step::Reopen if reopens => {
                 held.clear();
@@ -108,9 +121,8 @@ fn run(seed: u64, steps: &[Step], open: &dyn Fn(&TestChain) -> Box<dyn Store>, r
             }
             Step::Reopen => {}
         }
-        let snapshot = store.snapshot().unwrap();
-        check(&Held { snapshot, head: chain.head(), records: records.clone() }, &chain);
-        held.iter().for_each(|held| check(held, &chain));
+        check(&hold(&*store, &chain, &records));
+        held.iter().for_each(check);
     }
 }
 

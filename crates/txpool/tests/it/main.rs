@@ -9,5 +9,6 @@ mod in_flight;
 mod model;
 mod ordering;
 mod properties;
+mod reorged;
 mod replacement;
 mod support;

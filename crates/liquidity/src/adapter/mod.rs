@@ -1,0 +1,10 @@
+//! From followers and whitelists to what an engine is told.
+
+mod follower;
+pub use follower::{FollowerSource, FollowerSourceError};
+
+mod nats_feed;
+pub use nats_feed::NatsFeedSource;
+
+mod whitelist;
+pub use whitelist::WhitelistFeed;

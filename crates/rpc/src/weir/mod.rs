@@ -1,0 +1,22 @@
+//! `weir_`: pools, quotes, routes, batches and what became of a transaction.
+
+mod batches;
+mod paths;
+mod pools;
+mod status;
+
+pub(crate) use batches::batches;
+pub(crate) use paths::{best_route, opportunities, order_book};
+pub(crate) use pools::{PoolUpdatesFilter, chains, gate, list_pools, pool, pools, quote};
+pub(crate) use status::transaction_status;
+
+use crate::{
+    args::{Args, invalid},
+    error::RpcError,
+};
+use alloy_primitives::U256;
+
+/// A number as a quantity or a JSON integer.
+pub(crate) fn number(args: &Args<'_>, index: usize) -> Result<u64, RpcError> {
+    args.value::<U256>(index)?.try_into().map_err(|_| invalid(index, "number > 64 bits"))
+}

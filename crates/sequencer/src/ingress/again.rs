@@ -1,0 +1,97 @@
+//! The way back of transactions whose blocks left the chain.
+
+use super::{EVICTED, Ingress, RECORD_DROPPED, RECORD_TRANSACTION};
+use alloy_eips::Encodable2718;
+use alloy_primitives::{Address, B256, map::AddressMap};
+use std::sync::{Arc, atomic::Ordering, mpsc};
+use weir_primitives::Transaction;
+use weir_storage::{JournalError, JournalRecord};
+use weir_txpool::{PoolTransaction, SenderState, TxPool};
+
+/// Records appended together before their durability is waited for; far fewer than the journal's queue holds.
+const JOURNAL_GROUP_RECORDS: usize = 1_024;
+
+/// What became of transactions that went back to the pool.
+#[derive(Debug, Default)]
+pub(crate) struct Readmitted {
+    /// Number of those that are back in the pool.
+    pub(crate) returned: u64,
+    /// Those that the pool refused, or that others drove out, with the reason.
+    pub(crate) refused: Vec<(B256, String)>,
+}
+
+impl Ingress {
+    /// As [`Self::dropped`], for many, and durably: a restart does not bring them back.
+    pub(crate) fn dropped_all(&self, hashes: &[B256], reason: &str) -> Result<(), JournalError> {
+        hashes.iter().for_each(|hash| self.drops.record(*hash, reason));
+        let record = |hash: &B256| JournalRecord { kind: RECORD_DROPPED, payload: hash.to_vec() };
+        self.append_all(hashes.iter().map(record))
+    }
+
+    /// Makes transactions durable again whose blocks are about to leave the chain.
+    pub(crate) fn journal_again<'a>(
+        &self,
+        transactions: impl Iterator<Item = &'a Transaction>,
+    ) -> Result<(), JournalError> {
+        self.append_all(transactions.map(|transaction| JournalRecord {
+            kind: RECORD_TRANSACTION,
+            payload: transaction.encoded_2718(),
+        }))
+    }
+
+    /// Appends records and waits until all of them are durable.
+    fn append_all(&self, records: impl Iterator<Item = JournalRecord>) -> Result<(), JournalError> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        let (answer, answers) = mpsc::channel::<Result<(), JournalError>>();
+        let mut waiting = 0;
+        let wait = |waiting: &mut usize| -> Result<(), JournalError> {
+            while *waiting > 0 {
+                answers.recv().map_err(|_| JournalError::Closed)??;
+                *waiting -= 1;
+            }
+            Ok(())
+        };
+        for record in records {
+            let answer = answer.clone();
+            let on_durable = Box::new(move |result| {
+                // The one who waits may have met an earlier error.
+                let _ = answer.send(result);
+            });
+            journal.append(record, on_durable)?;
+            waiting += 1;
+            if waiting == JOURNAL_GROUP_RECORDS {
+                wait(&mut waiting)?;
+            }
+        }
+        wait(&mut waiting)
+    }
+
+    /// Puts transactions back into the pool whose blocks left the chain; their order of arrival begins anew.
+    /// `accounts` are those of their senders.
+    pub(crate) fn readmit(
+        &self,
+        pool: &mut TxPool,
+        transactions: impl IntoIterator<Item = (Arc<Transaction>, Address)>,
+        accounts: &AddressMap<SenderState>,
+    ) -> Readmitted {
+        let mut readmitted = Readmitted::default();
+        for (transaction, sender) in transactions {
+            let arrival = self.arrivals.fetch_add(1, Ordering::Relaxed);
+            let transaction = PoolTransaction::new(transaction, sender, arrival);
+            let hash = transaction.hash;
+            let state = accounts.get(&sender).copied().unwrap_or_default();
+            let refused = &mut readmitted.refused;
+            match pool.add(transaction, &state) {
+                Ok(added) => {
+                    self.drops.forget(&hash);
+                    readmitted.returned += 1;
+                    refused.extend(added.evicted.into_iter().map(|out| (out, EVICTED.to_owned())));
+                    let replaced = added.replaced;
+                    refused.extend(replaced.map(|out| (out, format!("replaced by {hash}"))));
+                }
+                Err(error) => refused.push((hash, format!("not returned to the pool: {error}"))),
+            }
+        }
+        readmitted
+    }
+}

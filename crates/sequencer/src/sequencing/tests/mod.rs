@@ -1,0 +1,9 @@
+//! Reorgs of the own chain: in memory and on disk, stepped by hand, and through the server.
+
+mod node;
+
+mod depths;
+mod faults;
+mod options;
+mod random;
+mod served;

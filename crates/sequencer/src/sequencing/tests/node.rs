@@ -1,0 +1,283 @@
+//! A node without sockets, stepped by hand, and the check that it is what its blocks say.
+
+use crate::{
+    Chain, DropLog, GapPolicy, Ingress, NodeBackend, SequencingConfig, SequencingDriver,
+    SharedPool, dev_spec, genesis_state,
+    sequencing::{SequencingError, sealed_header},
+};
+use alloy_genesis::GenesisAccount;
+use alloy_primitives::{Address, B256, Bytes, U256, bytes, keccak256};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use weir_evm::{ChainSpec, execute_block};
+use weir_follower::{Fees, L1Transaction, Signer};
+use weir_primitives::{ExecutedBlock, StateProvider, TransactionStatus};
+use weir_rpc::{ChainBackend, ReorgOutcome, ReorgRequest, ReorgTransactions};
+use weir_runtime::Clock;
+use weir_storage::{
+    BlockCommit, Journal, JournalRecord, MemoryStore, Snapshot, Store, hash_diff,
+    state_root_from_leaves,
+};
+use weir_trie::StateTrie;
+use weir_txpool::{PoolConfig, TxPool};
+
+/// Keys of the first three funded accounts.
+const KEYS: [[u8; 32]; 3] = [
+    alloy_primitives::hex!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"),
+    alloy_primitives::hex!("59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"),
+    alloy_primitives::hex!("5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a"),
+];
+/// Writes its second word to the slot that its first word names, logs both, and PREVRANDAO to slot 0xff.
+pub(super) const CONTRACT: Address = Address::repeat_byte(0xcc);
+const CODE: Bytes = bytes!("6020355f35556020355f525f3560205fa14460ff5500");
+/// Slots that calls write to.
+pub(super) const SLOTS: u64 = 8;
+/// Blocks whose state a node keeps.
+pub(super) const HISTORY: usize = 256;
+
+/// A clock that the test turns.
+#[derive(Debug, Clone)]
+pub(super) struct ManualClock(Arc<AtomicU64>);
+
+impl Clock for ManualClock {
+    fn now(&self) -> Duration {
+        Duration::from_secs(self.0.load(Ordering::SeqCst))
+    }
+}
+
+pub(super) struct Node {
+    pub(super) chain: Arc<Chain>,
+    pub(super) pool: Arc<SharedPool>,
+    pub(super) drops: Arc<DropLog>,
+    pub(super) ingress: Arc<Ingress>,
+    pub(super) driver: SequencingDriver<ManualClock>,
+    clock: ManualClock,
+    signers: [Signer; 3],
+}
+
+pub(super) fn spec() -> Arc<ChainSpec> {
+    let mut genesis = dev_spec(30_000_000).genesis().clone();
+    let contract = GenesisAccount { code: Some(CODE), ..GenesisAccount::default() };
+    genesis.alloc.insert(CONTRACT, contract);
+    Arc::new(ChainSpec::from_genesis(genesis).unwrap())
+}
+
+pub(super) fn memory() -> Arc<dyn Store> {
+    Arc::new(MemoryStore::new(&genesis_state(&spec()).unwrap()).unwrap())
+}
+
+impl Node {
+    /// A node on this store, as a new process would make it.
+    pub(super) fn open(store: Arc<dyn Store>, history: usize) -> Self {
+        Self::open_with(store, history, None)
+    }
+
+    pub(super) fn open_with(
+        store: Arc<dyn Store>,
+        history: usize,
+        journal: Option<(Journal, Vec<JournalRecord>)>,
+    ) -> Self {
+        let chain = Arc::new(Chain::open(spec(), store, history).unwrap());
+        let base_fee = chain.spec().next_base_fee(chain.view().head().block.header()).unwrap();
+        let pool = Arc::new(SharedPool::new(TxPool::new(PoolConfig::default(), base_fee)));
+        let drops = Arc::new(DropLog::default());
+        let (journal, records) = journal.unzip();
+        let ingress = Ingress::new(chain.clone(), pool.clone(), journal, drops.clone());
+        ingress.restore(&records.unwrap_or_default()).unwrap();
+        let ingress = Arc::new(ingress);
+        let config = SequencingConfig {
+            block_time: Duration::from_secs(1),
+            step_time: Duration::from_millis(1),
+            beneficiary: Address::repeat_byte(0xbe),
+            seed: 0,
+        };
+        let clock = ManualClock(Arc::new(AtomicU64::new(1_000_000)));
+        let driver = SequencingDriver::new(
+            chain.clone(),
+            pool.clone(),
+            ingress.clone(),
+            drops.clone(),
+            config,
+            clock.clone(),
+        );
+        let signers = KEYS.map(|key| Signer::from_bytes(&key).unwrap());
+        Self { chain, pool, drops, ingress, driver, clock, signers }
+    }
+
+    pub(super) fn backend(&self) -> NodeBackend {
+        NodeBackend::new(
+            self.chain.clone(),
+            self.pool.clone(),
+            self.ingress.clone(),
+            self.drops.clone(),
+        )
+    }
+
+    pub(super) fn head(&self) -> u64 {
+        self.chain.view().heads().unsafe_head().number
+    }
+
+    pub(super) fn blocks(&self) -> Vec<ExecutedBlock> {
+        let view = self.chain.view();
+        (0..=self.head()).map(|number| view.block_by_number(number).unwrap().unwrap()).collect()
+    }
+
+    pub(super) fn status(&self, hash: &B256) -> Option<TransactionStatus> {
+        self.backend().transaction_status(hash).unwrap()
+    }
+
+    pub(super) fn is_included(&self, hash: &B256) -> bool {
+        matches!(self.status(hash), Some(TransactionStatus::Included { .. }))
+    }
+
+    /// Sends a call that writes a slot.
+    pub(super) fn store(&self, account: usize, slot: u64, value: u64) -> B256 {
+        let words = [U256::from(slot % SLOTS), U256::from(value)];
+        let input = words.iter().flat_map(|word| word.to_be_bytes::<32>()).collect();
+        self.send(account, CONTRACT, 0, input)
+    }
+
+    pub(super) fn transfer(&self, account: usize, to: Address, wei: u64) -> B256 {
+        self.send(account, to, wei, Bytes::new())
+    }
+
+    fn send(&self, account: usize, to: Address, wei: u64, input: Bytes) -> B256 {
+        let signer = &self.signers[account];
+        let request = L1Transaction {
+            nonce: self.backend().pending_nonce(&signer.address()).unwrap(),
+            to,
+            value: U256::from(wei),
+            input,
+            gas_limit: 150_000,
+        };
+        let gwei = 1_000_000_000;
+        let fees = Fees { max_fee_per_gas: 50 * gwei, max_priority_fee_per_gas: gwei };
+        let signed = signer.sign(self.chain.spec().chain_id(), fees, &request);
+        self.accept(signed.raw)
+    }
+
+    pub(super) fn accept(&self, raw: Bytes) -> B256 {
+        let submit = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(self.ingress.submit(raw, GapPolicy::Queue)).unwrap()
+        };
+        // A thread of its own: the test may be within a runtime.
+        std::thread::scope(|scope| scope.spawn(submit).join().unwrap())
+    }
+
+    /// Seals a block of what the pool holds.
+    pub(super) fn seal(&mut self) -> ExecutedBlock {
+        self.clock.0.fetch_add(1, Ordering::SeqCst);
+        let view = self.chain.view();
+        let parent = sealed_header(view.head());
+        let attributes = self.driver.attributes(&parent);
+        let mut builder = self.driver.open(&view, attributes).unwrap();
+        self.driver.step(&mut builder, Duration::MAX).unwrap();
+        self.driver.seal(builder, &**view.snapshot(), parent.number + 1).unwrap();
+        self.chain.view().head().clone()
+    }
+
+    /// Seals blocks with transfers and calls that differ from block to block; every fourth is empty.
+    pub(super) fn grow(&mut self, blocks: u64) {
+        for _ in 0..blocks {
+            let number = self.head() + 1;
+            for index in 0..number % 4 {
+                let account = (number + index) as usize % 3;
+                self.store(account, number + index, number % 5 * 1_000 + index);
+                let fresh = Address::left_padding_from(&(0xf000 + number).to_be_bytes());
+                self.transfer(account, fresh, 1 + index);
+            }
+            self.seal();
+        }
+    }
+
+    pub(super) fn try_reorg(
+        &mut self,
+        request: ReorgRequest,
+    ) -> Result<Result<ReorgOutcome, crate::ReorgError>, SequencingError> {
+        self.driver.reorg(&request)
+    }
+
+    pub(super) fn reorg(
+        &mut self,
+        depth: u64,
+        new_blocks: Option<u64>,
+        transactions: ReorgTransactions,
+    ) -> ReorgOutcome {
+        self.try_reorg(ReorgRequest { depth, new_blocks, transactions }).unwrap().unwrap()
+    }
+
+    /// Executes the whole chain anew, and compares blocks, receipts, indices, state, history, leaves and proofs.
+    pub(super) fn check(&self) {
+        let rebuilt = self.rebuild();
+        let view = self.chain.view();
+        let snapshot = self.chain.store().snapshot().unwrap();
+        assert_eq!(snapshot.head(), view.head().reference(), "store and view agree");
+        let head = self.head();
+        let root = view.head().block.header().state_root;
+        assert_eq!(state_root_from_leaves(&*snapshot).unwrap(), root);
+        assert!(snapshot.block_by_number(head + 1).unwrap().is_none());
+        for block in self.blocks() {
+            let number = block.reference().number;
+            assert_eq!(snapshot.number_of(&block.block.hash()).unwrap(), Some(number));
+            for (index, transaction) in block.block.transactions().iter().enumerate() {
+                let location = snapshot.transaction_location(transaction.tx_hash()).unwrap();
+                assert_eq!(location, Some((number, index as u64)));
+            }
+        }
+        let oldest = head - view.history_depth().min(head);
+        for number in oldest..=head {
+            let state = view.state_at(number).unwrap();
+            check_state(&*state, &*rebuilt[number as usize], &self.signers);
+        }
+        let slots: Vec<U256> = (0..SLOTS).chain([0xff]).map(U256::from).collect();
+        let proof = self.backend().proof(head, CONTRACT, &slots).unwrap();
+        assert_eq!(keccak256(&proof.nodes[0]), root, "the proof begins at the root");
+        for slot in proof.slots {
+            assert_eq!(slot.value, snapshot.storage(&CONTRACT, &slot.slot).unwrap());
+        }
+    }
+
+    /// The state after each block, by checking every block on the one before.
+    fn rebuild(&self) -> Vec<Arc<dyn Snapshot>> {
+        let store = memory();
+        let mut states = vec![store.snapshot().unwrap()];
+        let blocks = self.blocks();
+        let mut trie = StateTrie::new(blocks[0].block.header().state_root);
+        for pair in blocks.windows(2) {
+            let parent = sealed_header(&pair[0]);
+            let state = store.snapshot().unwrap();
+            let provider = Arc::clone(&state) as Arc<dyn StateProvider>;
+            let output = execute_block(&spec(), &parent, &pair[1].block, provider).unwrap();
+            assert_eq!(output.receipts, *pair[1].receipts);
+            let hashed = hash_diff(&output.diff);
+            trie.apply(&hashed, &*state).unwrap();
+            output.check_state_root(pair[1].block.header(), trie.root()).unwrap();
+            let block = ExecutedBlock { diff: Some(Arc::new(output.diff)), ..pair[1].clone() };
+            let updates = trie.take_updates();
+            let commit = BlockCommit { block: &block, hashed: &hashed, trie: &updates };
+            store.commit(&commit).unwrap();
+            states.push(store.snapshot().unwrap());
+        }
+        states
+    }
+}
+
+fn check_state(found: &dyn StateProvider, expected: &dyn Snapshot, signers: &[Signer]) {
+    let number = expected.head().number;
+    for slot in (0..SLOTS).chain([0xff]).map(U256::from) {
+        let value = found.storage(&CONTRACT, &slot).unwrap();
+        assert_eq!(value, expected.storage(&CONTRACT, &slot).unwrap(), "{number} {slot}");
+    }
+    let fresh = (0xf000 + number).to_be_bytes();
+    let fixed = [CONTRACT, Address::repeat_byte(0xbe), Address::left_padding_from(&fresh)];
+    for address in signers.iter().map(Signer::address).chain(fixed) {
+        let account = found.account(&address).unwrap();
+        assert_eq!(account, expected.account(&address).unwrap(), "{number} {address}");
+    }
+}
