@@ -58,7 +58,7 @@ NAMES = {
                      "bloom_excluded", "unproven"],
     "gap": ["slow_consumer", "expired", "epoch", "ahead"],
     "refused": ["version", "codec", "chain", "full", "snapshot"],
-    "protocol": ["uniswap_v2", "uniswap_v3", "pancake_v3", "uniswap_v4"],
+    "protocol": ["uniswap_v2", "uniswap_v3", "pancake_v3", "uniswap_v4", "uniswap_v3"],
     "status": ["unsynced", "uninitialized", "live", "halted"],
 }
 

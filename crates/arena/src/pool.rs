@@ -144,6 +144,12 @@ impl Pool {
         self.terms
     }
 
+    /// Whether the pool is known to be of its protocol: a V3 pool of an unknown factory is Uniswap's by assumption, until an
+    /// event that only one fork has.
+    pub const fn is_fork_settled(&self) -> bool {
+        self.is_fork_settled
+    }
+
     /// The state. Only a [`PoolStatus::Live`] pool's may be relied on.
     pub const fn state(&self) -> &PoolState {
         &self.state

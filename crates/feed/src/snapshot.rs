@@ -61,6 +61,8 @@ pub struct SnapshotPool {
     pub pool: PoolId,
     /// Its arithmetic.
     pub protocol: Protocol,
+    /// Whether that is known; a V3 pool of an unknown factory is Uniswap's by assumption.
+    pub is_fork_settled: bool,
     /// Whether the state may be used.
     pub status: PoolStatus,
     /// The token with the lower address.
@@ -144,6 +146,9 @@ impl FeedSnapshot {
         for pool in &self.pools {
             let statics = pool.statics(self.chain_id);
             arena.add_pool(statics)?;
+            if !pool.pool.is_fork_settled {
+                arena.assume_fork(&statics.key)?;
+            }
             if let Some(hydration) = pool.hydration(statics.key)? {
                 arena.hydrate(&statics.key, self.block.hash, hydration)?;
                 // A fee that was read may be of an older block: nothing says that it is of this one.
@@ -183,6 +188,7 @@ impl FeedPool {
             index,
             pool: statics.key.id,
             protocol: statics.protocol,
+            is_fork_settled: pool.is_fork_settled(),
             status,
             token0: statics.token0,
             token1: statics.token1,

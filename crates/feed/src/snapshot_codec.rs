@@ -15,6 +15,8 @@ const UNISWAP_V2: u8 = 1;
 const UNISWAP_V3: u8 = 2;
 const PANCAKE_V3: u8 = 3;
 const UNISWAP_V4: u8 = 4;
+/// Uniswap V3 by assumption.
+const ASSUMED_V3: u8 = 5;
 
 pub(crate) fn write_snapshot_begin(begin: &SnapshotBegin, out: &mut FrameWriter<'_>) {
     out.u64(begin.chain_id).u64(begin.epoch).u64(begin.next_seq).block(&begin.block);
@@ -36,7 +38,7 @@ pub(crate) fn read_snapshot_begin(
 pub(crate) fn write_snapshot_pool(pool: &SnapshotPool, out: &mut FrameWriter<'_>) {
     out.u32(pool.index);
     write_pool(&pool.pool, out);
-    out.u8(protocol_code(pool.protocol)).u8(status_code(pool.status));
+    out.u8(protocol_code(pool)).u8(status_code(pool.status));
     for address in [pool.token0, pool.token1, pool.factory, pool.hooks] {
         out.bytes(address.as_slice());
     }
@@ -50,10 +52,13 @@ pub(crate) fn write_snapshot_pool(pool: &SnapshotPool, out: &mut FrameWriter<'_>
 }
 
 pub(crate) fn read_snapshot_pool(fields: &mut FieldReader<'_>) -> Result<SnapshotPool, CodecError> {
+    let (index, pool) = (fields.u32()?, read_pool(fields)?);
+    let (protocol, is_fork_settled) = read_protocol(fields.u8()?)?;
     Ok(SnapshotPool {
-        index: fields.u32()?,
-        pool: read_pool(fields)?,
-        protocol: read_protocol(fields.u8()?)?,
+        index,
+        pool,
+        protocol,
+        is_fork_settled,
         status: read_status(fields.u8()?)?,
         token0: fields.address()?,
         token1: fields.address()?,
@@ -98,21 +103,24 @@ pub(crate) fn read_snapshot_tick(fields: &mut FieldReader<'_>) -> Result<Snapsho
     })
 }
 
-const fn protocol_code(protocol: Protocol) -> u8 {
-    match protocol {
+const fn protocol_code(pool: &SnapshotPool) -> u8 {
+    match pool.protocol {
         Protocol::UniswapV2 => UNISWAP_V2,
-        Protocol::UniswapV3 => UNISWAP_V3,
+        Protocol::UniswapV3 if pool.is_fork_settled => UNISWAP_V3,
+        Protocol::UniswapV3 => ASSUMED_V3,
         Protocol::PancakeV3 => PANCAKE_V3,
         Protocol::UniswapV4 => UNISWAP_V4,
     }
 }
 
-fn read_protocol(code: u8) -> Result<Protocol, CodecError> {
+/// The protocol, and whether it is known.
+fn read_protocol(code: u8) -> Result<(Protocol, bool), CodecError> {
     match code {
-        UNISWAP_V2 => Ok(Protocol::UniswapV2),
-        UNISWAP_V3 => Ok(Protocol::UniswapV3),
-        PANCAKE_V3 => Ok(Protocol::PancakeV3),
-        UNISWAP_V4 => Ok(Protocol::UniswapV4),
+        UNISWAP_V2 => Ok((Protocol::UniswapV2, true)),
+        UNISWAP_V3 => Ok((Protocol::UniswapV3, true)),
+        PANCAKE_V3 => Ok((Protocol::PancakeV3, true)),
+        UNISWAP_V4 => Ok((Protocol::UniswapV4, true)),
+        ASSUMED_V3 => Ok((Protocol::UniswapV3, false)),
         other => Err(CodecError::UnknownValue { field: "protocol", value: other.into() }),
     }
 }

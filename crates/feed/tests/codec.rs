@@ -6,10 +6,17 @@ use weir_arena::{PoolEvent, PoolId, PoolStatus, Protocol, SwapState52};
 use weir_feed::{
     BeginBlock, CodecError, Completeness, EndBlock, FRAME_BYTES_MAX, Gap, GapReason, Heartbeat,
     Hello, Message, PoolFees, PoolUpdate, Position, Refusal, Refused, ReorgEnd, ReorgStart,
-    Reverted, SnapshotBegin, SnapshotEnd, SnapshotPool, SnapshotTick, Start, Step, StepRetracted,
-    Welcome, decode_all, decode_frame, encode,
+    Reverted, SnapshotBegin, SnapshotEnd, SnapshotFeeSource, SnapshotPool, SnapshotTick, Start,
+    Step, StepRetracted, Welcome, decode_all, decode_frame, encode,
 };
 use weir_primitives::BlockRef;
+
+const FEE_SOURCES: [SnapshotFeeSource; 4] = [
+    SnapshotFeeSource::Static,
+    SnapshotFeeSource::Unknown,
+    SnapshotFeeSource::Learned,
+    SnapshotFeeSource::Read,
+];
 
 fn hash() -> impl Strategy<Value = B256> {
     any::<[u8; 32]>().prop_map(B256::new)
@@ -307,7 +314,12 @@ fn steps() -> impl Strategy<Value = Message> {
 
 fn snapshot_pool() -> impl Strategy<Value = SnapshotPool> {
     let pool = prop_oneof![address().prop_map(PoolId::Address), hash().prop_map(PoolId::Id)];
-    let protocol = prop_oneof![Just(Protocol::UniswapV2), Just(Protocol::UniswapV3)];
+    let protocol = prop_oneof![
+        Just(Protocol::UniswapV2),
+        Just(Protocol::UniswapV3),
+        Just(Protocol::PancakeV3),
+        Just(Protocol::UniswapV4)
+    ];
     let status = prop_oneof![
         Just(PoolStatus::Unsynced),
         Just(PoolStatus::Uninitialized),
@@ -323,6 +335,7 @@ fn snapshot_pool() -> impl Strategy<Value = SnapshotPool> {
                 index,
                 pool,
                 protocol,
+                is_fork_settled: protocol != Protocol::UniswapV3 || index % 2 == 0,
                 status,
                 token0,
                 token1,
@@ -334,9 +347,9 @@ fn snapshot_pool() -> impl Strategy<Value = SnapshotPool> {
                 state: SwapState52(state.try_into().expect("the strategy makes 52 bytes")),
                 fees: PoolFees {
                     lp: lp & 0xff_ffff,
+                    lp_source: FEE_SOURCES[(lp >> 30) as usize],
                     protocol0: fee0,
                     protocol1: fee1,
-                    ..PoolFees::default()
                 },
                 ticks,
             }

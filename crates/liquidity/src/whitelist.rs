@@ -56,6 +56,7 @@ pub fn pool_static(chain_id: u64, pool: &WhitelistPool) -> Result<PoolStatic, Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloy_primitives::B256;
     use serde_json::json;
 
     fn listed(protocol: &str) -> (Vec<PoolStatic>, Vec<Rejection>) {
@@ -72,8 +73,24 @@ mod tests {
         });
         let mut unhooked = v4.clone();
         unhooked["hooks"] = json!(null);
+        if protocol == "v4" {
+            // The id of a key with hooks, so that none may be assumed.
+            unhooked["pool_id"] = json!(B256::repeat_byte(7));
+        }
         let document = json!({"chain_id": 1, "pools": [v4, unhooked]});
         listed_pools(&Whitelist::parse(document.to_string().as_bytes(), 1).unwrap())
+    }
+
+    #[test]
+    fn a_v4_row_is_followed_by_its_id_and_kept_by_its_manager() {
+        let (pools, rejected) = listed("v4");
+        let [pool] = pools.as_slice() else { panic!("{pools:?}") };
+        assert!(pool.validate().is_ok());
+        assert_eq!((pool.key.id, pool.protocol), (PoolId::Id(pool.v4_id()), Protocol::UniswapV4));
+        let manager = "0x000000000004444c5dc75cB358380D2e3dE08A90".parse::<Address>().unwrap();
+        assert_eq!(pool.factory, manager);
+        let missing = RejectionReason::Missing { field: "hooks" };
+        assert_eq!((rejected.len(), &rejected[0].reason), (1, &missing));
     }
 
     #[test]

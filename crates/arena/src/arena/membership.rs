@@ -2,8 +2,8 @@
 
 use super::PoolArena;
 use crate::{
-    LookupError, LpFeeSource, Pool, PoolIdx, PoolKey, PoolState, PoolStatic, V2State, V3State,
-    V4State,
+    LookupError, LpFeeSource, Pool, PoolIdx, PoolKey, PoolState, PoolStatic, Protocol, V2State,
+    V3State, V4State,
     pool::{Sync, Terms, Touch},
     undo::PreImage,
 };
@@ -190,6 +190,17 @@ impl PoolArena {
             state.lp_source = source;
         }
         held.nonce += 1;
+        self.note_change();
+        Ok(())
+    }
+
+    /// Says that a V3 pool is Uniswap's by assumption, as one that its factory's event told of: the first event that only one
+    /// fork has decides.
+    pub fn assume_fork(&mut self, key: &PoolKey) -> Result<(), LookupError> {
+        let unknown = LookupError::UnknownPool { pool: *key };
+        let idx = self.find(key).ok_or(unknown)?;
+        let held = self.pools.get_mut(idx).ok_or(unknown)?;
+        held.is_fork_settled = held.statics().protocol != Protocol::UniswapV3;
         self.note_change();
         Ok(())
     }

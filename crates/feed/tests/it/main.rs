@@ -7,6 +7,7 @@ mod common;
 #[allow(dead_code, reason = "the arena's tests use the rest of it")]
 mod history;
 
+mod chaos;
 mod nats;
 mod open_block;
 mod python;

@@ -143,6 +143,79 @@ fn steps_that_do_not_fit_are_refused() {
 }
 
 #[tokio::test]
+async fn a_consumer_that_starts_from_a_snapshot_has_the_producers_state() {
+    let mut story = Story::new(3, EPOCH);
+    story.extend(60);
+    story.reorg(4, 5);
+    let server = Server::start(vec![story.producer.clone()]);
+    // The snapshot is somewhat older than the tip.
+    story.producer.offer_snapshot(story.arena.snapshot());
+    let (tip, pools) = (story.arena.tip().unwrap(), story.arena.len() as usize);
+    let mut published = story.extend(3);
+    let mut consumer = server.connect(ANY_CHAIN, Start::Snapshot).await.unwrap();
+    let events = take(&mut consumer, 1 + published.len()).await;
+    let FeedEvent::Snapshot(snapshot) = &events[0] else { panic!("{events:?}") };
+    assert_eq!((snapshot.block, snapshot.pools.len()), (tip, pools));
+    assert_eq!(events[1..], published);
+    let mut arena = fresh_arena();
+    snapshot.restore(&mut arena).unwrap();
+    published.extend(story.reorg(2, 6));
+    published.extend(story.extend(4));
+    let mut all = events[1..].to_vec();
+    all.extend(take(&mut consumer, published.len() - 3).await);
+    assert_eq!(all, published);
+    for event in &all {
+        match event {
+            FeedEvent::Block(block) => _ = arena.apply(&block.envelope).unwrap(),
+            FeedEvent::Reverted(_) => _ = arena.revert_tip().unwrap(),
+            _ => {}
+        }
+    }
+    assert_eq!(arena.digest(), story.arena.digest());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn after_a_gap_a_snapshot_brings_the_consumer_back() {
+    let mut story = Story::new(4, EPOCH);
+    story.extend(5);
+    let server = Server::start(vec![story.producer.clone()]);
+    let mut consumer = server.connect(CHAIN_ID, Start::Oldest).await.unwrap();
+    take(&mut consumer, 5).await;
+    story.extend(200);
+    consumer.resume().await.unwrap();
+    let FeedEvent::Gap(gap) = take(&mut consumer, 1).await[0].clone() else { panic!() };
+    assert_eq!(gap.reason, GapReason::Expired);
+    // No snapshot at first: the producer waits for one that is offered meanwhile.
+    let resynced = consumer.resync();
+    let offered = async {
+        tokio::task::yield_now().await;
+        story.producer.offer_snapshot(story.arena.snapshot());
+    };
+    let (resynced, ()) = tokio::join!(resynced, offered);
+    resynced.unwrap();
+    let FeedEvent::Snapshot(snapshot) = take(&mut consumer, 1).await[0].clone() else { panic!() };
+    let mut arena = fresh_arena();
+    snapshot.restore(&mut arena).unwrap();
+    assert_eq!(arena.digest(), story.arena.digest());
+    assert_eq!(consumer.position(), Position { epoch: EPOCH, next_seq: 205 });
+    // The snapshot can be recorded and verified.
+    let path = server.folder.path().join("a.recording");
+    let mut writer = weir_feed::RecordingWriter::create(&path, CHAIN_ID).unwrap();
+    writer.begin_session(consumer.welcome()).unwrap();
+    writer.write(&FeedEvent::Snapshot(snapshot)).unwrap();
+    story.extend(10);
+    story.reorg(3, 2);
+    for event in take(&mut consumer, 10 + 2 + 3 + 2).await {
+        writer.write(&event).unwrap();
+    }
+    let report = weir_feed::feed_replay(&path, true).unwrap();
+    assert!(report.is_sound() && report.snapshots == 1, "{report}");
+    assert_eq!(report.segments[0].digest, story.arena.digest());
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_producer_without_a_snapshot_says_so() {
     let producer = FeedProducer::new(CHAIN, EPOCH, 0);
     let server = Server::start(vec![producer]);

@@ -129,7 +129,9 @@ fn answer(handle: &LiquidityHandle, request: &Value, lie: Lie) -> Value {
             json!({"jsonrpc": "2.0", "id": request["id"], "error": error})
         }
     };
-    lie(method, &mut response["result"]);
+    if let Some(result) = response.get_mut("result") {
+        lie(method, result);
+    }
     response
 }
 

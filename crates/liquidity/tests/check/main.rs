@@ -6,6 +6,7 @@ mod engine;
 mod lies;
 mod node;
 mod quoters;
+mod v4_lies;
 
 /// Chain id of the node.
 const CHAIN: u64 = 31_337;
