@@ -13,7 +13,8 @@ use tokio::sync::mpsc;
 use weir_arena::{Discovery, PoolStatic};
 use weir_feed::{
     ConsumerOptions, FeedConsumer, FeedProducer, FeedServer, NatsFeedOptions, NatsFeedPublisher,
-    NatsWhitelistUrl, RecordedFeed, ServerOptions, Start, WhitelistOptions, WhitelistSource,
+    NatsWhitelistUrl, RecordedFeed, ServerCodec, ServerOptions, Start, WhitelistOptions,
+    WhitelistSource,
 };
 use weir_follower::{ChainClient, ChainFollower, FollowConfig, StartAt};
 use weir_liquidity::{
@@ -75,21 +76,7 @@ impl Daemon {
             let chain = start_chain(args, source, &mut tasks).await;
             chains.push(chain.wrap_err_with(|| format!("source cannot be followed: {source}"))?);
         }
-        if let Some(path) = &args.feed_socket {
-            let feeds = chains.iter().map(|chain| chain.feed.clone()).collect();
-            let server = FeedServer::bind_all(feeds, ServerOptions::at(path.clone()));
-            let server = server.wrap_err_with(|| {
-                format!("feed socket cannot be bound: path={}", path.display())
-            })?;
-            tasks.spawn("feed", server.run(shutdown.clone()));
-        }
-        if let Some(server) = &args.feed_nats {
-            for chain in &chains {
-                let options = NatsFeedOptions::new(server.clone());
-                let publisher = NatsFeedPublisher::connect(&chain.feed, options).await?;
-                tasks.spawn("feed-nats", publisher.run(shutdown.clone()));
-            }
-        }
+        publish(args, &chains, &mut tasks).await?;
         let service =
             LiquidityService::new(chains.into_iter().map(|chain| (chain.pools, chain.paths)))?;
         tasks.spawn("pool-events", Arc::clone(&service).publish(shutdown.clone()));
@@ -118,6 +105,31 @@ impl Daemon {
         self.tasks.run(STOP_GRACE).await?;
         Ok(())
     }
+}
+
+/// Starts what feeds the chains on.
+async fn publish(args: &LiquidityArgs, chains: &[Chain], tasks: &mut TaskSet) -> eyre::Result<()> {
+    let shutdown = tasks.shutdown().clone();
+    let sockets = [
+        ("feed", &args.feed_socket, ServerCodec::Fixed),
+        ("feed-upstream", &args.upstream_socket, ServerCodec::Upstream),
+    ];
+    for (name, path, codec) in sockets {
+        let Some(path) = path else { continue };
+        let feeds = chains.iter().map(|chain| chain.feed.clone()).collect();
+        let options = ServerOptions { codec, ..ServerOptions::at(path.clone()) };
+        let server = FeedServer::bind_all(feeds, options)
+            .wrap_err_with(|| format!("feed socket cannot be bound: path={}", path.display()))?;
+        tasks.spawn(name, server.run(shutdown.clone()));
+    }
+    if let Some(server) = &args.feed_nats {
+        for chain in chains {
+            let options = NatsFeedOptions::new(server.clone());
+            let publisher = NatsFeedPublisher::connect(&chain.feed, options).await?;
+            tasks.spawn("feed-nats", publisher.run(shutdown.clone()));
+        }
+    }
+    Ok(())
 }
 
 async fn start_chain(

@@ -12,6 +12,8 @@ pub use pool_static::{PoolStatic, Protocol, V4_DYNAMIC_FEE};
 mod event;
 pub use event::{DecodedEvent, PoolEvent};
 
+mod event_bytes;
+
 mod abi;
 mod decode;
 pub use decode::{DecodeError, decode};

@@ -4,7 +4,7 @@ use crate::{
     CodecError,
     wire::{FieldReader, FrameWriter},
 };
-use alloy_primitives::{Address, I256, U256};
+use alloy_primitives::{I256, U256};
 use weir_arena::{PoolEvent, PoolId};
 
 /// Width of a V2 reserve in bits (`uint112`).
@@ -23,7 +23,7 @@ const PROTOCOL_FEE_MAX: u16 = 1_000;
 const POOL_ADDRESS: u8 = 0;
 const POOL_ID: u8 = 1;
 
-// The tags, and the order and width of the fields after them, are those of the envelope's digest.
+// The kinds that `PoolEvent::write` hands out, here to be read.
 const V2_CREATED: u8 = 1;
 const V2_SYNC: u8 = 2;
 const V2_SWAP: u8 = 3;
@@ -65,96 +65,9 @@ pub(crate) fn read_pool(fields: &mut FieldReader<'_>) -> Result<PoolId, CodecErr
 }
 
 pub(crate) fn write_event(event: &PoolEvent, out: &mut FrameWriter<'_>) {
-    match *event {
-        PoolEvent::V2Created { factory, token0, token1 } => {
-            out.u8(V2_CREATED);
-            write_addresses(&[factory, token0, token1], out);
-        }
-        PoolEvent::V2Sync { reserve0, reserve1 } => {
-            out.u8(V2_SYNC).u128(reserve0).u128(reserve1);
-        }
-        PoolEvent::V2Swap { amount0_in, amount1_in, amount0_out, amount1_out } => {
-            out.u8(V2_SWAP).u256(amount0_in).u256(amount1_in);
-            out.u256(amount0_out).u256(amount1_out);
-        }
-        PoolEvent::V2Mint { amount0, amount1 } => {
-            out.u8(V2_MINT).u256(amount0).u256(amount1);
-        }
-        PoolEvent::V2Burn { amount0, amount1 } => {
-            out.u8(V2_BURN).u256(amount0).u256(amount1);
-        }
-        PoolEvent::V3Created { factory, token0, token1, fee_pips, tick_spacing } => {
-            out.u8(V3_CREATED);
-            write_addresses(&[factory, token0, token1], out);
-            out.u32(fee_pips).i32(tick_spacing);
-        }
-        PoolEvent::V3Initialize { sqrt_price, tick } => {
-            out.u8(V3_INITIALIZE).u256(sqrt_price).i32(tick);
-        }
-        PoolEvent::V3Swap { amount0, amount1, sqrt_price, liquidity, tick } => {
-            out.u8(V3_SWAP).u256(amount0.into_raw()).u256(amount1.into_raw());
-            out.u256(sqrt_price).u128(liquidity).i32(tick);
-        }
-        PoolEvent::V3Mint { lower, upper, amount, amount0, amount1 } => {
-            out.u8(V3_MINT).i32(lower).i32(upper).u128(amount).u256(amount0).u256(amount1);
-        }
-        PoolEvent::V3Burn { lower, upper, amount, amount0, amount1 } => {
-            out.u8(V3_BURN).i32(lower).i32(upper).u128(amount).u256(amount0).u256(amount1);
-        }
-        PoolEvent::V3SetFeeProtocol { fee_protocol0, fee_protocol1 } => {
-            out.u8(V3_SET_FEE_PROTOCOL).u8(fee_protocol0).u8(fee_protocol1);
-        }
-        PoolEvent::V4Initialize { .. }
-        | PoolEvent::V4Swap { .. }
-        | PoolEvent::V4ModifyLiquidity { .. }
-        | PoolEvent::V4ProtocolFeeUpdated { .. } => write_v4_event(event, out),
-        PoolEvent::PancakeV3Swap {
-            amount0,
-            amount1,
-            sqrt_price,
-            liquidity,
-            tick,
-            protocol_fee0,
-            protocol_fee1,
-        } => {
-            out.u8(PANCAKE_V3_SWAP).u256(amount0.into_raw()).u256(amount1.into_raw());
-            out.u256(sqrt_price).u128(liquidity).i32(tick).u128(protocol_fee0).u128(protocol_fee1);
-        }
-        PoolEvent::PancakeV3SetFeeProtocol { fee_protocol0, fee_protocol1 } => {
-            out.u8(PANCAKE_V3_SET_FEE_PROTOCOL).u16(fee_protocol0).u16(fee_protocol1);
-        }
-    }
-}
-
-fn write_v4_event(event: &PoolEvent, out: &mut FrameWriter<'_>) {
-    match *event {
-        PoolEvent::V4Initialize {
-            manager,
-            token0,
-            token1,
-            fee_pips,
-            tick_spacing,
-            hooks,
-            sqrt_price,
-            tick,
-        } => {
-            out.u8(V4_INITIALIZE);
-            write_addresses(&[manager, token0, token1], out);
-            out.u32(fee_pips).i32(tick_spacing).bytes(hooks.as_slice());
-            out.u256(sqrt_price).i32(tick);
-        }
-        PoolEvent::V4Swap { amount0, amount1, sqrt_price, liquidity, tick, fee_pips } => {
-            out.u8(V4_SWAP).i128(amount0).i128(amount1).u256(sqrt_price);
-            out.u128(liquidity).i32(tick).u32(fee_pips);
-        }
-        PoolEvent::V4ModifyLiquidity { lower, upper, delta } => {
-            out.u8(V4_MODIFY_LIQUIDITY).i32(lower).i32(upper).i128(delta);
-        }
-        PoolEvent::V4ProtocolFeeUpdated { zero_for_one, one_for_zero } => {
-            out.u8(V4_PROTOCOL_FEE_UPDATED).u16(zero_for_one).u16(one_for_zero);
-        }
-        _ => {}
-    }
+    event.write(&mut |field| {
+        out.bytes(field);
+    });
 }
 
 pub(crate) fn read_event(fields: &mut FieldReader<'_>) -> Result<PoolEvent, CodecError> {
@@ -259,12 +172,6 @@ fn read_later_event(kind: u8, fields: &mut FieldReader<'_>) -> Result<PoolEvent,
             return Err(CodecError::UnknownValue { field: "event_kind", value });
         }
     })
-}
-
-fn write_addresses(addresses: &[Address], out: &mut FrameWriter<'_>) {
-    for address in addresses {
-        out.bytes(address.as_slice());
-    }
 }
 
 fn reserve(fields: &mut FieldReader<'_>) -> Result<u128, CodecError> {

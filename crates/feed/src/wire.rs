@@ -127,14 +127,6 @@ impl<'a> FrameWriter<'a> {
         self.bytes(&value.to_le_bytes())
     }
 
-    pub(crate) fn i128(&mut self, value: i128) -> &mut Self {
-        self.bytes(&value.to_le_bytes())
-    }
-
-    pub(crate) fn u256(&mut self, value: U256) -> &mut Self {
-        self.bytes(&value.to_le_bytes::<32>())
-    }
-
     pub(crate) fn block(&mut self, block: &BlockRef) -> &mut Self {
         self.u64(block.number)
             .bytes(block.hash.as_slice())

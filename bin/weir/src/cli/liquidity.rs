@@ -142,6 +142,10 @@ pub(crate) struct LiquidityArgs {
     #[arg(long, value_name = "PATH")]
     pub(crate) feed_socket: Option<PathBuf>,
 
+    /// Unix socket on which one chain is fed on in upstream's bincode layout. Default: none.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) upstream_socket: Option<PathBuf>,
+
     /// NATS server to which all chains are fed on, nats://SERVER. Default: none.
     #[arg(long, value_name = "URL")]
     pub(crate) feed_nats: Option<String>,

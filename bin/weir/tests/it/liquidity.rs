@@ -1,9 +1,17 @@
 //! `weir liquidity` behind a node: its pools equal the node's contracts, through reorgs, by list and by discovery.
 
-use crate::node::{Client, Node, PATIENCE, weir};
+use crate::{
+    node::{Client, Node, PATIENCE, weir},
+    observe::get,
+};
+use alloy_primitives::B256;
 use jsonrpsee::rpc_params;
 use serde_json::{Value, json};
-use std::{path::Path, process::Command, time::Instant};
+use std::{
+    collections::BTreeMap, io::Read, os::unix::net::UnixStream, path::Path, process::Command,
+    time::Instant,
+};
+use weir_feed::{FeedEvent, RecordedFeed, UpstreamMessage, decode_upstream};
 use weir_testkit::{Child, NatsServer, Peers};
 
 /// A running `weir liquidity`.
@@ -41,6 +49,30 @@ async fn live_at(daemon: &Client, number: u64) -> Value {
     }
 }
 
+/// A folder for a test's files.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder can be made")
+}
+
+/// Records a feed from the oldest block that it retains.
+fn record(socket: &str, out: &Path, blocks: usize) {
+    let mut command = weir();
+    command.args(["feed", "record", "--socket", socket, "--blocks", &blocks.to_string(), "--out"]);
+    succeeds(command.arg(out));
+}
+
+/// The blocks of a recording with their digests, which cover every byte of an envelope.
+fn digests(recording: &Path) -> BTreeMap<B256, B256> {
+    let mut recorded = RecordedFeed::open(recording).expect("the recording opens");
+    let mut digests = BTreeMap::new();
+    while let Some(event) = recorded.next().expect("the recording is whole") {
+        if let FeedEvent::Block(block) = event {
+            digests.insert(block.envelope.block().hash, block.envelope.digest());
+        }
+    }
+    digests
+}
+
 /// Deploys Uniswap V2, V3 and V4, and trades on all of them.
 fn trade(node: &Node, artifacts: &Path) {
     let mut command = weir();
@@ -71,6 +103,8 @@ async fn a_followed_node_is_equal_through_reorgs() {
     let daemon = Daemon::start(&["--source", ws]);
     let (chain, pools) = (node.client(), daemon.client());
     live_at(&pools, chain.head().await).await;
+    let ready = get(&format!("{}/health/ready", daemon.http));
+    assert!(ready.starts_with("HTTP/1.1 200"), "{ready}");
     let listed = pools.call("weir_listPools", rpc_params![]).await;
     let protocols: Vec<&str> = listed
         .as_array()
@@ -108,7 +142,7 @@ async fn a_followed_node_is_equal_through_reorgs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_feed_is_followed_recorded_and_verified() {
     let Some(peers) = Peers::find() else { return };
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let folder = folder();
     let node = Node::start(&["--ephemeral"]);
     trade(&node, peers.root());
     let feed = node.ready["feed"].as_str().expect("a path").to_owned();
@@ -123,17 +157,117 @@ async fn a_feed_is_followed_recorded_and_verified() {
     check(&node, &daemon);
 
     let out = folder.path().join("feed.weir");
+    record(&feed, &out, 3);
     let out = out.to_str().expect("the path is text");
-    succeeds(weir().args(["feed", "record", "--socket", &feed, "--out", out, "--blocks", "3"]));
     let report = succeeds(weir().args(["feed", "replay", out, "--verify"]));
     assert!(report.contains("halted=0"), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sources_give_the_same_envelopes() {
+    let Some(peers) = Peers::find() else { return };
+    let Some(nats) = NatsServer::start() else { return };
+    let folder = folder();
+    let node = Node::start(&["--ephemeral"]);
+    let chain = node.client();
+    let path = |name: &str| folder.path().join(name).to_str().expect("the path is text").to_owned();
+    let ws = node.ready["ws"].as_str().expect("an address");
+    let (socket, url) = (path("feed/weir.sock"), nats.url());
+    let upstream_path = path("feed/upstream.sock");
+    let first = Daemon::start(&[
+        "--source",
+        ws,
+        "--feed-socket",
+        &socket,
+        "--upstream-socket",
+        &upstream_path,
+        "--feed-nats",
+        &url,
+    ]);
+    let by_nats = format!("{url}#61972");
+    let second = Daemon::start(&["--source", &by_nats, "--node", &node.http]);
+    let mut upstream = UnixStream::connect(&upstream_path).expect("the socket is there");
+    trade(&node, peers.root());
+    let head = chain.head().await;
+    for daemon in [&first, &second] {
+        live_at(&daemon.client(), head).await;
+        check(&node, daemon);
+    }
+
+    // The sequencer's own blocks, the same ones over JSON-RPC, and those over NATS.
+    let own = folder.path().join("own.weir");
+    record(node.ready["feed"].as_str().expect("a path"), &own, head as usize);
+    let followed = folder.path().join("followed.weir");
+    record(&socket, &followed, head as usize);
+    let (own_digests, followed) = (digests(&own), digests(&followed));
+    let shared = followed.iter().filter(|(hash, digest)| own_digests.get(*hash) == Some(digest));
+    assert_eq!(shared.count(), head as usize);
+
+    let recorded = format!("file:{}", own.display());
+    let third = Daemon::start(&["--source", &recorded, "--node", &node.http]);
+    live_at(&third.client(), head).await;
+    check(&node, &third);
+
+    let mut length = [0; 4];
+    upstream.read_exact(&mut length).expect("a frame comes");
+    let mut frame = length.to_vec();
+    frame.resize(4 + u32::from_le_bytes(length) as usize, 0);
+    upstream.read_exact(&mut frame[4..]).expect("the frame is whole");
+    let message = decode_upstream(&frame).expect("it is upstream's").map(|(message, _)| message);
+    let is_known =
+        matches!(message, Some(UpstreamMessage::Ping | UpstreamMessage::BeginBlock { .. }));
+    assert!(is_known, "{message:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_chains_are_followed_side_by_side() {
+    let Some(peers) = Peers::find() else { return };
+    let folder = folder();
+    let node = Node::start(&["--ephemeral"]);
+    trade(&node, peers.root());
+    let (_anvil, other) = peers.anvil(&[]);
+    let chain = node.client();
+    let listed = chain.call("weir_listPools", rpc_params![]).await;
+    let rows: Vec<Value> = listed.as_array().expect("pools").iter().map(row).collect();
+    let list = |name: &str, chain_id: u64, rows: &[Value]| {
+        let path = folder.path().join(name);
+        let document = json!({"chain_id": chain_id, "pools": rows});
+        std::fs::write(&path, document.to_string()).expect("the list can be written");
+        path.to_str().expect("the path is text").to_owned()
+    };
+    // What is no pool on the other chain is refused there, and the pools of this one are followed.
+    let (here, there) = (list("here.json", 61_972, &rows), list("there.json", 31_337, &rows[..1]));
+    let ws = node.ready["ws"].as_str().expect("an address");
+    let daemon = Daemon::start(&[
+        "--source",
+        ws,
+        "--source",
+        &other,
+        "--whitelist",
+        &here,
+        "--whitelist",
+        &there,
+    ]);
+    let pools = daemon.client();
+    assert_eq!(pools.call("weir_chains", rpc_params![]).await, json!([31_337, 61_972]));
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let gate = pools.call("weir_gate", rpc_params![61_972]).await;
+        if gate["state"] == "live" && gate["livePools"] == json!(rows.len()) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{gate}");
+    }
+    let error = pools.refused("weir_gate", rpc_params![]).await;
+    assert!(error.contains("several chains"), "{error}");
+    check(&node, &daemon);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_over_nats_says_what_is_followed() {
     let Some(peers) = Peers::find() else { return };
     let Some(nats) = NatsServer::start() else { return };
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let folder = folder();
     let node = Node::start(&["--ephemeral"]);
     trade(&node, peers.root());
     let chain = node.client();

@@ -9,7 +9,7 @@ use std::{
 use tempfile::TempDir;
 use weir_testkit::Peers;
 
-fn get(url: &str) -> String {
+pub(crate) fn get(url: &str) -> String {
     let rest = url.strip_prefix("http://").expect("a plain URL");
     let (host, path) = rest.split_once('/').expect("a path");
     let mut stream = TcpStream::connect(host).expect("the server listens");

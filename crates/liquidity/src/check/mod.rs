@@ -144,7 +144,8 @@ pub async fn pools_check(options: &CheckOptions) -> Result<CheckReport, CheckErr
         None => node.clone(),
         Some(url) => connect(url).await.map_err(|source| CheckError::Arena { source })?,
     };
-    let listed = served::list(&arena).await?;
+    let chain_id = node.chain_id().await.map_err(|source| CheckError::Node { source })?;
+    let listed = served::list(&arena, chain_id).await?;
     let mut report = CheckReport::default();
     let Some(newest) = listed.iter().max_by_key(|pool| pool.block_number) else {
         return Ok(report);
@@ -205,7 +206,7 @@ async fn check_pool(
     if is_set_aside(listed, report) {
         return Ok(());
     }
-    let served = served::pool(arena, &listed.id, report.block_number).await?;
+    let served = served::pool(arena, &listed.name(), report.block_number).await?;
     let served = served.ok_or(CheckError::Answer { method: "weir_getPool" })?;
     if served.block_hash != report.block_hash {
         report.difference = Some(Difference {

@@ -50,7 +50,8 @@ impl QuoteCheck<'_> {
                 (state.token1, state.reserve1)
             };
             for amount_in in amounts(U256::from(reserve_in)) {
-                let Some(quote) = served::quote(self.arena, &pool.id, token_in, amount_in).await?
+                let Some(quote) =
+                    served::quote(self.arena, &pool.name(), token_in, amount_in).await?
                 else {
                     continue;
                 };
@@ -134,11 +135,11 @@ impl QuoteCheck<'_> {
         token_in: Address,
         amount_in: U256,
     ) -> Result<Option<(Option<ArenaQuote>, B256)>, CheckError> {
-        let before = served::tip(self.arena, &pool.id).await?;
-        if let Some(quote) = served::quote(self.arena, &pool.id, token_in, amount_in).await? {
+        let before = served::tip(self.arena, &pool.name()).await?;
+        if let Some(quote) = served::quote(self.arena, &pool.name(), token_in, amount_in).await? {
             return Ok(Some((Some(quote), quote.block_hash)));
         }
-        let after = served::tip(self.arena, &pool.id).await?;
+        let after = served::tip(self.arena, &pool.name()).await?;
         Ok((before == after).then_some((None, after)))
     }
 

@@ -10,6 +10,7 @@ use weir_follower::ChainClient;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ServedPool {
+    pub(super) chain_id: u64,
     pub(super) id: String,
     pub(super) protocol: String,
     pub(super) token0: Address,
@@ -47,6 +48,11 @@ pub(super) struct ServedFees {
 }
 
 impl ServedPool {
+    /// What names the pool among those of all chains.
+    pub(super) fn name(&self) -> String {
+        format!("{}:{}", self.chain_id, self.id)
+    }
+
     /// Whether the arena promises the pool's quotes to the wei.
     pub(super) fn is_exact(&self) -> bool {
         match self.accuracy.as_deref() {
@@ -94,12 +100,15 @@ pub(super) struct ArenaQuote {
     pub(super) block_hash: B256,
 }
 
-/// All pools, page by page.
-pub(super) async fn list(arena: &ChainClient) -> Result<Vec<ServedPool>, CheckError> {
+/// All pools of a chain, page by page.
+pub(super) async fn list(
+    arena: &ChainClient,
+    chain_id: u64,
+) -> Result<Vec<ServedPool>, CheckError> {
     const PAGE: usize = 1_000;
     let mut pools: Vec<ServedPool> = Vec::new();
     loop {
-        let request = json!([{"offset": pools.len(), "limit": PAGE}]);
+        let request = json!([{"chainId": chain_id, "offset": pools.len(), "limit": PAGE}]);
         let page: Vec<ServedPool> = read(arena, "weir_listPools", request).await?;
         let is_last = page.len() < PAGE;
         pools.extend(page);
@@ -109,29 +118,29 @@ pub(super) async fn list(arena: &ChainClient) -> Result<Vec<ServedPool>, CheckEr
     }
 }
 
-/// One pool with its ticks after a block.
+/// One pool, by its name, with its ticks after a block.
 pub(super) async fn pool(
     arena: &ChainClient,
-    id: &str,
+    name: &str,
     block: u64,
 ) -> Result<Option<ServedPool>, CheckError> {
-    read(arena, "weir_getPool", json!([id, format!("{block:#x}")])).await
+    read(arena, "weir_getPool", json!([name, format!("{block:#x}")])).await
 }
 
 /// Hash of the arena's newest block.
-pub(super) async fn tip(arena: &ChainClient, id: &str) -> Result<B256, CheckError> {
-    let pool: ServedPool = read(arena, "weir_getPool", json!([id])).await?;
+pub(super) async fn tip(arena: &ChainClient, name: &str) -> Result<B256, CheckError> {
+    let pool: ServedPool = read(arena, "weir_getPool", json!([name])).await?;
     Ok(pool.block_hash)
 }
 
 /// A quote through one pool at the arena's tip; `None` if the arena refuses the amount.
 pub(super) async fn quote(
     arena: &ChainClient,
-    id: &str,
+    name: &str,
     token_in: Address,
     amount_in: U256,
 ) -> Result<Option<ArenaQuote>, CheckError> {
-    let path = json!([[{"pool": id, "tokenIn": token_in}], format!("{amount_in:#x}")]);
+    let path = json!([[{"pool": name, "tokenIn": token_in}], format!("{amount_in:#x}")]);
     let answer = arena.read_json("weir_quote", path).await;
     let answer = match answer {
         // The node's word for a quote that cannot be given: the chain must refuse it, too.

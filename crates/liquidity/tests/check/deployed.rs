@@ -1,6 +1,6 @@
 //! All contracts of `weir load` on a node, and the traffic of `make run` on them.
 
-use crate::node::Node;
+use crate::anvil::Node;
 use alloy_primitives::Address;
 use alloy_sol_types::SolValue;
 use std::num::NonZeroU32;

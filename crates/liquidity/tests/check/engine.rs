@@ -1,6 +1,6 @@
 //! The engine over a chain's blocks, and a server that answers from it, perhaps with a lie.
 
-use crate::{CHAIN, node::Blocks};
+use crate::{anvil::CHAIN, blocks::Blocks};
 use alloy_primitives::U256;
 use serde_json::{Value, json};
 use std::sync::Arc;

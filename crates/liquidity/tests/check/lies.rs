@@ -1,87 +1,15 @@
 //! One pair and one pool, and every kind of lie about them.
 
 use crate::{
+    anvil::{Market, Node, trade},
+    blocks::Blocks,
     engine::{Engine, Lie, add_one},
-    node::{Node, USER},
 };
-use alloy_primitives::{Address, B256, U256};
-use alloy_sol_types::{SolCall, SolValue, sol};
+use alloy_primitives::B256;
 use serde_json::json;
 use weir_follower::ChainClient;
 use weir_liquidity::{BlockSource, CheckError, CheckReport, Difference};
 use weir_testkit::Peers;
-
-sol! {
-    function mint(address to, uint256 amount);
-    function createPair(address a, address b) returns (address);
-    function getPair(address a, address b) returns (address);
-    function createPool(address a, address b, uint24 fee) returns (address);
-    function getPool(address a, address b, uint24 fee) returns (address);
-    function initialize(uint160 sqrtPriceX96);
-    function mintV2(address pair, uint256 amount0, uint256 amount1, bool own);
-    function swapV2(address pair, bool zeroForOne, uint256 amountIn, bool own);
-    function mintV3(address pool, int24 lower, int24 upper, uint128 liquidity, bool own);
-    function burnV3(address pool, int24 lower, int24 upper, uint128 liquidity, bool own);
-    function swapV3(address pool, bool zeroForOne, int256 amount, bool own);
-}
-
-/// Tokens, a pair and a pool with a history of mints, burns and swaps.
-async fn trade(node: &Node) -> (Address, Address) {
-    let token =
-        |name: &str| (name.to_owned(), name.to_owned(), U256::from(18), USER).abi_encode_params();
-    let artifact = "artifacts/TestToken.json";
-    let mut tokens =
-        [node.deploy(artifact, &token("A")).await, node.deploy(artifact, &token("B")).await];
-    tokens.sort_unstable();
-    let [a, b] = tokens;
-    let swapper = node.deploy("artifacts/Swapper.json", &[]).await;
-    let (v2, v3) = (
-        "node_modules/@uniswap/v2-core/build/UniswapV2Factory.json",
-        "node_modules/@uniswap/v3-core/artifacts/contracts/UniswapV3Factory.sol/UniswapV3Factory.json",
-    );
-    let (v2, v3) = (node.deploy(v2, &USER.abi_encode()).await, node.deploy(v3, &[]).await);
-    for token in tokens {
-        let amount = U256::from(10).pow(U256::from(30));
-        node.send(Some(token), mintCall { to: swapper, amount }.abi_encode()).await;
-    }
-    node.send(Some(v2), createPairCall { a, b }.abi_encode()).await;
-    let pair = node.address(v2, getPairCall { a, b }.abi_encode()).await;
-    let fee = alloy_primitives::aliases::U24::from(3000);
-    node.send(Some(v3), createPoolCall { a, b, fee }.abi_encode()).await;
-    let pool = node.address(v3, getPoolCall { a, b, fee }.abi_encode()).await;
-    let price = alloy_primitives::U160::from(1) << 96;
-    node.send(Some(pool), initializeCall { sqrtPriceX96: price }.abi_encode()).await;
-    let own = true;
-    let (amount0, amount1) = (U256::from(10u64.pow(18)), U256::from(3 * 10u64.pow(18)));
-    node.send(Some(swapper), mintV2Call { pair, amount0, amount1, own }.abi_encode()).await;
-    for (lower, upper, liquidity) in [
-        (-887_220, 887_220, 10u128.pow(18)),
-        (-600, 600, 10u128.pow(20)),
-        (60, 180, 77),
-        (-15_360, -60, 10u128.pow(15)),
-    ] {
-        let (lower, upper) = (lower.try_into().unwrap(), upper.try_into().unwrap());
-        node.send(Some(swapper), mintV3Call { pool, lower, upper, liquidity, own }.abi_encode())
-            .await;
-    }
-    for (zero_for_one, amount) in [
-        (true, 10u64.pow(17)),
-        (false, 3 * 10u64.pow(18)),
-        (true, 12_345),
-        (true, 9 * 10u64.pow(18)),
-    ] {
-        let amount_in = U256::from(amount / 10);
-        let swap = swapV2Call { pair, zeroForOne: zero_for_one, amountIn: amount_in, own };
-        node.send(Some(swapper), swap.abi_encode()).await;
-        let amount = amount.try_into().unwrap();
-        let swap = swapV3Call { pool, zeroForOne: zero_for_one, amount, own };
-        node.send(Some(swapper), swap.abi_encode()).await;
-    }
-    let (lower, upper) = (60.try_into().unwrap(), 180.try_into().unwrap());
-    node.send(Some(swapper), burnV3Call { pool, lower, upper, liquidity: 77, own }.abi_encode())
-        .await;
-    (pair, pool)
-}
 
 const LIES: [(&str, Lie); 8] = [
     ("status", |method, pools| {
@@ -134,9 +62,9 @@ async fn contracts_and_arena_agree_and_every_lie_is_found() {
     let Some(peers) = Peers::find() else { return };
     let (_anvil, url) = peers.anvil(&["--no-mining"]);
     let node = Node { client: ChainClient::connect(&url).await.unwrap(), peers };
-    let (pair, pool) = trade(&node).await;
+    let Market { pair, pool, .. } = trade(&node).await;
 
-    let blocks = node.blocks().await;
+    let blocks = Blocks::of(&node).await;
     let tip = blocks.tip().unwrap();
     let engine = Engine::start(&url, blocks).await;
     let view = engine.handle.view();

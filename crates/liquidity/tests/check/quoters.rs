@@ -1,6 +1,6 @@
 //! Every quote of the arena against Uniswap's own quoters, after every block of mixed traffic.
 
-use crate::{CHAIN, deployed::Deployed};
+use crate::{anvil::CHAIN, blocks::Blocks, deployed::Deployed};
 use alloy_primitives::{
     Address, B256, Bytes, U256,
     aliases::{I24, U24},
@@ -204,7 +204,7 @@ fn is_told(pool: &Pool) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn arena_quotes_equal_uniswaps_quoters_after_every_block() {
     let Some(deployed) = Deployed::start(600, 7).await else { return };
-    let blocks: Vec<ExecutedBlock> = deployed.node.blocks().await.0;
+    let blocks: Vec<ExecutedBlock> = Blocks::of(&deployed.node).await.0;
     let config = ArenaConfig { discovery: Discovery::All, ..ArenaConfig::new(CHAIN) };
     let mut arena = PoolArena::new(config);
     let (mut counts, mut rounds) = (BTreeMap::new(), 0u64);

@@ -1,6 +1,7 @@
 //! All protocols after hundreds of random swaps, mints, burns and fee changes, and lies about V4 pools.
 
 use crate::{
+    blocks::Blocks,
     deployed::Deployed,
     engine::{Engine, Lie, add_one},
 };
@@ -86,7 +87,7 @@ const LIES: [(&str, Lie); 12] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn all_pools_agree_after_mixed_traffic_and_every_lie_about_v4_is_found() {
     let Some(deployed) = Deployed::start(500, 3).await else { return };
-    let blocks = deployed.node.blocks().await;
+    let blocks = Blocks::of(&deployed.node).await;
     let tip = blocks.tip().unwrap();
     let engine = Engine::start(&deployed.url, blocks).await;
     let report = engine.check(|_, _| {}).await;
