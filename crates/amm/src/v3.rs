@@ -108,12 +108,7 @@ impl V3Slot {
         direction: Direction,
         kind: SwapKind,
     ) -> Result<V3Swap, QuoteError> {
-        let swap = self.swap(ticks, terms, direction, kind, None)?;
-        if swap.remaining.is_zero() {
-            return Ok(swap);
-        }
-        let amount = kind.amount();
-        Err(QuoteError::InsufficientLiquidity { amount, available: amount - swap.remaining })
+        self.swap(ticks, terms, direction, kind, None)?.require_whole(kind.amount())
     }
 
     #[inline]
@@ -136,6 +131,18 @@ impl V3Slot {
             }
         };
         if is_valid { Ok(limit) } else { Err(QuoteError::LimitOutOfRange { limit, sqrt_price }) }
+    }
+}
+
+impl V3Swap {
+    /// The swap, if it used up the whole amount.
+    #[inline]
+    pub(crate) fn require_whole(self, amount: U256) -> Result<Self, QuoteError> {
+        if self.remaining.is_zero() {
+            return Ok(self);
+        }
+        let available = amount - self.remaining;
+        Err(QuoteError::InsufficientLiquidity { amount, available })
     }
 }
 

@@ -109,12 +109,7 @@ impl V3Slot {
         direction: Direction,
         kind: SwapKind,
     ) -> Result<V3Swap, QuoteError> {
-        let swap = self.swap_v4(ticks, terms, direction, kind, None)?;
-        if swap.remaining.is_zero() {
-            return Ok(swap);
-        }
-        let amount = kind.amount();
-        Err(QuoteError::InsufficientLiquidity { amount, available: amount - swap.remaining })
+        self.swap_v4(ticks, terms, direction, kind, None)?.require_whole(kind.amount())
     }
 }
 
