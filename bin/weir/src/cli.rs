@@ -2,12 +2,13 @@
 
 pub(crate) mod liquidity;
 
-use crate::settings::Settings;
+use crate::settings::{Settings, parse_history};
 use alloy_primitives::{Address, B256};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use liquidity::LiquidityArgs;
 use std::{path::PathBuf, time::Duration};
 use weir_feed::NatsWhitelistUrl;
+use weir_storage::HistoryWindow;
 
 /// An EVM rollup sequencer and a reorg-safe DEX liquidity engine in one program.
 #[derive(Debug, Parser)]
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Load(LoadArgs),
     /// Rebuild the chain from L1 alone.
     Derive(DeriveArgs),
+    /// Execute and check a chain from a file of RLP blocks, and store it for a follower to serve.
+    Import(ImportArgs),
     /// Run Ethereum's JSON state tests.
     Statetest(ConformanceArgs),
     /// Run Ethereum's JSON blockchain tests.
@@ -250,6 +253,23 @@ pub(crate) struct DeriveArgs {
     /// First L1 block to read.
     #[arg(long, default_value_t = 0, value_name = "NUMBER")]
     pub(crate) l1_start: u64,
+}
+
+/// The import's command line.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Folder of the chain's data; a chain that is there is continued.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) datadir: PathBuf,
+    /// Genesis in geth's JSON format, with its fork times.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) genesis: PathBuf,
+    /// Blocks before the head whose state can be read afterwards; archive keeps all.
+    #[arg(long, default_value = "10000", value_parser = parse_history, value_name = "N")]
+    pub(crate) history_blocks: HistoryWindow,
+    /// The blocks in RLP, one after the other, from block 1 on.
+    #[arg(value_name = "FILE")]
+    pub(crate) chain: PathBuf,
 }
 
 /// The command line of the conformance runners.

@@ -44,6 +44,7 @@ fn run() -> eyre::Result<ExitCode> {
         Command::Pools(command) => command::pools::run(command),
         Command::Load(args) => command::load::run(args),
         Command::Derive(args) => command::derive::run(args),
+        Command::Import(args) => command::import::run(&args),
         Command::Statetest(args) => command::conformance::state_tests(&args),
         Command::Blocktest(args) => command::conformance::block_tests(&args),
     }

@@ -1,7 +1,9 @@
 //! A running node: every part started in order, and the addresses at which it serves.
 
-use crate::settings::{DurabilitySetting, LogFormatSetting, OrderingSetting, Settings};
-use eyre::Context;
+use crate::settings::{
+    DurabilitySetting, LogFormatSetting, OrderingSetting, RoleSetting, Settings,
+};
+use eyre::{Context, bail};
 use serde::Serialize;
 use std::{
     fmt,
@@ -28,6 +30,9 @@ use weir_txpool::{OrderingPolicy, PoolConfig, TxPool};
 
 /// Where Prometheus expects a first exporter; taken if it is free and no other port was asked for.
 const DEFAULT_METRICS_PORT: u16 = 9090;
+
+/// Newest blocks that a development node can take off.
+const REORG_BLOCKS: usize = 256;
 
 /// How long parts may take to stop before they are aborted.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -90,6 +95,9 @@ impl Node {
         kind: NodeKind,
         shutdown: Shutdown,
     ) -> eyre::Result<Self> {
+        if settings.role == RoleSetting::Follower && settings.l1.is_some() {
+            bail!("a follower posts no batches: --role follower and --l1 exclude each other");
+        }
         let metrics = weir_runtime::install_metrics()?;
         let metrics = bind_metrics(settings.metrics_addr, settings.metrics_port, metrics).await?;
         weir_sequencer::describe_metrics();
@@ -98,7 +106,9 @@ impl Node {
         let spec = Arc::new(chain_spec(settings.genesis.as_deref(), settings.gas_limit)?);
         let genesis = genesis_state(&spec).wrap_err("genesis state cannot be built")?;
         let store = open_store(settings, &genesis)?;
-        let chain = Arc::new(Chain::open(Arc::clone(&spec), store, settings.history_blocks)?);
+        let is_follower = settings.role == RoleSetting::Follower;
+        let chain = Chain::open(Arc::clone(&spec), store, REORG_BLOCKS)?;
+        let chain = Arc::new(if is_follower { chain.settled() } else { chain });
         let base_fee = next_base_fee(&chain);
         let pool = Arc::new(SharedPool::new(TxPool::new(pool_config(settings), base_fee)));
         let drops = Arc::new(DropLog::default());
@@ -114,7 +124,8 @@ impl Node {
         let batches = crate::batching::start(settings, &chain, &mut tasks).await?;
         let mut backend =
             NodeBackend::new(chain.clone(), pool.clone(), ingress.clone(), drops.clone());
-        let reorgs = (kind == NodeKind::Development).then(|| reorg_channel(pool.clone()));
+        let is_reorganised = kind == NodeKind::Development && !is_follower;
+        let reorgs = is_reorganised.then(|| reorg_channel(pool.clone()));
         let (reorgs, inbox) = reorgs.unzip();
         if let Some(reorgs) = reorgs {
             backend = backend.with_reorgs(reorgs);
@@ -129,18 +140,16 @@ impl Node {
         };
         tasks.spawn("rpc", server.run(shutdown.clone()));
         tasks.spawn("metrics", metrics.run(shutdown.clone()));
-        let mut driver = SequencingDriver::new(
-            chain.clone(),
-            pool,
-            ingress,
-            drops,
-            sequencing_config(settings),
-            SystemClock,
-        );
-        if let Some(inbox) = inbox {
-            driver = driver.with_reorgs(inbox);
+        if !is_follower {
+            let config = sequencing_config(settings);
+            let chain = chain.clone();
+            let mut driver =
+                SequencingDriver::new(chain, pool, ingress, drops, config, SystemClock);
+            if let Some(inbox) = inbox {
+                driver = driver.with_reorgs(inbox);
+            }
+            tasks.spawn_thread("sequencing", move || driver.run(&shutdown));
         }
-        tasks.spawn_thread("sequencing", move || driver.run(&shutdown));
         Ok(Self { tasks, addresses, chain, _scratch: scratch })
     }
 
@@ -163,10 +172,11 @@ impl Node {
 
 fn open_store(settings: &Settings, genesis: &GenesisState) -> eyre::Result<Arc<dyn Store>> {
     if settings.ephemeral {
-        return Ok(Arc::new(MemoryStore::new(genesis)?));
+        return Ok(Arc::new(MemoryStore::with_history(genesis, settings.history_blocks)?));
     }
     let path = settings.datadir.join("db");
-    let store = MdbxStore::open(StoreOptions::new(&path), genesis)
+    let options = StoreOptions { history: settings.history_blocks, ..StoreOptions::new(&path) };
+    let store = MdbxStore::open(options, genesis)
         .wrap_err_with(|| format!("store cannot be opened: path={}", path.display()))?;
     Ok(Arc::new(store))
 }

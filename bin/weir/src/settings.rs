@@ -7,6 +7,7 @@ use std::{
     path::PathBuf,
     time::Duration,
 };
+use weir_storage::HistoryWindow;
 
 /// How a log line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -24,6 +25,15 @@ pub(crate) enum OrderingSetting {
     Fifo,
     /// By the tip that the block's beneficiary gets.
     PriorityFee,
+}
+
+/// What a node does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleSetting {
+    /// It builds blocks.
+    Sequencer,
+    /// It serves a chain and builds nothing.
+    Follower,
 }
 
 /// When an acknowledged transaction is on disk.
@@ -89,9 +99,13 @@ pub(crate) struct Settings {
     #[arg(long, env = "WEIR_POOL_MAX_PER_SENDER", default_value_t = 4_096, value_name = "N")]
     pub(crate) pool_max_per_sender: usize,
 
-    /// Blocks whose state can be read besides the head's.
-    #[arg(long, env = "WEIR_HISTORY_BLOCKS", default_value_t = 256, value_name = "N")]
-    pub(crate) history_blocks: usize,
+    /// What the node does: sequencer builds blocks, follower serves the chain that its data folder holds.
+    #[arg(long, env = "WEIR_ROLE", default_value = "sequencer", value_name = "ROLE")]
+    pub(crate) role: RoleSetting,
+
+    /// Blocks before the head whose state can be read, over restarts too; archive keeps all.
+    #[arg(long, env = "WEIR_HISTORY_BLOCKS", default_value = "10000", value_parser = parse_history, value_name = "N")]
+    pub(crate) history_blocks: HistoryWindow,
 
     /// Address of the JSON-RPC server (HTTP and WebSocket).
     #[arg(long, env = "WEIR_HTTP_ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "IP")]
@@ -204,6 +218,17 @@ fn parse_step_time(text: &str) -> Result<Duration, String> {
         return Err("step time is at least 1ms".to_owned());
     }
     Ok(time)
+}
+
+/// A number of blocks, or `archive`.
+pub(crate) fn parse_history(text: &str) -> Result<HistoryWindow, String> {
+    match text {
+        "archive" => Ok(HistoryWindow::Archive),
+        _ => text
+            .parse()
+            .map(HistoryWindow::Blocks)
+            .map_err(|_| "a number of blocks, or archive".to_owned()),
+    }
 }
 
 fn parse_durability(text: &str) -> Result<DurabilitySetting, String> {

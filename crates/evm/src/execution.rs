@@ -2,7 +2,7 @@
 
 use crate::{
     ChainSpec, ExecutionError, Fork, TransactionError, TransactionRejected,
-    machine::{self, Machine},
+    machine::{self, Machine, OverlayEvm},
     overlay::{Overlay, ReadError},
     post_block,
 };
@@ -10,10 +10,14 @@ use alloy_consensus::{Transaction as _, Typed2718};
 use alloy_eips::{
     eip2935::HISTORY_STORAGE_ADDRESS, eip4788::BEACON_ROOTS_ADDRESS, eip7685::Requests,
 };
-use alloy_evm::{Evm, EvmEnv, FromRecoveredTx, eth::dao_fork};
+use alloy_evm::{
+    Evm, EvmEnv, FromRecoveredTx,
+    eth::{EthEvmContext, dao_fork},
+};
 use alloy_hardforks::EthereumHardforks;
 use alloy_primitives::{Address, Bytes};
 use revm::{
+    Inspector,
     context::TxEnv,
     context_interface::{
         Cfg,
@@ -142,20 +146,7 @@ impl Execution {
 
     fn pre_block_calls(&mut self, header: &Header) -> Result<(), ExecutionError> {
         let fork = self.fork;
-        self.with_machine(|machine, _| {
-            if Fork::Prague <= fork {
-                machine::system_call(
-                    machine,
-                    HISTORY_STORAGE_ADDRESS,
-                    header.parent_hash.0.into(),
-                )?;
-            }
-            if Fork::Cancun <= fork {
-                let root = header.parent_beacon_block_root.unwrap_or_default();
-                machine::system_call(machine, BEACON_ROOTS_ADDRESS, root.0.into())?;
-            }
-            Ok(())
-        })
+        self.with_machine(|machine, _| pre_block_calls(machine, fork, header))
     }
 
     /// Runs `body` with an assembled EVM.
@@ -167,6 +158,19 @@ impl Execution {
         let mut machine = machine::assemble(overlay, &self.env);
         let result = body(&mut machine, &mut self.tally);
         self.overlay = Some(machine::dismantle(machine));
+        result
+    }
+
+    /// Runs `body` with an EVM that calls `inspector`.
+    pub(crate) fn with_inspector<I: Inspector<EthEvmContext<Overlay>>, R>(
+        &mut self,
+        inspector: I,
+        body: impl FnOnce(&mut Machine<I>) -> R,
+    ) -> R {
+        let overlay = self.overlay.take().expect(OVERLAY);
+        let mut machine = machine::assemble_with(overlay, self.env.clone(), inspector, true);
+        let result = body(&mut machine);
+        self.overlay = Some(machine.finish().0);
         result
     }
 
@@ -227,6 +231,22 @@ impl Execution {
             blob_gas_used: self.tally.blob_gas_used,
         })
     }
+}
+
+/// Makes the calls that precede the transactions of the block `header` (EIP-2935, EIP-4788).
+pub(crate) fn pre_block_calls(
+    machine: &mut impl OverlayEvm,
+    fork: Fork,
+    header: &Header,
+) -> Result<(), ExecutionError> {
+    if Fork::Prague <= fork {
+        machine::system_call(machine, HISTORY_STORAGE_ADDRESS, header.parent_hash.0.into())?;
+    }
+    if Fork::Cancun <= fork {
+        let root = header.parent_beacon_block_root.unwrap_or_default();
+        machine::system_call(machine, BEACON_ROOTS_ADDRESS, root.0.into())?;
+    }
+    Ok(())
 }
 
 /// Rules of a block that the EVM does not check itself.

@@ -61,3 +61,5 @@ mod block;
 pub use block::{BlockError, BlockOutput, execute_block, execute_block_with_ancestors};
 
 pub mod simulate;
+
+pub mod trace;

@@ -4,14 +4,15 @@ use crate::{
     ExecutionError,
     overlay::{Overlay, ReadError},
 };
-use alloy_evm::{EthEvm, Evm, EvmEnv, eth::EthEvmContext};
+use alloy_evm::{EthEvm, Evm, EvmEnv, eth::EthEvmContext, precompiles::PrecompilesMap};
 use alloy_primitives::{Address, Bytes, KECCAK256_EMPTY, U256};
 use revm::{
     Context, MainBuilder, MainContext,
     bytecode::opcode,
+    context::TxEnv,
     context_interface::{
         Host as _,
-        result::{EVMError, ExecutionResult},
+        result::{EVMError, ExecutionResult, HaltReason},
     },
     database_interface::DatabaseCommit,
     handler::{EthPrecompiles, SYSTEM_ADDRESS},
@@ -105,9 +106,31 @@ pub(crate) fn discard(machine: &mut Machine) {
     drop(machine.ctx_mut().journaled_state.finalize());
 }
 
+/// [`assemble_with`] with precompiles that are not those of the fork; the inspector is always called.
+pub(crate) fn assemble_with_precompiles<I>(
+    overlay: Overlay,
+    env: EvmEnv,
+    inspector: I,
+    precompiles: PrecompilesMap,
+) -> EthEvm<Overlay, I, PrecompilesMap> {
+    let inner = assemble_with(overlay, env, inspector, true).into_inner();
+    EthEvm::new(inner.with_precompiles(precompiles), true)
+}
+
+/// An EVM over an overlay, whatever its inspector and its precompiles.
+pub(crate) trait OverlayEvm:
+    Evm<DB = Overlay, Tx = TxEnv, Error = EVMError<ReadError>, HaltReason = HaltReason>
+{
+}
+
+impl<T> OverlayEvm for T where
+    T: Evm<DB = Overlay, Tx = TxEnv, Error = EVMError<ReadError>, HaltReason = HaltReason>
+{
+}
+
 /// Calls a system contract as the system address does (EIP-4788, 2935, 7002, 7251) and keeps what it changed.
 pub(crate) fn system_call(
-    machine: &mut Machine,
+    machine: &mut impl OverlayEvm,
     contract: Address,
     data: Bytes,
 ) -> Result<ExecutionResult, ExecutionError> {

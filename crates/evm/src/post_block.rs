@@ -3,7 +3,7 @@
 use crate::{
     ChainSpec, Fork,
     error::{ExecutionError, SystemFault},
-    machine::{self, Machine},
+    machine::{self, OverlayEvm},
     overlay::Overlay,
 };
 use alloy_eips::{
@@ -13,7 +13,7 @@ use alloy_eips::{
     eip7251::{CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, CONSOLIDATION_REQUEST_TYPE},
     eip7685::Requests,
 };
-use alloy_evm::{Evm, EvmEnv, block::state_changes::post_block_balance_increments};
+use alloy_evm::{EvmEnv, block::state_changes::post_block_balance_increments};
 use alloy_primitives::{Address, B256, Bytes, U256, b256};
 use revm::context_interface::result::ExecutionResult;
 use weir_primitives::{Account, Header, Receipt};
@@ -28,7 +28,7 @@ const DEPOSIT_FIELDS: [(usize, usize); 5] = [(160, 48), (256, 32), (320, 8), (38
 
 /// Collects the requests of a block from Prague on (EIP-7685): deposits, withdrawals, consolidations.
 pub(crate) fn requests(
-    machine: &mut Machine,
+    machine: &mut impl OverlayEvm,
     receipts: &[Receipt],
     deposit_contract: Address,
 ) -> Result<Requests, ExecutionError> {
@@ -50,7 +50,7 @@ pub(crate) fn requests(
 }
 
 /// Takes the queued requests from a system contract; its absence or failure makes the block invalid.
-fn dequeue(machine: &mut Machine, contract: Address) -> Result<Bytes, ExecutionError> {
+fn dequeue(machine: &mut impl OverlayEvm, contract: Address) -> Result<Bytes, ExecutionError> {
     let failed = |fault| ExecutionError::SystemContract { contract, fault };
     if !machine.db_mut().account(contract)?.is_some_and(|account: Account| account.has_code()) {
         return Err(failed(SystemFault::Missing));

@@ -28,6 +28,38 @@ pub const PRUNED_HISTORY: i32 = 4444;
 /// EIP-7966: the transaction was accepted but not included before the deadline.
 pub const SYNC_TIMEOUT: i32 = 4;
 
+/// Codes of `eth_simulateV1`, as execution-apis states them.
+pub mod simulation {
+    /// A transaction's nonce is below its sender's.
+    pub const NONCE_TOO_LOW: i32 = -38010;
+    /// A transaction's nonce is above its sender's.
+    pub const NONCE_TOO_HIGH: i32 = -38011;
+    /// A transaction's fee cap is below the block's base fee.
+    pub const BASE_FEE_TOO_LOW: i32 = -38012;
+    /// A transaction's gas does not cover what is charged before execution.
+    pub const INTRINSIC_GAS: i32 = -38013;
+    /// A sender cannot pay for gas and value.
+    pub const INSUFFICIENT_FUNDS: i32 = -38014;
+    /// A transaction asks for more gas than its block has left.
+    pub const BLOCK_GAS_LIMIT: i32 = -38015;
+    /// A block's number is not above that of the block before.
+    pub const BLOCK_NUMBER_ORDER: i32 = -38020;
+    /// A block's time is not after that of the block before.
+    pub const BLOCK_TIMESTAMP_ORDER: i32 = -38021;
+    /// A precompile is moved to its own address.
+    pub const MOVED_TO_ITSELF: i32 = -38022;
+    /// Two precompiles are moved to one address.
+    pub const MOVED_TWICE: i32 = -38023;
+    /// A sender has code.
+    pub const SENDER_NOT_EOA: i32 = -38024;
+    /// The code of a creation is too long.
+    pub const INIT_CODE_TOO_LONG: i32 = -38025;
+    /// More blocks or calls than are simulated at once.
+    pub const CLIENT_LIMIT: i32 = -38026;
+    /// The EVM stopped a call.
+    pub const VM_ERROR: i32 = -32015;
+}
+
 /// What a failed call answers: the `error` member of a response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RpcError {
@@ -110,6 +142,7 @@ impl From<BackendError> for RpcError {
             BackendError::Unsupported => {
                 Self::new(METHOD_NOT_FOUND, "this node does not offer the method")
             }
+            BackendError::Limited { limit } => Self::limit(limit),
             BackendError::Refused { reason } => Self::invalid_params(reason),
             BackendError::Store(_) => {
                 tracing::error!(%error, "read failed");

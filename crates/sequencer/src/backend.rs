@@ -1,13 +1,17 @@
 //! The chain as the JSON-RPC server reads it.
 
-use crate::{Chain, ChainView, DropLog, GapPolicy, Ingress, IngressError, ReorgHandle, SharedPool};
+use crate::{
+    Chain, ChainView, DropLog, GapPolicy, Ingress, IngressError, ReorgHandle, SharedPool,
+    past::{PastError, PastTries},
+};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use futures_util::future::BoxFuture;
 use std::{future::ready, sync::Arc};
 use tokio::sync::broadcast;
 use weir_evm::{ChainSpec, SealedHeader};
 use weir_primitives::{
-    Account, ChainUpdate, ExecutedBlock, Heads, StateError, StateProvider, TransactionStatus,
+    Account, ChainUpdate, ExecutedBlock, Heads, StateDiff, StateError, StateProvider,
+    TransactionStatus,
 };
 use weir_rpc::{
     AccountProof, BackendError, ChainBackend, NonceGap, PendingView, PoolContent, PoolStatus,
@@ -32,18 +36,19 @@ pub struct NodeBackend {
     pool: Arc<SharedPool>,
     ingress: Arc<Ingress>,
     drops: Arc<DropLog>,
+    past: Arc<PastTries>,
     reorgs: Option<ReorgHandle>,
 }
 
 impl NodeBackend {
     /// A backend on the running parts of a node.
-    pub const fn new(
+    pub fn new(
         chain: Arc<Chain>,
         pool: Arc<SharedPool>,
         ingress: Arc<Ingress>,
         drops: Arc<DropLog>,
     ) -> Self {
-        Self { chain, pool, ingress, drops, reorgs: None }
+        Self { chain, pool, ingress, drops, past: Arc::default(), reorgs: None }
     }
 
     /// Answers `weir_devReorg`, too. For development chains only: anybody who reaches the server may use it.
@@ -120,14 +125,9 @@ impl ChainBackend for NodeBackend {
         address: Address,
         slots: &[U256],
     ) -> Result<AccountProof, BackendError> {
-        let view = self.chain.view();
-        let head = view.heads().unsafe_head().number;
-        if number != head {
-            return Err(StateError::Pruned { block: number, oldest: head }.into());
-        }
         let keys: Vec<B256> = slots.iter().map(|slot| keccak256(B256::from(*slot))).collect();
-        let root = view.head().block.header().state_root;
-        let proof = prove(root, keccak256(address), &keys, view.snapshot());
+        let nodes = self.past.nodes(&self.chain.view(), number)?;
+        let proof = prove(nodes.root, keccak256(address), &keys, &nodes);
         let proof = proof.map_err(BackendError::store)?;
         let account = proof.leaf.map(|leaf| Account {
             nonce: leaf.account.nonce,
@@ -145,6 +145,15 @@ impl ChainBackend for NodeBackend {
             nodes: proof.nodes,
             slots: slots.collect(),
         })
+    }
+
+    fn root_after(&self, number: u64, diff: &StateDiff) -> Result<B256, BackendError> {
+        let nodes = self.past.nodes(&self.chain.view(), number)?;
+        nodes.root_after(diff).map_err(BackendError::store)
+    }
+
+    fn history_oldest(&self) -> Result<u64, BackendError> {
+        self.chain.view().snapshot().history_oldest().map_err(BackendError::store)
     }
 
     fn readiness(&self) -> Readiness {
@@ -248,6 +257,16 @@ pub(crate) fn shared(transaction: &weir_txpool::PoolTransaction) -> PoolTransact
 fn add_sender(content: &mut PoolContent, sender: &SenderView<'_>) {
     content.pending.extend(sender.pending().map(|transaction| shared(transaction)));
     content.queued.extend(sender.queued().map(|transaction| shared(transaction)));
+}
+
+impl From<PastError> for BackendError {
+    fn from(error: PastError) -> Self {
+        match error {
+            PastError::State(error) => error.into(),
+            PastError::TooFar { .. } => Self::Limited { limit: error.to_string() },
+            error => Self::store(error),
+        }
+    }
 }
 
 fn submit_error(error: IngressError) -> SubmitError {

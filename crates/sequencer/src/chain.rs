@@ -16,8 +16,8 @@ use weir_primitives::{
 use weir_storage::{BlockCommit, HistoricalState, Snapshot, StorageError, Store};
 use weir_trie::{HashedDiff, TrieUpdates};
 
-/// Changed leaves that the diffs of recent blocks hold together at most (about 200 bytes each); beyond it the oldest
-/// state is forgotten early.
+/// Changed leaves that the diffs of recent blocks hold together at most (about 200 bytes each); beyond it the oldest are
+/// forgotten early.
 const RECENT_LEAVES_MAX: usize = 1_000_000;
 
 /// Transactions in the recent blocks that are kept decoded at most; older ones are read from the store.
@@ -27,6 +27,7 @@ const RECENT_TRANSACTIONS_MAX: usize = 50_000;
 const SUBSCRIBER_QUEUE_UPDATES: usize = 64;
 
 /// What readers see between two blocks: the head, its state, and the recent past.
+#[derive(Clone)]
 pub struct ChainView {
     heads: Heads,
     head: ExecutedBlock,
@@ -94,25 +95,13 @@ impl ChainView {
     /// # Errors
     /// [`StateError::Pruned`] if it is older than the history window.
     pub fn state_at(&self, number: u64) -> Result<Arc<dyn StateProvider>, StateError> {
-        let head = self.heads.unsafe_head().number;
-        if number == head {
+        if number == self.heads.unsafe_head().number {
             return Ok(Arc::clone(&self.snapshot) as Arc<dyn StateProvider>);
         }
-        let oldest = self.diffs.front().map_or(head, |(oldest, _)| oldest.saturating_sub(1));
-        if number < oldest || number > head {
-            return Err(StateError::Pruned { block: number, oldest });
-        }
-        let newer = self.diffs.iter().filter(|(block, _)| *block > number);
-        let newer = newer.map(|(_, diff)| Arc::clone(diff)).collect();
-        Ok(Arc::new(HistoricalState::new(Arc::clone(&self.snapshot), number, newer)))
+        Ok(Arc::new(HistoricalState::new(Arc::clone(&self.snapshot), number)?))
     }
 
-    fn next(
-        &self,
-        head: ExecutedBlock,
-        snapshot: Arc<dyn Snapshot>,
-        history_blocks: usize,
-    ) -> Self {
+    fn next(&self, head: ExecutedBlock, snapshot: Arc<dyn Snapshot>, reorg_blocks: usize) -> Self {
         let reference = head.reference();
         let heads = Heads::new(reference, self.heads.safe_head(), self.heads.finalized_head())
             .expect("a new block is above the safe head");
@@ -120,7 +109,7 @@ impl ChainView {
         let mut blocks = self.blocks.clone();
         diffs.extend(head.diff.clone().map(|diff| (reference.number, diff)));
         blocks.push_back(head.clone());
-        trim_diffs(&mut diffs, history_blocks);
+        trim_diffs(&mut diffs, reorg_blocks);
         trim_blocks(&mut blocks);
         let orphans = Arc::clone(&self.orphans);
         Self { heads, head, snapshot, diffs, blocks, orphans }
@@ -176,7 +165,7 @@ pub struct Chain {
     updates: broadcast::Sender<Arc<ChainUpdate>>,
     head: watch::Sender<BlockRef>,
     reorg_lock: Arc<ReorgLock>,
-    history_blocks: usize,
+    reorg_blocks: usize,
 }
 
 impl fmt::Debug for Chain {
@@ -186,11 +175,12 @@ impl fmt::Debug for Chain {
 }
 
 impl Chain {
-    /// Opens the chain at the store's head; state is readable at the head and, as blocks come, `history_blocks` back.
+    /// Opens the chain at the store's head. State is readable as far back as the store keeps it; of the blocks that come,
+    /// at most `reorg_blocks` can be taken off again.
     pub fn open(
         spec: Arc<ChainSpec>,
         store: Arc<dyn Store>,
-        history_blocks: usize,
+        reorg_blocks: usize,
     ) -> Result<Self, ChainError> {
         let failed = |number| move |source| ChainError::Store { number, source };
         let snapshot = store.snapshot().map_err(failed(0))?;
@@ -214,8 +204,18 @@ impl Chain {
             updates: broadcast::Sender::new(SUBSCRIBER_QUEUE_UPDATES),
             head: sender,
             reorg_lock: Arc::default(),
-            history_blocks,
+            reorg_blocks,
         })
+    }
+
+    /// The same chain with every block settled: its head is safe and final, because nothing will take blocks off.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        let view = self.view.load_full();
+        let head = view.heads.unsafe_head();
+        let heads = Heads::new(head, head, head).expect("a block is not above itself");
+        self.view = ArcSwap::from_pointee(ChainView { heads, ..ChainView::clone(&view) });
+        self
     }
 
     /// The rules of the chain.
@@ -262,7 +262,7 @@ impl Chain {
         let failed = |source| ChainError::Store { number, source };
         self.store.commit(&BlockCommit { block, hashed, trie }).map_err(failed)?;
         let snapshot = self.store.snapshot().map_err(failed)?;
-        let next = self.view.load().next(block.clone(), snapshot, self.history_blocks);
+        let next = self.view.load().next(block.clone(), snapshot, self.reorg_blocks);
         self.view.store(Arc::new(next));
         Ok(())
     }

@@ -27,6 +27,11 @@ pub use metrics::describe_metrics;
 mod backend;
 pub use backend::NodeBackend;
 
+mod past;
+
+mod import;
+pub use import::{ChainImporter, ImportError, ImportReport};
+
 pub mod batching;
 
 pub mod derive;

@@ -18,7 +18,7 @@ use weir_primitives::{
 use weir_trie::Nibbles;
 
 /// Version of everything in this file and of the list of tables.
-pub(crate) const SCHEMA_VERSION: u32 = 1;
+pub(crate) const SCHEMA_VERSION: u32 = 2;
 
 /// Key of the schema version in [`Table::Meta`].
 pub(crate) const META_SCHEMA: &[u8] = b"schema";
@@ -26,6 +26,8 @@ pub(crate) const META_SCHEMA: &[u8] = b"schema";
 pub(crate) const META_CHAIN: &[u8] = b"chain";
 /// Key of the head in [`Table::Meta`].
 pub(crate) const META_HEAD: &[u8] = b"head";
+/// Key of the oldest block whose state can be read, in [`Table::Meta`].
+pub(crate) const META_HISTORY: &[u8] = b"history";
 
 pub(crate) const fn malformed(table: Table) -> StorageError {
     StorageError::Malformed { table: table.name() }
@@ -80,6 +82,12 @@ pub(crate) fn read_head(tables: &impl TableRead) -> Result<Option<BlockRef>, Sto
         Ok(BlockRef { number, hash, parent_hash, timestamp })
     };
     value.map(|value| decode(&value)).transpose()
+}
+
+/// The oldest block whose state can be read.
+pub(crate) fn read_history(tables: &impl TableRead) -> Result<u64, StorageError> {
+    let value = tables.get(Table::Meta, META_HISTORY)?.ok_or_else(|| malformed(Table::Meta))?;
+    decode_number(&value, Table::Meta)
 }
 
 /// A key that is one hash.
@@ -206,13 +214,43 @@ pub(crate) fn slot_key(account: &B256, slot: &B256) -> [u8; 64] {
     key
 }
 
-/// Block number, hashed address, hashed slot.
-pub(crate) fn wiped_key(number: u64, account: &B256, slot: &[u8]) -> Vec<u8> {
-    let mut key = Vec::with_capacity(72);
-    key.extend_from_slice(&number.to_be_bytes());
-    key.extend_from_slice(account.as_slice());
-    key.extend_from_slice(slot);
+/// Block number, hashed address.
+pub(crate) fn account_change_key(number: u64, account: &B256) -> [u8; 40] {
+    let mut key = [0; 40];
+    key[..8].copy_from_slice(&number.to_be_bytes());
+    key[8..].copy_from_slice(account.as_slice());
     key
+}
+
+/// Block number, hashed address, hashed slot.
+pub(crate) fn slot_change_key(number: u64, account: &B256, slot: &B256) -> [u8; 72] {
+    let mut key = [0; 72];
+    key[..8].copy_from_slice(&number.to_be_bytes());
+    key[8..40].copy_from_slice(account.as_slice());
+    key[40..].copy_from_slice(slot.as_slice());
+    key
+}
+
+/// Hashed address, number of a block that changed the account.
+pub(crate) fn account_history_key(account: &B256, number: u64) -> [u8; 40] {
+    let mut key = [0; 40];
+    key[..32].copy_from_slice(account.as_slice());
+    key[32..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// Hashed address, hashed slot, number of a block that changed the slot.
+pub(crate) fn slot_history_key(account: &B256, slot: &B256, number: u64) -> [u8; 72] {
+    let mut key = [0; 72];
+    key[..32].copy_from_slice(account.as_slice());
+    key[32..64].copy_from_slice(slot.as_slice());
+    key[64..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// An account before a change; nothing if it did not exist.
+pub(crate) fn decode_account_before(value: &[u8]) -> Result<Option<Account>, StorageError> {
+    if value.is_empty() { Ok(None) } else { decode_account(value).map(Some) }
 }
 
 pub(crate) fn record_key(namespace: RecordNamespace, key: &[u8]) -> Vec<u8> {

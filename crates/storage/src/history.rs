@@ -1,17 +1,19 @@
-//! State of recent blocks, from the head's state and the diffs since.
+//! State of earlier blocks, from the head's state and what was changed since.
 
 use crate::Snapshot;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use std::{fmt, sync::Arc};
-use weir_primitives::{Account, StateDiff, StateError, StateProvider};
+use std::{fmt, ops::ControlFlow, sync::Arc};
+use weir_primitives::{Account, StateError, StateProvider};
 
-/// The state after a block below the head of `base`.
+/// First bytes of the code of an account that delegates to another (EIP-7702).
+const DELEGATION_PREFIX: [u8; 3] = [0xef, 0x01, 0x00];
+
+/// The state after a block below the head of `base`. A read costs two look-ups, however old the block is.
 ///
-/// Exact, storage wipes included: what a wipe removed without naming it in the diff is kept by the store.
+/// Exact, storage wipes included.
 pub struct HistoricalState {
     base: Arc<dyn Snapshot>,
     number: u64,
-    newer: Vec<Arc<StateDiff>>,
 }
 
 impl fmt::Debug for HistoricalState {
@@ -24,17 +26,13 @@ impl fmt::Debug for HistoricalState {
 }
 
 impl HistoricalState {
-    /// The state after block `number`; `newer` are the diffs of the blocks `number + 1` to the head of `base`, in order.
+    /// The state after block `number`.
     ///
-    /// # Panics
-    /// If there is not exactly one diff for each block after `number` up to the head.
-    pub fn new(base: Arc<dyn Snapshot>, number: u64, newer: Vec<Arc<StateDiff>>) -> Self {
-        assert_eq!(
-            number + newer.len() as u64,
-            base.head().number,
-            "one diff for each block after the one asked for"
-        );
-        Self { base, number, newer }
+    /// # Errors
+    /// [`StateError::Pruned`] if it is not kept, or not there yet.
+    pub fn new(base: Arc<dyn Snapshot>, number: u64) -> Result<Self, StateError> {
+        check_kept(&*base, number)?;
+        Ok(Self { base, number })
     }
 
     /// The number of the block whose state this is.
@@ -42,39 +40,54 @@ impl HistoricalState {
         self.number
     }
 
-    fn wiped_slot(&self, number: u64, address: &Address, slot: &U256) -> Result<U256, StateError> {
-        let (account, slot) = (keccak256(address), keccak256(B256::from(*slot)));
-        Ok(self.base.wiped_slot(number, &account, &slot)?)
+    /// Whether an account is now a contract of its own, which nobody can have created where there was storage (EIP-7610).
+    fn is_contract_now(&self, address: &Address) -> Result<bool, StateError> {
+        let account = self.base.account(address)?.filter(Account::has_code);
+        let Some(account) = account else { return Ok(false) };
+        let code = self.base.code(&account.code_hash)?;
+        Ok(code.is_some_and(|code| !code.starts_with(&DELEGATION_PREFIX)))
     }
+}
+
+/// Whether the state after block `number` can be read.
+pub(crate) fn check_kept(base: &dyn Snapshot, number: u64) -> Result<(), StateError> {
+    let oldest = base.history_oldest()?;
+    if number < oldest || base.head().number < number {
+        return Err(StateError::Pruned { block: number, oldest });
+    }
+    Ok(())
 }
 
 impl StateProvider for HistoricalState {
     fn account(&self, address: &Address) -> Result<Option<Account>, StateError> {
-        match self.newer.iter().find_map(|diff| diff.accounts.get(address)) {
-            Some(change) => Ok(change.before),
-            None => self.base.account(address),
-        }
+        Ok(self.base.account_at(self.number, &keccak256(address))?)
     }
 
     fn storage(&self, address: &Address, slot: &U256) -> Result<U256, StateError> {
-        for (number, diff) in (self.number + 1..).zip(&self.newer) {
-            let Some(change) = diff.accounts.get(address) else { continue };
-            if let Some(slot) = change.slots.get(slot) {
-                return Ok(slot.before);
-            }
-            if change.before.is_none() {
-                return Ok(U256::ZERO);
-            }
-            if change.is_storage_wiped || change.after.is_none() {
-                return self.wiped_slot(number, address, slot);
-            }
-        }
-        self.base.storage(address, slot)
+        let (account, slot) = (keccak256(address), keccak256(B256::from(*slot)));
+        Ok(self.base.slot_at(self.number, &account, &slot)?)
     }
 
     fn has_storage(&self, address: &Address) -> Result<bool, StateError> {
-        // Asked only of accounts with neither nonce nor code, whose storage nothing can have changed since.
-        self.base.has_storage(address)
+        // Asked only of accounts with neither nonce nor code at this block: those have storage from genesis or from
+        // before EIP-161, and what is there now tells, unless the account has become a contract meanwhile.
+        if self.is_contract_now(address)? {
+            return Ok(false);
+        }
+        let account = keccak256(address);
+        let (mut found, mut failed) = (false, None);
+        self.base.visit_storage(&account, &mut |slot, _| {
+            match self.base.slot_at(self.number, &account, &slot) {
+                Ok(value) => found = !value.is_zero(),
+                Err(error) => failed = Some(error),
+            }
+            if found || failed.is_some() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        failed.map_or(Ok(found), |error| Err(error.into()))
     }
 
     fn code(&self, code_hash: &B256) -> Result<Option<Bytes>, StateError> {

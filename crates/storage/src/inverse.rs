@@ -1,99 +1,82 @@
 //! What undoes a run of blocks, by hashed key.
 
-use crate::{Snapshot, StorageError};
+use crate::{Snapshot, history::check_kept};
 use alloy_primitives::{
-    Address, B256, U256, keccak256,
-    map::{AddressMap, B256Map},
+    B256, U256,
+    map::{B256Map, HashMap},
 };
-use std::{ops::ControlFlow, sync::Arc};
-use weir_primitives::{Account, AccountDiff, StateDiff};
+use weir_primitives::{Account, StateError};
 use weir_trie::{AccountChange, HashedDiff, LeafAccount};
 
-/// The change from the state of `base` back to the state after block `number`; `newer` are the diffs of the blocks
-/// `number + 1` to the head of `base`, in order.
+/// The change from the state of `base` back to the state after block `number`; `None` if it has more than `leaves_max`
+/// accounts and slots. Takes time and memory in proportion to what the blocks since then changed.
 ///
-/// Exact, storage wipes included: what a wipe removed without naming it in the diff is read from `base`.
+/// Exact, storage wipes included.
 ///
 /// # Errors
-/// If `base` cannot be read.
-///
-/// # Panics
-/// If there is not exactly one diff for each block after `number` up to the head.
+/// [`StateError::Pruned`] if the state after `number` is not kept; otherwise if `base` cannot be read.
 pub fn inverse_diff(
     base: &dyn Snapshot,
     number: u64,
-    newer: &[Arc<StateDiff>],
-) -> Result<HashedDiff, StorageError> {
-    assert_eq!(
-        number + newer.len() as u64,
-        base.head().number,
-        "one diff for each block after the one asked for"
-    );
-    let mut earlier: AddressMap<Earlier> = AddressMap::default();
-    for (block, diff) in (number + 1..).zip(newer) {
-        for (address, change) in &diff.accounts {
-            let earlier =
-                earlier.entry(*address).or_insert_with(|| Earlier::new(address, change.before));
-            earlier.learn(base, block, change)?;
+    leaves_max: usize,
+) -> Result<Option<HashedDiff>, StateError> {
+    check_kept(base, number)?;
+    let mut earlier = Earlier::default();
+    for block in number + 1..=base.head().number {
+        let Earlier { accounts, slots } = &mut earlier;
+        // Of each fact the oldest change tells.
+        base.visit_changes(
+            block,
+            &mut |account, before| {
+                accounts.entry(account).or_insert(before);
+            },
+            &mut |account, slot, before| {
+                slots.entry((account, slot)).or_insert(before);
+            },
+        )?;
+        if leaves_max < accounts.len() + slots.len() {
+            return Ok(None);
         }
     }
-    let accounts = earlier.into_values().map(Earlier::into_change);
-    let mut accounts: Vec<(B256, AccountChange)> = accounts.collect();
-    accounts.sort_unstable_by_key(|(key, _)| *key);
-    Ok(HashedDiff { accounts })
+    Ok(Some(earlier.into_diff()))
 }
 
-/// What is known so far of an account as it was. Of each fact the oldest change tells.
+/// What is known so far of the state as it was.
+#[derive(Default)]
 struct Earlier {
-    key: B256,
-    account: Option<Account>,
-    /// Whether a wipe was met: all slots are known then, and those not listed are empty.
-    is_complete: bool,
-    slots: B256Map<U256>,
+    accounts: B256Map<Option<Account>>,
+    /// By hashed address and hashed slot.
+    slots: HashMap<(B256, B256), U256>,
 }
 
 impl Earlier {
-    fn new(address: &Address, account: Option<Account>) -> Self {
-        let key = keccak256(address);
-        // Of an account that was absent nothing is to be restored.
-        Self { key, account, is_complete: account.is_none(), slots: B256Map::default() }
-    }
-
-    fn learn(
-        &mut self,
-        base: &dyn Snapshot,
-        block: u64,
-        change: &AccountDiff,
-    ) -> Result<(), StorageError> {
-        if self.is_complete {
-            return Ok(());
-        }
-        if !change.is_storage_wiped && change.after.is_some() {
-            for (slot, value) in &change.slots {
-                let slot = keccak256(B256::from(*slot));
-                self.slots.entry(slot).or_insert(value.before);
-            }
-            return Ok(());
-        }
-        self.is_complete = true;
-        let slots = &mut self.slots;
-        base.visit_wiped_slots(block, &self.key, &mut |slot, value| {
-            slots.entry(slot).or_insert(value);
-            ControlFlow::Continue(())
-        })
-    }
-
-    fn into_change(self) -> (B256, AccountChange) {
+    fn into_diff(self) -> HashedDiff {
         let leaf = |account: Account| {
             let Account { nonce, balance, code_hash } = account;
             LeafAccount { nonce, balance, code_hash }
         };
-        let mut slots: Vec<(B256, U256)> = self.slots.into_iter().collect();
-        if self.is_complete {
-            slots.retain(|(_, value)| !value.is_zero());
+        // Every slot that changed is named, so that only an account that was absent need lose the rest.
+        let changes = self.accounts.into_iter().map(|(key, account)| {
+            let account = account.map(leaf);
+            let is_storage_wiped = account.is_none();
+            (key, AccountChange { account, is_storage_wiped, slots: Vec::new() })
+        });
+        let mut accounts: Vec<(B256, AccountChange)> = changes.collect();
+        accounts.sort_unstable_by_key(|(key, _)| *key);
+        let mut slots: Vec<_> = self.slots.into_iter().collect();
+        slots.sort_unstable_by_key(|(key, _)| *key);
+        let mut next = 0;
+        for ((key, slot), value) in slots {
+            while next < accounts.len() && accounts[next].0 < key {
+                next += 1;
+            }
+            if let Some((account, change)) = accounts.get_mut(next)
+                && *account == key
+                && change.account.is_some()
+            {
+                change.slots.push((slot, value));
+            }
         }
-        slots.sort_unstable_by_key(|(slot, _)| *slot);
-        let account = self.account.map(leaf);
-        (self.key, AccountChange { account, is_storage_wiped: self.is_complete, slots })
+        HashedDiff { accounts }
     }
 }

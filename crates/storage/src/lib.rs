@@ -1,10 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod store;
-pub use store::{BlockCommit, GenesisState, RevertCommit, Store, StoreStats, TableStats};
+pub use store::{
+    BlockCommit, GenesisState, HistoryWindow, RevertCommit, Store, StoreStats, TableStats,
+};
 
 mod snapshot;
-pub use snapshot::{LeafVisitor, Records, SlotVisitor, Snapshot};
+pub use snapshot::{
+    ChangedAccountVisitor, ChangedSlotVisitor, LeafVisitor, Records, SlotVisitor, Snapshot,
+};
 
 mod record;
 pub use record::{RecordNamespace, RecordWrite};

@@ -1,9 +1,9 @@
 //! The store on disk: libMDBX.
 
 use crate::{
-    BlockCommit, GenesisState, RecordWrite, RevertCommit, Snapshot, StorageError, Store,
-    StoreStats, TableStats,
-    kv::{self, EntryVisitor, Table, TableRead, TableWrite},
+    BlockCommit, GenesisState, HistoryWindow, RecordWrite, RevertCommit, Snapshot, StorageError,
+    Store, StoreStats, TableStats,
+    kv::{self, Entry, EntryVisitor, Table, TableRead, TableWrite},
     snapshot::TableSnapshot,
 };
 use parking_lot::Mutex;
@@ -32,6 +32,8 @@ pub struct StoreOptions {
     pub map_bytes_max: usize,
     /// Bytes by which the file grows.
     pub growth_bytes: usize,
+    /// How far back state can be read.
+    pub history: HistoryWindow,
     /// Most snapshot readers at a time; a snapshot takes [`StoreOptions::READERS_PER_SNAPSHOT`].
     pub readers_max: u64,
 }
@@ -40,12 +42,13 @@ impl StoreOptions {
     /// Read transactions that a snapshot spreads its threads over.
     pub const READERS_PER_SNAPSHOT: usize = 4;
 
-    /// Options for a store in `path`: at most 1 TiB, growing by 64 MiB, 4,096 snapshots at a time.
+    /// Options for a store in `path`: at most 1 TiB, growing by 64 MiB, the default history, 4,096 snapshots at a time.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
             map_bytes_max: 1 << 40,
             growth_bytes: 64 << 20,
+            history: HistoryWindow::default(),
             readers_max: 16_384,
         }
     }
@@ -170,7 +173,7 @@ impl Store for MdbxStore {
     }
 
     fn commit(&self, commit: &BlockCommit<'_>) -> Result<(), StorageError> {
-        self.write(|tables| kv::write_commit(tables, commit))
+        self.write(|tables| kv::write_commit(tables, commit, self.options.history))
     }
 
     fn revert(&self, revert: &RevertCommit<'_>) -> Result<(), StorageError> {
@@ -232,6 +235,11 @@ impl TableRead for ReadTables {
     ) -> Result<(), StorageError> {
         scan(self.transaction().cursor(self.handles[table as usize])?, prefix, visit)
     }
+
+    fn first_from(&self, table: Table, from: &[u8]) -> Result<Option<Entry>, StorageError> {
+        let mut cursor = self.transaction().cursor(self.handles[table as usize])?;
+        Ok(cursor.set_range::<Vec<u8>, Vec<u8>>(from)?)
+    }
 }
 
 /// The tables in a write transaction.
@@ -269,6 +277,11 @@ impl TableRead for WriteTables<'_> {
         visit: &mut EntryVisitor<'_>,
     ) -> Result<(), StorageError> {
         scan(self.transaction.cursor(self.handles[table as usize])?, prefix, visit)
+    }
+
+    fn first_from(&self, table: Table, from: &[u8]) -> Result<Option<Entry>, StorageError> {
+        let mut cursor = self.transaction.cursor(self.handles[table as usize])?;
+        Ok(cursor.set_range::<Vec<u8>, Vec<u8>>(from)?)
     }
 }
 

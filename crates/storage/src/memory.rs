@@ -3,9 +3,9 @@
 //! Every key keeps the versions that some snapshot may still see, so a snapshot costs nothing and a commit copies nothing.
 
 use crate::{
-    BlockCommit, GenesisState, RecordWrite, RevertCommit, Snapshot, StorageError, Store,
-    StoreStats, TableStats,
-    kv::{self, EntryVisitor, Table, TableRead, TableWrite},
+    BlockCommit, GenesisState, HistoryWindow, RecordWrite, RevertCommit, Snapshot, StorageError,
+    Store, StoreStats, TableStats,
+    kv::{self, Entry, EntryVisitor, Table, TableRead, TableWrite},
     snapshot::TableSnapshot,
 };
 use parking_lot::{Mutex, RwLock};
@@ -28,6 +28,7 @@ pub struct MemoryStore {
     shared: Arc<Shared>,
     /// One writer at a time.
     writer: Mutex<()>,
+    history: HistoryWindow,
 }
 
 /// What the store shares with its snapshots.
@@ -54,10 +55,18 @@ struct Tables {
 }
 
 impl MemoryStore {
-    /// A store that holds genesis.
+    /// A store that holds genesis, with the default history.
     pub fn new(genesis: &GenesisState) -> Result<Self, StorageError> {
+        Self::with_history(genesis, HistoryWindow::default())
+    }
+
+    /// A store that holds genesis, whose state can be read so far back.
+    pub fn with_history(
+        genesis: &GenesisState,
+        history: HistoryWindow,
+    ) -> Result<Self, StorageError> {
         let shared = Shared { snapshots: Mutex::default(), tables: RwLock::new(Tables::default()) };
-        let store = Self { shared: Arc::new(shared), writer: Mutex::new(()) };
+        let store = Self { shared: Arc::new(shared), writer: Mutex::new(()), history };
         store.write(|tables| kv::open_or_create(tables, genesis))?;
         Ok(store)
     }
@@ -92,7 +101,7 @@ impl Store for MemoryStore {
     }
 
     fn commit(&self, commit: &BlockCommit<'_>) -> Result<(), StorageError> {
-        self.write(|tables| kv::write_commit(tables, commit))
+        self.write(|tables| kv::write_commit(tables, commit, self.history))
     }
 
     fn revert(&self, revert: &RevertCommit<'_>) -> Result<(), StorageError> {
@@ -218,6 +227,16 @@ impl TableRead for ReadTables {
     ) -> Result<(), StorageError> {
         visit_entries(self.collect(table, prefix), visit)
     }
+
+    fn first_from(&self, table: Table, from: &[u8]) -> Result<Option<Entry>, StorageError> {
+        let shared = self.shared.tables.read();
+        let bounds = (Bound::Included(from), Bound::Unbounded);
+        let mut entries = shared.tables[table as usize].range::<[u8], _>(bounds);
+        Ok(entries.find_map(|(key, versions)| {
+            let value = visible(versions, self.version)?;
+            Some((key.to_vec(), value.to_vec()))
+        }))
+    }
 }
 
 fn visit_entries(
@@ -261,6 +280,26 @@ impl TableRead for StagedTables {
         let staged = with_prefix(&self.writes[table as usize], prefix);
         entries.extend(staged.map(|(key, value)| (key.clone(), value.clone())));
         visit_entries(entries, visit)
+    }
+
+    fn first_from(&self, table: Table, from: &[u8]) -> Result<Option<Entry>, StorageError> {
+        let bounds = (Bound::Included(from), Bound::Unbounded);
+        let mut staged = self.writes[table as usize].range::<[u8], _>(bounds);
+        let staged = staged.find_map(|(key, value)| Some((key.to_vec(), value.as_ref()?.to_vec())));
+        // An entry of the base counts unless it is written here.
+        let mut from = from.to_vec();
+        let base = loop {
+            let Some(entry) = self.base.first_from(table, &from)? else { break None };
+            if !self.writes[table as usize].contains_key(entry.0.as_slice()) {
+                break Some(entry);
+            }
+            from = entry.0;
+            from.push(0);
+        };
+        Ok(match (staged, base) {
+            (Some(staged), Some(base)) => Some(if staged.0 < base.0 { staged } else { base }),
+            (staged, base) => staged.or(base),
+        })
     }
 }
 

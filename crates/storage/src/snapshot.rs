@@ -3,7 +3,7 @@
 use crate::{
     RecordNamespace, StorageError,
     codec::{self, StoragePath},
-    kv::{Table, TableRead},
+    kv::{Table, TableRead, change_of},
 };
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use std::ops::ControlFlow;
@@ -17,6 +17,12 @@ pub type LeafVisitor<'a> = dyn FnMut(B256, Account) -> ControlFlow<()> + 'a;
 
 /// Takes slots by hashed slot, in order; may end the walk.
 pub type SlotVisitor<'a> = dyn FnMut(B256, U256) -> ControlFlow<()> + 'a;
+
+/// Takes accounts by hashed address with what they were before a block.
+pub type ChangedAccountVisitor<'a> = dyn FnMut(B256, Option<Account>) + 'a;
+
+/// Takes slots by hashed address and hashed slot with their values before a block.
+pub type ChangedSlotVisitor<'a> = dyn FnMut(B256, B256, U256) + 'a;
 
 /// Records as `(key, value)`, by key.
 pub type Records = Vec<(Vec<u8>, Vec<u8>)>;
@@ -58,17 +64,24 @@ pub trait Snapshot: StateProvider + NodeSource {
         visit: &mut SlotVisitor<'_>,
     ) -> Result<(), StorageError>;
 
-    /// Visits the slots that block `number` wiped of an account, given by Keccak-256 of its address, with their values
-    /// before that block.
-    fn visit_wiped_slots(
+    /// The oldest block whose state can be read; changes since then are kept.
+    fn history_oldest(&self) -> Result<u64, StorageError>;
+
+    /// The account, given by Keccak-256 of its address, after block `number`, which is none before the oldest.
+    fn account_at(&self, number: u64, account: &B256) -> Result<Option<Account>, StorageError>;
+
+    /// The value of a slot, given by hashed address and hashed slot, after block `number`, which is none before the
+    /// oldest.
+    fn slot_at(&self, number: u64, account: &B256, slot: &B256) -> Result<U256, StorageError>;
+
+    /// Visits what block `number`, which is after the oldest, changed: every account with what it was before, then every
+    /// slot with its value before. Slots that a wipe removed are among them.
+    fn visit_changes(
         &self,
         number: u64,
-        account: &B256,
-        visit: &mut SlotVisitor<'_>,
+        accounts: &mut ChangedAccountVisitor<'_>,
+        slots: &mut ChangedSlotVisitor<'_>,
     ) -> Result<(), StorageError>;
-
-    /// The value a slot had before block `number` wiped the account's storage; zero if it wiped none there.
-    fn wiped_slot(&self, number: u64, account: &B256, slot: &B256) -> Result<U256, StorageError>;
 }
 
 /// A snapshot over any tables.
@@ -88,6 +101,22 @@ impl<R: TableRead> TableSnapshot<R> {
     fn numbered(&self, table: Table, number: u64) -> Result<Option<Vec<u8>>, StorageError> {
         let value = self.tables.get(table, &number.to_be_bytes())?;
         Ok(value.map(std::borrow::Cow::into_owned))
+    }
+
+    fn account_by_key(&self, account: &B256) -> Result<Option<Account>, StorageError> {
+        let value = self.tables.get(Table::Accounts, account.as_slice())?;
+        value.map(|value| codec::decode_account(&value)).transpose()
+    }
+
+    /// The first block from that of `from` on that changed what `from` names.
+    fn next_change(&self, table: Table, from: &[u8]) -> Result<Option<u64>, StorageError> {
+        let (name, _) = from.split_at(from.len() - 8);
+        match self.tables.first_from(table, from)? {
+            Some((key, _)) if key.starts_with(name) => {
+                codec::decode_number(&key[name.len()..], table).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 }
 
@@ -160,32 +189,62 @@ impl<R: TableRead + Send + Sync> Snapshot for TableSnapshot<R> {
         })
     }
 
-    fn visit_wiped_slots(
-        &self,
-        number: u64,
-        account: &B256,
-        visit: &mut SlotVisitor<'_>,
-    ) -> Result<(), StorageError> {
-        let prefix = codec::wiped_key(number, account, &[]);
-        self.tables.scan(Table::WipedSlots, &prefix, &mut |key, value| {
-            let slot = codec::hash_key(&key[prefix.len()..], Table::WipedSlots)?;
-            Ok(visit(slot, codec::decode_slot(value, Table::WipedSlots)?))
-        })
+    fn history_oldest(&self) -> Result<u64, StorageError> {
+        codec::read_history(&self.tables)
     }
 
-    fn wiped_slot(&self, number: u64, account: &B256, slot: &B256) -> Result<U256, StorageError> {
-        let key = codec::wiped_key(number, account, slot.as_slice());
-        match self.tables.get(Table::WipedSlots, &key)? {
-            Some(value) => codec::decode_slot(&value, Table::WipedSlots),
-            None => Ok(U256::ZERO),
+    fn account_at(&self, number: u64, account: &B256) -> Result<Option<Account>, StorageError> {
+        let from = codec::account_history_key(account, number.saturating_add(1));
+        match self.next_change(Table::AccountHistory, &from)? {
+            Some(changed) => {
+                let key = codec::account_change_key(changed, account);
+                let value = self.tables.get(Table::AccountChanges, &key)?;
+                let value = value.ok_or_else(|| codec::malformed(Table::AccountChanges))?;
+                codec::decode_account_before(&value)
+            }
+            None => self.account_by_key(account),
         }
+    }
+
+    fn slot_at(&self, number: u64, account: &B256, slot: &B256) -> Result<U256, StorageError> {
+        let from = codec::slot_history_key(account, slot, number.saturating_add(1));
+        let (table, value) = match self.next_change(Table::StorageHistory, &from)? {
+            Some(changed) => {
+                let key = codec::slot_change_key(changed, account, slot);
+                let value = self.tables.get(Table::StorageChanges, &key)?;
+                let value = value.ok_or_else(|| codec::malformed(Table::StorageChanges))?;
+                (Table::StorageChanges, Some(value))
+            }
+            None => {
+                (Table::Storage, self.tables.get(Table::Storage, &codec::slot_key(account, slot))?)
+            }
+        };
+        value.map_or(Ok(U256::ZERO), |value| codec::decode_slot(&value, table))
+    }
+
+    fn visit_changes(
+        &self,
+        number: u64,
+        accounts: &mut ChangedAccountVisitor<'_>,
+        slots: &mut ChangedSlotVisitor<'_>,
+    ) -> Result<(), StorageError> {
+        let prefix = number.to_be_bytes();
+        self.tables.scan(Table::AccountChanges, &prefix, &mut |key, value| {
+            let account = codec::hash_key(&key[8..], Table::AccountChanges)?;
+            accounts(account, codec::decode_account_before(value)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        self.tables.scan(Table::StorageChanges, &prefix, &mut |key, value| {
+            let (account, slot) = change_of(key)?;
+            slots(account, slot, codec::decode_slot(value, Table::StorageChanges)?);
+            Ok(ControlFlow::Continue(()))
+        })
     }
 }
 
 impl<R: TableRead + Send + Sync> StateProvider for TableSnapshot<R> {
     fn account(&self, address: &Address) -> Result<Option<Account>, StateError> {
-        let value = self.tables.get(Table::Accounts, keccak256(address).as_slice())?;
-        Ok(value.map(|value| codec::decode_account(&value)).transpose()?)
+        Ok(self.account_by_key(&keccak256(address))?)
     }
 
     fn storage(&self, address: &Address, slot: &U256) -> Result<U256, StateError> {

@@ -16,6 +16,26 @@ pub struct BlockCommit<'a> {
     pub trie: &'a TrieUpdates,
 }
 
+/// How far back state can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HistoryWindow {
+    /// From genesis on; nothing is pruned.
+    Archive,
+    /// So many blocks before the head. What a block changed is pruned when it is older: a few blocks a commit.
+    Blocks(u64),
+}
+
+impl HistoryWindow {
+    /// Blocks before the head whose state can be read unless told otherwise.
+    pub const DEFAULT_BLOCKS: u64 = 10_000;
+}
+
+impl Default for HistoryWindow {
+    fn default() -> Self {
+        Self::Blocks(Self::DEFAULT_BLOCKS)
+    }
+}
+
 /// The newest blocks taken off, with the state and the trie nodes that hold without them.
 #[derive(Debug, Clone, Copy)]
 pub struct RevertCommit<'a> {

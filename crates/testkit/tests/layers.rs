@@ -48,6 +48,7 @@ const EDGES: &[(u8, &str, &[&str])] = &[
 const FENCES: &[(&str, &[&str])] = &[
     ("alloy-trie", &["trie"]),
     ("revm", &["evm"]),
+    ("revm-inspectors", &["evm"]),
     ("alloy-evm", &["evm"]),
     ("signet-libmdbx", &["storage"]),
     ("alloy-rpc-client", &["follower"]),

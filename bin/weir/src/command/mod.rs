@@ -5,6 +5,7 @@ pub(crate) mod conformance;
 pub(crate) mod demo;
 pub(crate) mod derive;
 pub(crate) mod feed;
+pub(crate) mod import;
 pub(crate) mod liquidity;
 pub(crate) mod load;
 pub(crate) mod node;

@@ -22,6 +22,8 @@ pub struct Simulation {
     pub(super) state: Arc<dyn StateProvider>,
     /// Most gas of a call, whatever it asks for.
     pub(super) gas_cap: u64,
+    /// Wei per blob gas, if it is not what the header says.
+    blob_base_fee: Option<u128>,
 }
 
 impl std::fmt::Debug for Simulation {
@@ -41,7 +43,7 @@ impl Simulation {
         state: Arc<dyn StateProvider>,
         gas_cap: u64,
     ) -> Self {
-        Self { spec, header, state, gas_cap }
+        Self { spec, header, state, gas_cap, blob_base_fee: None }
     }
 
     /// Pretends that accounts are as `overrides` say.
@@ -56,6 +58,7 @@ impl Simulation {
     /// Pretends that the block is as `overrides` say.
     pub fn with_block_overrides(mut self, overrides: &BlockOverrides) -> Self {
         overrides.apply(&mut self.header);
+        self.blob_base_fee = overrides.blob_base_fee;
         self
     }
 
@@ -77,11 +80,11 @@ impl Simulation {
     }
 
     /// The gas that the request asks for, within the cap.
-    pub(super) fn gas_limit(&self, request: &CallRequest) -> u64 {
+    pub(crate) fn gas_limit(&self, request: &CallRequest) -> u64 {
         request.gas.unwrap_or(self.gas_cap).min(self.gas_cap)
     }
 
-    pub(super) fn env(&self, request: &CallRequest) -> EvmEnv {
+    pub(crate) fn env(&self, request: &CallRequest) -> EvmEnv {
         let mut env = self.spec.evm_env(&self.header);
         env.cfg_env.disable_nonce_check = true;
         env.cfg_env.disable_eip3607 = true;
@@ -95,7 +98,11 @@ impl Simulation {
         } else {
             env.cfg_env.disable_base_fee = false;
         }
-        if request.max_fee_per_blob_gas.unwrap_or_default() == 0
+        if let (Some(fee), Some(blobs)) =
+            (self.blob_base_fee, &mut env.block_env.blob_excess_gas_and_price)
+        {
+            blobs.blob_gasprice = fee;
+        } else if request.max_fee_per_blob_gas.unwrap_or_default() == 0
             && let Some(blobs) = &mut env.block_env.blob_excess_gas_and_price
         {
             *blobs = BlobExcessGasAndPrice { excess_blob_gas: 0, blob_gasprice: 0 };
@@ -103,7 +110,7 @@ impl Simulation {
         env
     }
 
-    pub(super) fn overlay(&self) -> Overlay {
+    pub(crate) fn overlay(&self) -> Overlay {
         Overlay::new(&self.spec, Arc::clone(&self.state))
     }
 

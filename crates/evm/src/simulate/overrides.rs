@@ -1,6 +1,7 @@
 //! Pretending that state or block are other than they are.
 
 use crate::DiffState;
+use alloy_eips::eip4895::Withdrawal;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256, map::HashMap};
 use std::sync::Arc;
 use weir_primitives::{
@@ -20,6 +21,8 @@ pub struct AccountOverride {
     pub state: Option<HashMap<B256, B256>>,
     /// Single slots; the others stay.
     pub state_diff: Option<HashMap<B256, B256>>,
+    /// Where the precompile of this address answers instead. Only whole blocks are simulated with it.
+    pub move_precompile_to: Option<Address>,
 }
 
 /// Overrides by account.
@@ -40,6 +43,14 @@ pub struct BlockOverrides {
     pub prev_randao: Option<B256>,
     /// Base fee in wei per gas.
     pub base_fee_per_gas: Option<u64>,
+    /// Blob base fee in wei per blob gas.
+    pub blob_base_fee: Option<u128>,
+    /// Difficulty; of blocks before the merge.
+    pub difficulty: Option<U256>,
+    /// Root of the parent beacon block. Only whole blocks are simulated with it.
+    pub parent_beacon_block_root: Option<B256>,
+    /// Withdrawals. Only whole blocks are simulated with them.
+    pub withdrawals: Option<Vec<Withdrawal>>,
 }
 
 impl BlockOverrides {
@@ -50,6 +61,7 @@ impl BlockOverrides {
         header.beneficiary = self.beneficiary.unwrap_or(header.beneficiary);
         header.mix_hash = self.prev_randao.unwrap_or(header.mix_hash);
         header.base_fee_per_gas = self.base_fee_per_gas.or(header.base_fee_per_gas);
+        header.difficulty = self.difficulty.unwrap_or(header.difficulty);
     }
 }
 

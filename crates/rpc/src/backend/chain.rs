@@ -10,7 +10,8 @@ use std::sync::Arc;
 use tokio::sync::broadcast;
 use weir_evm::{ChainSpec, SealedHeader};
 use weir_primitives::{
-    Account, ChainUpdate, ExecutedBlock, Heads, StateError, StateProvider, TransactionStatus,
+    Account, ChainUpdate, ExecutedBlock, Heads, StateDiff, StateError, StateProvider,
+    TransactionStatus,
 };
 
 /// Chain updates in order. A receiver that falls behind gets `Lagged`; its client is told and disconnected.
@@ -137,6 +138,22 @@ pub trait ChainBackend: Send + Sync + 'static {
         _address: Address,
         _slots: &[U256],
     ) -> Result<AccountProof, BackendError> {
+        Err(BackendError::Unsupported)
+    }
+
+    /// The root of the state after block `number` when `diff`, a change of that state, is applied to it.
+    ///
+    /// # Errors
+    /// [`BackendError::Unsupported`] unless overridden.
+    fn root_after(&self, _number: u64, _diff: &StateDiff) -> Result<B256, BackendError> {
+        Err(BackendError::Unsupported)
+    }
+
+    /// The oldest block whose state can be read.
+    ///
+    /// # Errors
+    /// [`BackendError::Unsupported`] unless overridden.
+    fn history_oldest(&self) -> Result<u64, BackendError> {
         Err(BackendError::Unsupported)
     }
 

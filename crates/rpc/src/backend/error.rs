@@ -15,6 +15,12 @@ pub enum BackendError {
     /// This node does not offer the read; the method answers as if it did not exist.
     #[error("not offered by this node")]
     Unsupported,
+    /// The answer would cost more than this node spends on one, in words for the caller (code -32005).
+    #[error("{limit}")]
+    Limited {
+        /// Which limit is reached.
+        limit: String,
+    },
     /// The request names something that does not exist or does not fit, in words for the caller (code -32602).
     #[error("{reason}")]
     Refused {

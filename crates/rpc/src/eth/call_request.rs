@@ -1,7 +1,7 @@
 //! The objects of `eth_call` and its kin on the wire.
 
 use crate::error::RpcError;
-use alloy_eips::{eip2930::AccessList, eip7702::SignedAuthorization};
+use alloy_eips::{eip2930::AccessList, eip4895::Withdrawal, eip7702::SignedAuthorization};
 use alloy_primitives::{Address, B256, Bytes, U64, U128, U256, map::HashMap};
 use serde::Deserialize;
 use weir_evm::simulate::{AccountOverride, BlockOverrides, CallRequest, StateOverrides};
@@ -9,7 +9,7 @@ use weir_evm::simulate::{AccountOverride, BlockOverrides, CallRequest, StateOver
 /// The call object. Unknown fields are ignored, as everywhere: wallets send `type` and `chainId`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct WireCall {
+pub(crate) struct WireCall {
     from: Option<Address>,
     to: Option<Address>,
     gas: Option<U64>,
@@ -60,12 +60,14 @@ impl TryFrom<WireCall> for CallRequest {
 /// One account of the state override set (geth's third parameter of `eth_call`).
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct WireAccountOverride {
+pub(crate) struct WireAccountOverride {
     balance: Option<U256>,
     nonce: Option<U64>,
     code: Option<Bytes>,
     state: Option<HashMap<B256, B256>>,
     state_diff: Option<HashMap<B256, B256>>,
+    #[serde(alias = "MovePrecompileToAddress")]
+    move_precompile_to_address: Option<Address>,
 }
 
 /// Turns the override set into the simulator's.
@@ -85,6 +87,7 @@ pub(super) fn state_overrides(
             code: account.code,
             state: account.state,
             state_diff: account.state_diff,
+            move_precompile_to: account.move_precompile_to_address,
         };
         overrides.insert(address, account);
     }
@@ -95,7 +98,7 @@ pub(super) fn state_overrides(
 /// Unknown ones are refused: a call that ignored them would answer about another block than was asked.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct WireBlockOverrides {
+pub(crate) struct WireBlockOverrides {
     #[serde(alias = "blockNumber")]
     number: Option<U64>,
     #[serde(alias = "timestamp")]
@@ -107,6 +110,21 @@ pub(super) struct WireBlockOverrides {
     prev_randao: Option<B256>,
     #[serde(alias = "baseFee")]
     base_fee_per_gas: Option<U64>,
+    blob_base_fee: Option<U128>,
+    difficulty: Option<U256>,
+    #[serde(alias = "parentBeaconBlockRoot")]
+    beacon_root: Option<B256>,
+    withdrawals: Option<Vec<Withdrawal>>,
+}
+
+impl WireBlockOverrides {
+    /// What only whole blocks have, if something of it is overridden.
+    pub(super) fn of_whole_blocks(&self) -> Option<&'static str> {
+        if self.beacon_root.is_some() {
+            return Some("beaconRoot");
+        }
+        self.withdrawals.is_some().then_some("withdrawals")
+    }
 }
 
 impl From<WireBlockOverrides> for BlockOverrides {
@@ -118,6 +136,10 @@ impl From<WireBlockOverrides> for BlockOverrides {
             beneficiary: wire.fee_recipient,
             prev_randao: wire.prev_randao,
             base_fee_per_gas: wire.base_fee_per_gas.map(|value| value.to()),
+            blob_base_fee: wire.blob_base_fee.map(|value| value.to()),
+            difficulty: wire.difficulty,
+            parent_beacon_block_root: wire.beacon_root,
+            withdrawals: wire.withdrawals,
         }
     }
 }

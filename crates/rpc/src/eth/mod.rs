@@ -42,8 +42,18 @@ pub(crate) use filters::{
 mod fees;
 pub(crate) use fees::{TipOracle, blob_base_fee, fee_history, gas_price, max_priority_fee};
 
-mod call_request;
 mod revert;
 
+mod call_request;
+pub(crate) use call_request::{WireBlockOverrides, WireCall};
+
 mod execute;
-pub(crate) use execute::{call, create_access_list, estimate_gas};
+pub(crate) use execute::{
+    WireStateOverrides, call, create_access_list, estimate_gas, refused, simulation_on,
+};
+
+mod simulate;
+pub(crate) use simulate::simulate;
+
+mod capabilities;
+pub(crate) use capabilities::capabilities;

@@ -1,10 +1,12 @@
 //! `weir_`: pools, quotes, routes, batches and what became of a transaction.
 
+mod access_set;
 mod batches;
 mod paths;
 mod pools;
 mod status;
 
+pub(crate) use access_set::access_set;
 pub(crate) use batches::batches;
 pub(crate) use paths::{best_route, opportunities, order_book};
 pub(crate) use pools::{PoolUpdatesFilter, chains, gate, list_pools, pool, pools, quote};

@@ -57,7 +57,12 @@ impl<'a> WireTransaction<'a> {
 
     /// The `v` of the signature: EIP-155 or 27 and 28 in a legacy transaction, the parity in the others.
     fn signature_v(&self) -> u128 {
-        let parity = u128::from(self.transaction.signature().v());
+        let signature = self.transaction.signature();
+        if signature.r().is_zero() && signature.s().is_zero() {
+            // A simulated transaction: nobody has signed it.
+            return 0;
+        }
+        let parity = u128::from(signature.v());
         match (self.transaction.is_legacy(), self.transaction.chain_id()) {
             (true, Some(chain_id)) => u128::from(chain_id) * 2 + 35 + parity,
             (true, None) => 27 + parity,

@@ -34,8 +34,8 @@ impl Branch {
 }
 
 impl ChainView {
-    /// Blocks whose changes are kept, so that they can be taken off.
-    pub fn history_depth(&self) -> u64 {
+    /// Blocks whose changes are kept whole, so that they can be taken off.
+    pub fn reorg_depth(&self) -> u64 {
         self.diffs.len() as u64
     }
 
@@ -136,7 +136,7 @@ impl Chain {
         let commit = BlockCommit { block: &executed, hashed: &hashed, trie: &updates };
         self.store.commit(&commit).map_err(failed)?;
         let snapshot = self.store.snapshot().map_err(failed)?;
-        branch.view = branch.view.next(executed.clone(), snapshot, self.history_blocks);
+        branch.view = branch.view.next(executed.clone(), snapshot, self.reorg_blocks);
         match &mut branch.new {
             None => branch.new = Some(ChainSegment::single(executed)),
             Some(new) => new.push(executed).expect("the store takes only children of the head"),

@@ -1,5 +1,6 @@
 //! Why a reorg was not done.
 
+use weir_primitives::StateError;
 use weir_rpc::{
     RpcError,
     error::{INTERNAL_ERROR, INVALID_PARAMS, LIMIT_EXCEEDED},
@@ -13,8 +14,8 @@ pub enum ReorgError {
     /// No block was to be taken off.
     #[error("depth is zero")]
     DepthZero,
-    /// The changes of so many blocks are no longer kept, or never were: ask for fewer, or raise `history-blocks`.
-    #[error("reorg is deeper than the history kept: depth={depth} available={available}")]
+    /// The changes of so many blocks are no longer kept, or never were: ask for fewer.
+    #[error("reorg is deeper than the changes kept: depth={depth} available={available}")]
     TooDeep {
         /// Blocks asked for.
         depth: u64,
@@ -53,6 +54,9 @@ pub enum ReorgError {
     /// The store could not be read.
     #[error("blocks to take off cannot be read")]
     Storage(#[from] StorageError),
+    /// The state before the blocks could not be read.
+    #[error("earlier state cannot be read")]
+    State(#[from] StateError),
     /// The state before the blocks could not be computed.
     #[error("earlier state cannot be computed")]
     Trie(#[from] TrieError),
@@ -90,6 +94,7 @@ impl From<ReorgError> for RpcError {
             ReorgError::Busy { .. } => LIMIT_EXCEEDED,
             ReorgError::Stopping
             | ReorgError::Storage(_)
+            | ReorgError::State(_)
             | ReorgError::Trie(_)
             | ReorgError::RootMismatch { .. }
             | ReorgError::Journal(_)

@@ -17,7 +17,7 @@ use std::{collections::VecDeque, sync::Arc};
 use weir_builder::SealedOutput;
 use weir_evm::{BlockAttributes, SealedHeader};
 use weir_primitives::{
-    BlockRef, ChainSegment, ExecutedBlock, StateDiff, StateError, StateProvider, Transaction,
+    BlockRef, ChainSegment, ExecutedBlock, StateError, StateProvider, Transaction,
 };
 use weir_rpc::{ReorgOutcome, ReorgRequest, ReorgTransactions};
 use weir_runtime::Clock;
@@ -115,7 +115,7 @@ impl<C: Clock> SequencingDriver<C> {
         let batched = batched.map_err(|error| ReorgError::Outbox { reason: error.to_string() })?;
         let newest = batched.max(view.heads().safe_head().number);
         let unsettled = view.heads().unsafe_head().number.saturating_sub(newest);
-        let available = unsettled.min(view.history_depth());
+        let available = unsettled.min(view.reorg_depth());
         if depth > unsettled {
             return Err(ReorgError::Settled { depth, available, newest });
         }
@@ -127,9 +127,8 @@ impl<C: Clock> SequencingDriver<C> {
         let view = self.chain.view();
         let snapshot = &**view.snapshot();
         let number = old.first().reference().number - 1;
-        let diffs: Vec<Arc<StateDiff>> =
-            old.blocks().filter_map(|block| block.diff.clone()).collect();
-        let hashed = inverse_diff(snapshot, number, &diffs)?;
+        let hashed = inverse_diff(snapshot, number, usize::MAX)?;
+        let hashed = hashed.expect("no diff has more leaves than a number can count");
         self.trie.apply(&hashed, snapshot)?;
         let ancestor = view.header_by_number(number)?;
         if ancestor.is_none_or(|ancestor| ancestor.state_root != self.trie.root()) {

@@ -45,8 +45,6 @@ pub struct TestChain {
     genesis: GenesisState,
     /// The state after each block.
     states: Vec<PlainState>,
-    /// Each block's diff, that of genesis first.
-    diffs: Vec<Arc<StateDiff>>,
     /// Each block, genesis first.
     blocks: Vec<BlockRef>,
     /// Codes created so far.
@@ -69,10 +67,10 @@ impl TestChain {
         apply(&mut state, &diff);
         let made = make_block(&mut random, &mut trie, BlockRef::default(), diff, 0);
         let MadeBlock { block, hashed, trie: nodes } = made;
-        let (blocks, diffs) = (vec![block.reference()], block.diff.iter().cloned().collect());
+        let blocks = vec![block.reference()];
         let genesis = GenesisState { block, hashed, trie: nodes, chain_id: 61_972 };
         let (states, codes) = (vec![state], BTreeMap::new());
-        Self { random, trie, genesis, states, diffs, blocks, codes }
+        Self { random, trie, genesis, states, blocks, codes }
     }
 
     /// The genesis to open a store with.
@@ -85,16 +83,10 @@ impl TestChain {
         self.blocks[self.blocks.len() - 1]
     }
 
-    /// The diffs of the blocks after `number`, oldest first.
-    pub fn diffs_after(&self, number: u64) -> Vec<Arc<StateDiff>> {
-        self.diffs[number as usize + 1..].to_vec()
-    }
-
     /// Goes back to block `number`; the blocks made from then on are others than before. Answers the state root.
     pub fn revert_to(&mut self, number: u64) -> B256 {
         let kept = number as usize + 1;
         self.states.truncate(kept);
-        self.diffs.truncate(kept);
         self.blocks.truncate(kept);
         // From scratch: the chain shares no way back with what it is to check.
         let mut whole = StateDiff::default();
@@ -132,7 +124,6 @@ impl TestChain {
         let head = self.head();
         let made = make_block(&mut self.random, &mut self.trie, head, diff, transactions);
         self.blocks.push(made.block.reference());
-        self.diffs.extend(made.block.diff.clone());
         self.states.push(state);
         made
     }

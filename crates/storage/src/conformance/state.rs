@@ -4,7 +4,7 @@ use super::{Open, PlainState, TestChain};
 use crate::{HistoricalState, Snapshot, state_root_from_leaves};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use std::{collections::VecDeque, sync::Arc};
-use weir_primitives::{KECCAK_EMPTY, StateDiff, StateProvider};
+use weir_primitives::{KECCAK_EMPTY, StateError, StateProvider};
 use weir_trie::{StateTrie, prove};
 
 /// Blocks of a run: enough for wipes and removals of most accounts.
@@ -102,19 +102,17 @@ pub(super) fn old_snapshots_do_not_change(open: Open<'_>) {
 pub(super) fn history_is_exact(open: Open<'_>) {
     let mut chain = TestChain::new(14);
     let store = open(chain.genesis());
-    let mut diffs: Vec<Arc<StateDiff>> = Vec::new();
-    for _ in 0..BLOCKS {
-        let made = chain.next_block();
-        store.commit(&made.commit()).expect("commit");
-        diffs.extend(made.block.diff.clone());
+    for head in 1..=BLOCKS {
+        store.commit(&chain.next_block().commit()).expect("commit");
         let snapshot = store.snapshot().expect("snapshot");
-        for number in 0..=diffs.len() {
-            let newer = diffs[number..].to_vec();
-            let state = HistoricalState::new(Arc::clone(&snapshot), number as u64, newer);
-            check_state(&state, chain.state(number as u64));
-            let beyond = state.block_hash(number as u64 + 1).expect("read");
+        for number in 0..=head {
+            let state = HistoricalState::new(Arc::clone(&snapshot), number).expect("kept");
+            check_state(&state, chain.state(number));
+            let beyond = state.block_hash(number + 1).expect("read");
             assert_eq!(beyond, None, "a descendant is not an ancestor");
-            assert!(state.block_hash(number as u64).expect("read").is_some());
+            assert!(state.block_hash(number).expect("read").is_some());
         }
+        let beyond = HistoricalState::new(Arc::clone(&snapshot), head + 1);
+        assert!(matches!(beyond, Err(StateError::Pruned { .. })), "a block that is not there yet");
     }
 }

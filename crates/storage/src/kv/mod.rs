@@ -9,12 +9,18 @@ pub(crate) use write::{open_or_create, write_commit, write_records};
 mod revert;
 pub(crate) use revert::write_revert;
 
+mod history;
+pub(crate) use history::change_of;
+
 use crate::StorageError;
 use std::{borrow::Cow, ops::ControlFlow};
 
 /// Takes an entry; may end the walk.
 pub(crate) type EntryVisitor<'a> =
     dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StorageError> + 'a;
+
+/// An entry of a table.
+pub(crate) type Entry = (Vec<u8>, Vec<u8>);
 
 /// Read access to one version of the tables.
 pub(crate) trait TableRead {
@@ -28,6 +34,9 @@ pub(crate) trait TableRead {
         prefix: &[u8],
         visit: &mut EntryVisitor<'_>,
     ) -> Result<(), StorageError>;
+
+    /// The first entry whose key is `from` or after it.
+    fn first_from(&self, table: Table, from: &[u8]) -> Result<Option<Entry>, StorageError>;
 }
 
 /// Write access in one transaction. The writes become visible together, or not at all.

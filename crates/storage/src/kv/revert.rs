@@ -1,15 +1,14 @@
 //! What taking blocks off writes, whatever the backend.
 
 use super::{
-    Table, TableWrite,
-    write::{write_account, write_nodes, write_slot_values},
+    Table, TableWrite, history,
+    write::{write_nodes, write_state},
 };
 use crate::{
     RevertCommit, StorageError,
     codec::{self, META_HEAD},
 };
 use weir_primitives::BlockRef;
-use weir_trie::HashedDiff;
 
 /// Makes an ancestor of the head the head.
 pub(crate) fn write_revert(
@@ -32,7 +31,11 @@ pub(crate) fn write_revert(
     for number in (revert.to.number + 1..=head.number).rev() {
         remove_block(tables, number)?;
     }
-    restore_state(tables, revert.hashed)?;
+    if revert.to.number < codec::read_history(tables)? {
+        history::write_oldest(tables, revert.to.number)?;
+    }
+    // What this removes was never part of the ancestor, so history needs no copy.
+    write_state(tables, revert.hashed)?;
     write_nodes(tables, revert.trie)?;
     let reference = BlockRef {
         number: header.number,
@@ -59,21 +62,5 @@ fn remove_block(tables: &mut impl TableWrite, number: u64) -> Result<(), Storage
     for table in [Table::Headers, Table::Bodies, Table::Senders, Table::Receipts] {
         tables.put(table, &key, None)?;
     }
-    tables.delete_prefix(Table::WipedSlots, &key)
-}
-
-/// Writes the ancestor's state. What it removes was never part of it, so history needs no copy.
-fn restore_state(tables: &mut impl TableWrite, hashed: &HashedDiff) -> Result<(), StorageError> {
-    for (key, change) in &hashed.accounts {
-        write_account(tables, key, change)?;
-    }
-    for (key, change) in &hashed.accounts {
-        if change.is_storage_wiped || change.account.is_none() {
-            tables.delete_prefix(Table::Storage, key.as_slice())?;
-        }
-        if change.account.is_some() {
-            write_slot_values(tables, key, &change.slots)?;
-        }
-    }
-    Ok(())
+    history::remove(tables, number)
 }

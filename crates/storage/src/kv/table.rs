@@ -27,15 +27,21 @@ pub(crate) enum Table {
     AccountNodes,
     /// Hashed address and path to node of a storage trie.
     StorageNodes,
-    /// Block number, hashed address and hashed slot to the value that the block's storage wipe removed.
-    WipedSlots,
+    /// Block number and hashed address to the account before that block; empty if it did not exist.
+    AccountChanges,
+    /// Block number, hashed address and hashed slot to the value before that block, wiped slots included.
+    StorageChanges,
+    /// Hashed address and number of a block that changed the account, to nothing.
+    AccountHistory,
+    /// Hashed address, hashed slot and number of a block that changed the slot, to nothing.
+    StorageHistory,
     /// Namespace and key to record.
     Records,
 }
 
 impl Table {
     /// All tables, in the order of their discriminants.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Meta,
         Self::Headers,
         Self::Bodies,
@@ -48,7 +54,10 @@ impl Table {
         Self::Codes,
         Self::AccountNodes,
         Self::StorageNodes,
-        Self::WipedSlots,
+        Self::AccountChanges,
+        Self::StorageChanges,
+        Self::AccountHistory,
+        Self::StorageHistory,
         Self::Records,
     ];
 
@@ -67,7 +76,10 @@ impl Table {
             Self::Codes => "codes",
             Self::AccountNodes => "account_nodes",
             Self::StorageNodes => "storage_nodes",
-            Self::WipedSlots => "wiped_slots",
+            Self::AccountChanges => "account_changes",
+            Self::StorageChanges => "storage_changes",
+            Self::AccountHistory => "account_history",
+            Self::StorageHistory => "storage_history",
             Self::Records => "records",
         }
     }

@@ -1,13 +1,12 @@
 //! What a commit writes, whatever the backend.
 
-use super::{Table, TableWrite};
+use super::{Table, TableWrite, history};
 use crate::{
-    BlockCommit, GenesisState, RecordWrite, StorageError,
+    BlockCommit, GenesisState, HistoryWindow, RecordWrite, StorageError,
     codec::{self, META_CHAIN, META_HEAD, META_SCHEMA, SCHEMA_VERSION, StoragePath},
     error::ChainIdentity,
 };
 use alloy_primitives::{B256, U256};
-use std::ops::ControlFlow;
 use weir_primitives::{Account, ExecutedBlock, StateDiff};
 use weir_trie::{AccountChange, HashedDiff, LeafAccount, TrieUpdates};
 
@@ -22,26 +21,41 @@ pub(crate) fn open_or_create(
         tables.put(Table::Meta, META_SCHEMA, Some(&SCHEMA_VERSION.to_be_bytes()))?;
         tables.put(Table::Meta, META_CHAIN, Some(&codec::encode_identity(&expected)))?;
         let GenesisState { block, hashed, trie, .. } = genesis;
+        history::write_oldest(tables, block.reference().number)?;
         return write_block(tables, &BlockCommit { block, hashed, trie });
     };
     if found > SCHEMA_VERSION {
         return Err(StorageError::SchemaTooNew { found, supported: SCHEMA_VERSION });
     }
-    let found = codec::read_identity(tables)?.ok_or(codec::malformed(Table::Meta))?;
-    if found == expected { Ok(()) } else { Err(StorageError::ForeignChain { expected, found }) }
+    let of_chain = codec::read_identity(tables)?.ok_or(codec::malformed(Table::Meta))?;
+    if of_chain != expected {
+        return Err(StorageError::ForeignChain { expected, found: of_chain });
+    }
+    if found < SCHEMA_VERSION { upgrade(tables) } else { Ok(()) }
 }
 
-/// Writes the child of the head.
+/// From schema 1, which kept no history: it begins at the head.
+fn upgrade(tables: &mut impl TableWrite) -> Result<(), StorageError> {
+    let head = codec::read_head(tables)?.ok_or(codec::malformed(Table::Meta))?;
+    history::write_oldest(tables, head.number)?;
+    tables.put(Table::Meta, META_SCHEMA, Some(&SCHEMA_VERSION.to_be_bytes()))
+}
+
+/// Writes the child of the head, and drops the history before the window.
 pub(crate) fn write_commit(
     tables: &mut impl TableWrite,
     commit: &BlockCommit<'_>,
+    window: HistoryWindow,
 ) -> Result<(), StorageError> {
     let head = codec::read_head(tables)?.ok_or(codec::malformed(Table::Meta))?;
     let block = commit.block.reference();
     if !block.is_child_of(&head) {
         return Err(StorageError::NotChildOfHead { head, block });
     }
-    write_block(tables, commit)
+    let before = history::Before::read(tables, commit.hashed)?;
+    write_block(tables, commit)?;
+    before.write(tables, block.number)?;
+    history::prune(tables, window, block.number)
 }
 
 /// Writes records in order.
@@ -67,7 +81,7 @@ fn write_block(tables: &mut impl TableWrite, commit: &BlockCommit<'_>) -> Result
     debug_assert_eq!(diff.accounts.len(), commit.hashed.accounts.len(), "hashed is of this diff");
     write_chain(tables, commit.block)?;
     write_codes(tables, diff)?;
-    write_state(tables, number, commit.hashed)?;
+    write_state(tables, commit.hashed)?;
     write_nodes(tables, commit.trie)?;
     tables.put(Table::Meta, META_HEAD, Some(&codec::encode_head(&reference)))
 }
@@ -104,21 +118,26 @@ fn write_codes(tables: &mut impl TableWrite, diff: &StateDiff) -> Result<(), Sto
     Ok(())
 }
 
-fn write_state(
+/// Writes the state that a change leads to.
+pub(super) fn write_state(
     tables: &mut impl TableWrite,
-    number: u64,
     hashed: &HashedDiff,
 ) -> Result<(), StorageError> {
     for (key, change) in &hashed.accounts {
         write_account(tables, key, change)?;
     }
     for (key, change) in &hashed.accounts {
-        write_slots(tables, number, key, change)?;
+        if change.is_storage_wiped || change.account.is_none() {
+            tables.delete_prefix(Table::Storage, key.as_slice())?;
+        }
+        if change.account.is_some() {
+            write_slot_values(tables, key, &change.slots)?;
+        }
     }
     Ok(())
 }
 
-pub(super) fn write_account(
+fn write_account(
     tables: &mut impl TableWrite,
     key: &B256,
     change: &AccountChange,
@@ -131,7 +150,7 @@ pub(super) fn write_account(
 }
 
 /// Writes the values of changed slots; those that are zero are deleted.
-pub(super) fn write_slot_values(
+fn write_slot_values(
     tables: &mut impl TableWrite,
     account: &B256,
     slots: &[(B256, U256)],
@@ -139,42 +158,6 @@ pub(super) fn write_slot_values(
     for (slot, value) in slots {
         let encoded = (!value.is_zero()).then(|| codec::encode_slot(value));
         tables.put(Table::Storage, &codec::slot_key(account, slot), encoded.as_deref())?;
-    }
-    Ok(())
-}
-
-fn write_slots(
-    tables: &mut impl TableWrite,
-    number: u64,
-    account: &B256,
-    change: &AccountChange,
-) -> Result<(), StorageError> {
-    if change.is_storage_wiped || change.account.is_none() {
-        wipe_slots(tables, number, account)?;
-    }
-    if change.account.is_some() {
-        write_slot_values(tables, account, &change.slots)?;
-    }
-    Ok(())
-}
-
-/// Moves the storage of an account to where history finds it.
-fn wipe_slots(
-    tables: &mut impl TableWrite,
-    number: u64,
-    account: &B256,
-) -> Result<(), StorageError> {
-    let mut wiped = Vec::new();
-    tables.scan(Table::Storage, account.as_slice(), &mut |key, value| {
-        wiped.push((codec::wiped_key(number, account, &key[32..]), value.to_vec()));
-        Ok(ControlFlow::Continue(()))
-    })?;
-    if wiped.is_empty() {
-        return Ok(());
-    }
-    tables.delete_prefix(Table::Storage, account.as_slice())?;
-    for (key, value) in wiped {
-        tables.put(Table::WipedSlots, &key, Some(&value))?;
     }
     Ok(())
 }

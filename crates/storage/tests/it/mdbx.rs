@@ -57,12 +57,12 @@ fn newer_schemas_are_refused() {
             signet_libmdbx::Environment::builder().set_max_dbs(16).open(folder.path()).unwrap();
         let transaction = environment.begin_rw_unsync().unwrap();
         let meta = transaction.open_db(Some("meta")).unwrap();
-        let newer = 2u32.to_be_bytes();
+        let newer = 3u32.to_be_bytes();
         transaction.put(meta, b"schema", newer, signet_libmdbx::WriteFlags::UPSERT).unwrap();
         transaction.commit().unwrap();
     }
     let error = MdbxStore::open(StoreOptions::new(folder.path()), chain.genesis()).unwrap_err();
-    assert!(matches!(error, StorageError::SchemaTooNew { found: 2, supported: 1 }), "{error}");
+    assert!(matches!(error, StorageError::SchemaTooNew { found: 3, supported: 2 }), "{error}");
 }
 
 #[test]

@@ -230,8 +230,7 @@ impl Node {
                 assert_eq!(location, Some((number, index as u64)));
             }
         }
-        let oldest = head - view.history_depth().min(head);
-        for number in oldest..=head {
+        for number in 0..=head {
             let state = view.state_at(number).unwrap();
             check_state(&*state, &*rebuilt[number as usize], &self.signers);
         }

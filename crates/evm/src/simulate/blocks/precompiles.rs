@@ -1,0 +1,60 @@
+//! State overrides of whole blocks, and precompiles that they move or replace.
+
+use super::BlockSimulationError;
+use crate::{ExecutionError, overlay::Overlay, simulate::StateOverrides};
+use alloy_evm::precompiles::PrecompilesMap;
+use alloy_primitives::{Address, map::HashSet};
+use revm::{handler::EthPrecompiles, primitives::hardfork::SpecId};
+
+/// The precompiles of a fork.
+pub(super) fn of_fork(spec: SpecId) -> PrecompilesMap {
+    PrecompilesMap::from(EthPrecompiles::new(spec))
+}
+
+/// Pretends that the state is as `overrides` say. A precompile whose account is overridden is gone, or answers
+/// elsewhere if it is moved.
+pub(super) fn apply(
+    overlay: &mut Overlay,
+    precompiles: &mut PrecompilesMap,
+    overrides: &StateOverrides,
+) -> Result<(), BlockSimulationError> {
+    let moves = moves(precompiles, overrides)?;
+    precompiles.move_precompiles(moves).expect("each source was found to be a precompile");
+    let mut addresses: Vec<&Address> = overrides.keys().collect();
+    addresses.sort_unstable();
+    for address in addresses {
+        let change = &overrides[address];
+        if change.move_precompile_to.is_none() && precompiles.get(address).is_some() {
+            precompiles.apply_precompile(address, |_| None);
+        }
+        overlay.pretend(*address, change).map_err(ExecutionError::from)?;
+    }
+    Ok(())
+}
+
+/// The moves, in the order of their sources.
+fn moves(
+    precompiles: &PrecompilesMap,
+    overrides: &StateOverrides,
+) -> Result<Vec<(Address, Address)>, BlockSimulationError> {
+    let moved =
+        overrides.iter().filter_map(|(from, change)| Some((*from, change.move_precompile_to?)));
+    let mut moves: Vec<(Address, Address)> = moved.collect();
+    moves.sort_unstable();
+    let mut targets = HashSet::new();
+    for (address, to) in &moves {
+        if precompiles.get(address).is_none() {
+            return Err(BlockSimulationError::NotAPrecompile { address: *address });
+        }
+        if address == to {
+            return Err(BlockSimulationError::MovedToItself { address: *address });
+        }
+        if !targets.insert(*to) {
+            return Err(BlockSimulationError::MovedTwice { address: *to });
+        }
+        if overrides.contains_key(to) {
+            return Err(BlockSimulationError::AlreadyOverridden { address: *to });
+        }
+    }
+    Ok(moves)
+}
