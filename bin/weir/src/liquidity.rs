@@ -6,10 +6,10 @@ use std::{path::Path, sync::Arc};
 use tokio::sync::{broadcast, mpsc};
 use weir_feed::{FeedProducer, FeedServer, ServerOptions, Whitelist};
 use weir_liquidity::{
-    BlockSource, LiquidityDriver, LiquidityOptions, LiquidityService, PathsDriver, PoolSelection,
-    listed_pools,
+    BlockSource, LiquidityDriver, LiquidityInput, LiquidityOptions, LiquidityService, PathsDriver,
+    PoolSelection, listed_pools,
 };
-use weir_primitives::{BlockRef, ChainUpdate, ExecutedBlock, StateError};
+use weir_primitives::{BlockRef, ChainUpdate, ExecutedBlock, OpenUpdate, StateError};
 use weir_runtime::{Clock, Shutdown, SystemClock, TaskSet};
 use weir_sequencer::Chain;
 
@@ -43,7 +43,7 @@ pub(crate) fn start(
     let feed = FeedProducer::new(chain_id, epoch, options.ring_blocks);
     let server = FeedServer::bind(feed.clone(), ServerOptions::at(socket.to_path_buf()))
         .wrap_err_with(|| format!("feed socket cannot be bound: path={}", socket.display()))?;
-    let updates = chain.subscribe();
+    let (updates, steps) = (chain.subscribe(), chain.subscribe_open());
     let source = Arc::new(StoredBlocks(Arc::clone(chain)));
     let (driver, handle, sender) = LiquidityDriver::new(options, source, feed);
     let (paths, path_handle) = PathsDriver::new(paths_options(&settings.paths)?, handle.clone());
@@ -51,7 +51,7 @@ pub(crate) fn start(
     let shutdown = tasks.shutdown().clone();
     tasks.spawn("feed", server.run(shutdown.clone()));
     tasks.spawn("liquidity", driver.run(shutdown.clone()));
-    tasks.spawn("liquidity-updates", forward(updates, sender, shutdown.clone()));
+    tasks.spawn("liquidity-updates", forward(updates, steps, sender, shutdown.clone()));
     tasks.spawn("paths", paths.run(shutdown.clone()));
     tasks.spawn("pool-events", Arc::clone(&service).publish(shutdown));
     Ok(service)
@@ -72,28 +72,34 @@ pub(crate) fn read_whitelist(
     Ok(pools)
 }
 
-/// Hands the chain's updates to the engine. After a lag the next update does not connect, and the engine rebuilds.
+/// Hands the chain's updates to the engine, and the steps of open blocks after the blocks they are on top of. After a lag
+/// the next update does not connect, and the engine rebuilds; lost steps are made up for by the sealed block.
 async fn forward(
     mut updates: broadcast::Receiver<Arc<ChainUpdate>>,
-    sender: mpsc::Sender<ChainUpdate>,
+    mut steps: broadcast::Receiver<Arc<OpenUpdate>>,
+    sender: mpsc::Sender<LiquidityInput>,
     shutdown: Shutdown,
 ) -> Result<(), String> {
     loop {
-        let update = tokio::select! {
+        // In this order: an update that is there was sent before a step that is there.
+        let input = tokio::select! {
             biased;
             () = shutdown.cancelled() => return Ok(()),
-            update = updates.recv() => update,
+            update = updates.recv() => {
+                update.map(|update| LiquidityInput::Chain(Arc::unwrap_or_clone(update)))
+            }
+            step = steps.recv() => step.map(LiquidityInput::Open),
         };
-        match update {
-            Ok(update) => {
-                if sender.send(Arc::unwrap_or_clone(update)).await.is_err() {
+        match input {
+            Ok(input) => {
+                if sender.send(input).await.is_err() {
                     // The engine has ended; its own task says why.
                     shutdown.cancelled().await;
                     return Ok(());
                 }
             }
             Err(broadcast::error::RecvError::Lagged(missed)) => {
-                tracing::warn!(missed, "liquidity engine fell behind and will rebuild");
+                tracing::warn!(missed, "liquidity engine fell behind");
             }
             Err(broadcast::error::RecvError::Closed) => return Err("chain ended".to_owned()),
         }

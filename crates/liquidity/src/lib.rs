@@ -19,7 +19,7 @@ mod error;
 pub use error::LiquidityError;
 
 mod view;
-pub use view::{GATE_QUEUE, LiquidityHandle, LiquidityView};
+pub use view::{GATE_QUEUE, LiquidityHandle, LiquidityView, OpenView};
 
 mod set;
 pub use set::{LiquiditySet, SetError};
@@ -32,10 +32,12 @@ pub use metrics::describe_metrics;
 
 mod writer;
 
+mod open;
+
 mod engine;
 
 mod driver;
-pub use driver::{LiquidityDriver, UPDATE_QUEUE};
+pub use driver::{LiquidityDriver, LiquidityInput, UPDATE_QUEUE};
 
 mod reader;
 pub use reader::{PoolRefusal, ReadError, ReadFuture, StateReader};
@@ -51,7 +53,7 @@ mod adapter;
 pub use adapter::{FollowerSource, FollowerSourceError, NatsFeedSource, WhitelistFeed};
 
 mod paths;
-pub use paths::{BaseTokens, PathsDriver, PathsHandle, PathsOptions, PathsView};
+pub use paths::{BaseTokens, PathsChange, PathsDriver, PathsHandle, PathsOptions, PathsView};
 
 mod service;
 pub use service::LiquidityService;

@@ -49,6 +49,10 @@ pub fn describe_metrics() {
         "From an update's arrival to its publication, in seconds."
     );
     metrics::describe_histogram!("weir_arena_dirty_pools", "Pools touched by an update.");
+    metrics::describe_histogram!(
+        "weir_arena_step_seconds",
+        "From the arrival of an open block's step that touches pools to its publication, in seconds."
+    );
     describe_source_metrics();
 }
 
@@ -132,6 +136,11 @@ pub(crate) fn record_update(chain_id: u64, outcome: &UpdateOutcome, took: Durati
         observe("weir_arena_reorg_depth_blocks", outcome.reverted as f64);
         metrics::counter!("weir_arena_reorgs_total", "chain" => chain, "kind" => kind).increment(1);
     }
+}
+
+pub(crate) fn record_step(chain_id: u64, took: Duration) {
+    let chain = chain_id.to_string();
+    metrics::histogram!("weir_arena_step_seconds", "chain" => chain).record(took.as_secs_f64());
 }
 
 pub(crate) fn record_arena(arena: &PoolArena, state: TradingState, undecodable: u64) {

@@ -8,9 +8,25 @@ use arc_swap::ArcSwap;
 use std::{collections::VecDeque, sync::Arc};
 use tokio::sync::{broadcast, watch};
 use weir_arena::{PoolIdx, PoolKey, PoolSnapshot};
+use weir_primitives::BlockRef;
 
 /// Gate events that a subscriber may be behind before it is told that it missed some.
 pub const GATE_QUEUE: usize = 1024;
+
+/// Pool states in the block that is being built, after the steps so far. Provisional: the sealed block supersedes it.
+#[derive(Debug, Clone)]
+pub struct OpenView {
+    /// Number, parent and timestamp of the open block; its hash is zero.
+    pub block: BlockRef,
+    /// Base fee per gas of the open block in wei.
+    pub base_fee: u64,
+    /// Steps so far that touched pools.
+    pub steps: u32,
+    /// All pools after them. Pools that the open block created are not among them.
+    pub pools: Arc<PoolSnapshot>,
+    /// Pools that the last of them touched, ascending.
+    pub touched: Arc<[PoolIdx]>,
+}
 
 /// Pool states after one block, with those of the blocks before it.
 #[derive(Debug, Clone)]
@@ -21,6 +37,9 @@ pub struct LiquidityView {
     pub head: Arc<PoolSnapshot>,
     /// Base fee per gas of the block applied last, in wei; what the next one's is about.
     pub base_fee: u64,
+    /// The open block on top of the tip, where the source tells of it and its steps have touched pools. There is none while
+    /// the states may not be traded on.
+    pub open: Option<Arc<OpenView>>,
     /// Pools whose state or status may differ from the view before, ascending; all of them after a rebuild.
     pub dirty: Arc<[PoolIdx]>,
     /// Pools that left since the view before.
@@ -38,6 +57,7 @@ impl LiquidityView {
             state: TradingState::Resyncing { pools: 0 },
             head: Arc::new(PoolSnapshot::empty(chain_id)),
             base_fee: 0,
+            open: None,
             dirty: Arc::default(),
             vanished: Arc::default(),
             source: SourceView::default(),
@@ -103,7 +123,10 @@ impl LiquidityHandle {
         self.shared.gates.subscribe()
     }
 
-    pub(crate) fn publish(&self, view: LiquidityView) {
+    pub(crate) fn publish(&self, mut view: LiquidityView) {
+        if !view.state.is_quotable() {
+            view.open = None;
+        }
         let new = Arc::new(view);
         let old = self.shared.view.swap(Arc::clone(&new));
         self.shared.generation.send_modify(|generation| *generation += 1);

@@ -190,7 +190,7 @@ pub(crate) static METHODS: &[Method] = &[
     heavy("weir_listPools", "filter?", weir::list_pools),
     quick("weir_opportunities", "filter?", weir::opportunities),
     heavy("weir_orderBook", "request", weir::order_book),
-    heavy("weir_quote", "path,amountIn", weir::quote),
+    heavy("weir_quote", "path,amountIn,block?", weir::quote),
     Method {
         name: "weir_subscribe",
         params: "kind,options?",

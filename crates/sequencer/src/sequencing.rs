@@ -1,5 +1,6 @@
 //! The loop that turns the pool into blocks.
 
+mod announcing;
 mod reorg;
 #[cfg(test)]
 mod tests;
@@ -8,6 +9,7 @@ use crate::{
     Chain, ChainError, ChainView, DropLog, Ingress, ReorgInbox, SharedPool,
     ingress::sender_state,
     metrics::{self, SealTimes},
+    sequencing::announcing::StepAnnouncer,
 };
 use alloy_primitives::{Address, B256, Bytes, keccak256, map::B256Set};
 use std::{
@@ -126,9 +128,10 @@ impl<C: Clock> SequencingDriver<C> {
         let attributes = self.attributes(&parent);
         let seal_at = self.seal_at(&attributes);
         let mut builder = self.open(&view, attributes)?;
+        let mut announcer = StepAnnouncer::new(view.heads().unsafe_head());
         while !shutdown.is_cancelled() {
             if self.serve_reorg()? {
-                return Ok(());
+                break;
             }
             let now = self.clock.now();
             if now >= seal_at {
@@ -137,8 +140,11 @@ impl<C: Clock> SequencingDriver<C> {
             let step = self.step(&mut builder, seal_at).map_err(failed)?;
             if step.transactions.is_empty() {
                 self.pool.wait((seal_at - now).min(self.config.step_time));
+            } else {
+                announcer.announce(&self.chain, builder.open());
             }
         }
+        announcer.retract(&self.chain);
         Ok(())
     }
 

@@ -324,3 +324,62 @@ fn row(pool: &Value) -> Value {
     }
     row
 }
+
+/// Waits until a pool is seen in the open block, and answers it.
+async fn open_pool(pools: &Client, ids: &[String]) -> Value {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        for id in ids {
+            let pool = pools.call("weir_getPool", rpc_params![id, "pending"]).await;
+            if pool["blockHash"].is_null() {
+                return pool;
+            }
+        }
+        assert!(Instant::now() < deadline, "no pool was seen in an open block");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pools_follow_the_open_block_step_by_step() {
+    let Some(peers) = Peers::find() else { return };
+    let node = Node::start(&["--ephemeral"]);
+    trade(&node, peers.root());
+    let feed = node.ready["feed"].as_str().expect("a path");
+    let daemon = Daemon::start(&["--source", &format!("unix:{feed}"), "--node", &node.http]);
+    let (chain, pools) = (node.client(), daemon.client());
+    live_at(&pools, chain.head().await).await;
+    let listed = pools.call("weir_listPools", rpc_params![]).await;
+    let ids: Vec<String> = listed
+        .as_array()
+        .expect("pools")
+        .iter()
+        .filter_map(|pool| pool["id"].as_str().map(str::to_owned))
+        .collect();
+
+    let tail = Child::start(weir().args(["feed", "tail", "--json", "--socket", feed]));
+    let mut load = weir();
+    load.args(["load", "--rpc", &node.http, "--scenario", "mixed", "--duration", "3s"]);
+    load.args(["--accounts", "8", "--rate", "60", "--json", "--artifacts"]).arg(peers.root());
+    let load = tokio::task::spawn_blocking(move || succeeds(&mut load));
+    for client in [&chain, &pools] {
+        let open = open_pool(client, &ids).await;
+        assert_eq!(open["status"], "live", "{open}");
+        assert!(open["blockNumber"].as_u64() > Some(0), "{open}");
+    }
+    let mut seen = (false, false);
+    while seen != (true, true) {
+        let line: Value = serde_json::from_str(&tail.line(PATIENCE)).expect("a line of JSON");
+        match line["type"].as_str() {
+            Some("step") if line["updates"].as_array().is_some_and(|it| !it.is_empty()) => {
+                seen.0 = true;
+            }
+            // The block that supersedes the steps.
+            Some("block") => seen.1 = seen.0,
+            _ => {}
+        }
+    }
+    load.await.expect("the load runs");
+    chain.next_block().await;
+    live_at(&pools, chain.head().await).await;
+    check(&node, &daemon);
+}
