@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Statetest(ConformanceArgs),
     /// Run Ethereum's JSON blockchain tests.
     Blocktest(ConformanceArgs),
+    /// Run Ethereum's JSON witness tests.
+    Witnesstest(ConformanceArgs),
 }
 
 /// A node's command line.

@@ -46,6 +46,7 @@ fn run() -> eyre::Result<ExitCode> {
         Command::Derive(args) => command::derive::run(args),
         Command::Statetest(args) => command::conformance::state_tests(&args),
         Command::Blocktest(args) => command::conformance::block_tests(&args),
+        Command::Witnesstest(args) => command::conformance::witness_tests(&args),
     }
 }
 

@@ -168,7 +168,8 @@ impl BlockBuilder {
             })
             .map_err(BuildError::Finish)?;
         let (state_root, updates, hashed) = state?;
-        Ok(SealedOutput { executed: unsealed.seal(state_root), hashed, updates })
+        let accesses = Arc::clone(unsealed.accesses());
+        Ok(SealedOutput { executed: unsealed.seal(state_root), hashed, accesses, updates })
     }
 }
 

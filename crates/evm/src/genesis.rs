@@ -90,6 +90,7 @@ impl ChainSpec {
                 .deposit_contract_address
                 .unwrap_or(MAINNET_DEPOSIT_CONTRACT_ADDRESS),
             codes: Arc::default(),
+            amsterdam: None,
             genesis,
         })
     }
