@@ -58,9 +58,10 @@ impl WitnessChain {
         let witness = ExecutionWitness::record(&parent, reads, &self.nodes, &*state, &mut header)
             .map_err(|error| in_words(&error))?;
         self.trie.apply(&hashed, &self.nodes).map_err(|error| in_words(&error))?;
-        output
-            .check_state_root(block.header(), self.trie.root())
-            .map_err(|error| in_words(&error))?;
+        if let Err(error) = output.check_state_root(block.header(), self.trie.root()) {
+            self.trie = StateTrie::new(parent.state_root);
+            return Err(in_words(&error));
+        }
         insert(&mut self.nodes, self.trie.take_updates());
         self.state.apply(&output.diff);
         if let BlockHashes::Known(hashes) = &mut self.state.hashes {

@@ -79,6 +79,8 @@ pub(crate) struct Execution {
     env: EvmEnv,
     /// `None` only while an EVM holds it.
     overlay: Option<Overlay>,
+    #[cfg(feature = "fault-injection")]
+    stains: crate::fault::Stains,
 }
 
 /// What the block did after its transactions.
@@ -135,6 +137,8 @@ impl Execution {
             timestamp: header.timestamp,
             env,
             overlay: Some(overlay),
+            #[cfg(feature = "fault-injection")]
+            stains: Default::default(),
         }
     }
 
@@ -188,7 +192,31 @@ impl Execution {
         sender: Address,
     ) -> Result<TransactionOutcome, TransactionError> {
         let rules = self.rules();
+        #[cfg(feature = "fault-injection")]
+        if self.spec.has_dirty_journal {
+            return self.execute_dirtily(tx, sender);
+        }
         self.with_machine(|machine, tally| run(machine, tally, rules, (tx, sender)))
+    }
+
+    #[cfg(feature = "fault-injection")]
+    fn execute_dirtily(
+        &mut self,
+        tx: &Transaction,
+        sender: Address,
+    ) -> Result<TransactionOutcome, TransactionError> {
+        let rules = self.rules();
+        let mut stains = std::mem::take(&mut self.stains);
+        let outcome = self.with_machine(|machine, tally| {
+            stains.put_back(machine).map_err(ExecutionError::from)?;
+            run(machine, tally, rules, (tx, sender))
+        });
+        let has_failed = !outcome.as_ref().is_ok_and(TransactionOutcome::is_success);
+        if let Some(to) = tx.to().filter(|_| has_failed) {
+            stains.leave(to, self.overlay().slots_of(&to));
+        }
+        self.stains = stains;
+        outcome
     }
 
     /// What a transaction is checked against besides the EVM's own rules.

@@ -91,6 +91,8 @@ impl ChainSpec {
                 .unwrap_or(MAINNET_DEPOSIT_CONTRACT_ADDRESS),
             codes: Arc::default(),
             amsterdam: None,
+            #[cfg(feature = "fault-injection")]
+            has_dirty_journal: false,
             genesis,
         })
     }

@@ -34,6 +34,9 @@ pub use diff_state::DiffState;
 
 mod machine;
 
+#[cfg(feature = "fault-injection")]
+mod fault;
+
 mod rejected;
 pub use rejected::{InvalidReason, TransactionRejected};
 

@@ -318,6 +318,13 @@ impl Overlay {
         Ok(entry.now.as_mut().map_or(U256::ZERO, |account| std::mem::take(&mut account.balance)))
     }
 
+    /// The slots of an account that were read.
+    #[cfg(feature = "fault-injection")]
+    pub(crate) fn slots_of(&self, address: &Address) -> Vec<U256> {
+        let place = self.places.get(address).map(|place| *place as usize);
+        place.map_or_else(Vec::new, |place| self.entries[place].1.slots.keys().copied().collect())
+    }
+
     /// What has changed since the parent state.
     pub(crate) fn diff(&self) -> Result<StateDiff, StateError> {
         let mut diff = StateDiff::default();

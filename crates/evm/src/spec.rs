@@ -33,6 +33,9 @@ pub struct ChainSpec {
     pub(crate) codes: Arc<CodeCache>,
     /// The draft of Amsterdam that the chain follows, if it follows one.
     pub(crate) amsterdam: Option<AmsterdamRules>,
+    /// Blocks that are built leave the journal of failed transactions dirty.
+    #[cfg(feature = "fault-injection")]
+    pub(crate) has_dirty_journal: bool,
 }
 
 impl ChainSpec {
@@ -45,6 +48,15 @@ impl ChainSpec {
     #[must_use]
     pub const fn with_amsterdam(mut self, rules: AmsterdamRules) -> Self {
         self.amsterdam = Some(rules);
+        self
+    }
+
+    /// The same chain with a bug in the blocks that are built, not in those that are checked: what a failed transaction
+    /// touched is warm for the next one (base/base#3806). For tests.
+    #[cfg(feature = "fault-injection")]
+    #[must_use]
+    pub const fn with_dirty_journal(mut self) -> Self {
+        self.has_dirty_journal = true;
         self
     }
 

@@ -2,7 +2,7 @@
 
 use crate::BlockAccesses;
 use alloy_primitives::{B256, Bytes, keccak256};
-use alloy_rlp::{RlpDecodable, RlpEncodable};
+use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
 use weir_primitives::{Header, StateError, StateProvider};
 use weir_trie::{HashedDiff, NodeSource, TrieError, witness_nodes};
 
@@ -20,6 +20,16 @@ pub struct ExecutionWitness {
     pub headers: Vec<Bytes>,
     /// Addresses (20 bytes), each followed by its slots (32 bytes) that were read. Not part of the canonical form.
     pub keys: Vec<Bytes>,
+}
+
+/// First byte of the binary form.
+const BINARY_VERSION: u8 = 1;
+
+#[derive(RlpEncodable, RlpDecodable)]
+struct Binary {
+    state: Vec<Bytes>,
+    codes: Vec<Bytes>,
+    headers: Vec<Bytes>,
 }
 
 /// Why a witness could not be made. The store is at fault.
@@ -79,9 +89,48 @@ impl ExecutionWitness {
         Ok(Self { state, codes, headers, keys })
     }
 
+    /// The binary form: version 1, then `RLP[[node..], [code..], [header..]]`.
+    pub fn to_binary(&self) -> Vec<u8> {
+        let Self { state, codes, headers, .. } = self;
+        let mut out = vec![BINARY_VERSION];
+        Binary { state: state.clone(), codes: codes.clone(), headers: headers.clone() }
+            .encode(&mut out);
+        out
+    }
+
+    /// Reads the binary form; `None` if the bytes are not exactly one.
+    pub fn from_binary(bytes: &[u8]) -> Option<Self> {
+        let mut rest = bytes.strip_prefix(&[BINARY_VERSION])?;
+        let Binary { state, codes, headers } = Binary::decode(&mut rest).ok()?;
+        rest.is_empty().then_some(Self { state, codes, headers, keys: Vec::new() })
+    }
+
     /// Bytes of nodes, codes and headers.
     pub fn size_bytes(&self) -> usize {
         let parts = [&self.state, &self.codes, &self.headers];
         parts.into_iter().flatten().map(|part| part.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::{bytes, hex};
+
+    #[test]
+    fn the_binary_form_is_what_the_document_says() {
+        let witness = ExecutionWitness {
+            state: vec![bytes!("c20102"), bytes!("c3010203")],
+            codes: vec![bytes!("5f")],
+            headers: vec![bytes!("c0")],
+            keys: Vec::new(),
+        };
+        let bytes = witness.to_binary();
+        assert_eq!(bytes, hex!("01 cf c9 83c20102 84c3010203 c1 5f c2 81c0"));
+        assert_eq!(ExecutionWitness::from_binary(&bytes), Some(witness));
+        for len in 0..bytes.len() {
+            assert_eq!(ExecutionWitness::from_binary(&bytes[..len]), None);
+        }
+        assert_eq!(ExecutionWitness::from_binary(&[bytes.as_slice(), &[0]].concat()), None);
     }
 }

@@ -39,3 +39,4 @@ mod net;
 mod txpool;
 mod web3;
 mod weir;
+mod witness;

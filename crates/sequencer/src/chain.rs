@@ -6,6 +6,7 @@ pub(crate) use branch::Branch;
 mod lock;
 pub use lock::ReorgLock;
 
+use crate::Witnesses;
 use arc_swap::ArcSwap;
 use std::{collections::VecDeque, fmt, sync::Arc};
 use tokio::sync::{broadcast, watch};
@@ -176,6 +177,7 @@ pub struct Chain {
     updates: broadcast::Sender<Arc<ChainUpdate>>,
     head: watch::Sender<BlockRef>,
     reorg_lock: Arc<ReorgLock>,
+    witnesses: Witnesses,
     history_blocks: usize,
 }
 
@@ -205,6 +207,7 @@ impl Chain {
             Heads::new(head.reference(), genesis, genesis).expect("genesis is not above the head");
         let blocks = VecDeque::from([head.clone()]);
         let (sender, _) = watch::channel(head.reference());
+        let witnesses = Witnesses::new(Arc::clone(&store));
         let (diffs, orphans) = (VecDeque::new(), Arc::default());
         let view = ChainView { heads, head, snapshot, diffs, blocks, orphans };
         Ok(Self {
@@ -214,6 +217,7 @@ impl Chain {
             updates: broadcast::Sender::new(SUBSCRIBER_QUEUE_UPDATES),
             head: sender,
             reorg_lock: Arc::default(),
+            witnesses,
             history_blocks,
         })
     }
@@ -231,6 +235,11 @@ impl Chain {
     /// Whoever lets blocks leave the node for good holds it meanwhile.
     pub const fn reorg_lock(&self) -> &Arc<ReorgLock> {
         &self.reorg_lock
+    }
+
+    /// The witnesses of the newest blocks.
+    pub const fn witnesses(&self) -> &Witnesses {
+        &self.witnesses
     }
 
     /// What the chain looks like now. Cheap; never blocks the writer.
