@@ -44,8 +44,11 @@ fn run() -> eyre::Result<ExitCode> {
         Command::Pools(command) => command::pools::run(command),
         Command::Load(args) => command::load::run(args),
         Command::Derive(args) => command::derive::run(args),
+        Command::Verify(command) => command::verify::run(command),
+        Command::Proof(command) => command::proof::run(command),
         Command::Statetest(args) => command::conformance::state_tests(&args),
         Command::Blocktest(args) => command::conformance::block_tests(&args),
+        Command::Witnesstest(args) => command::conformance::witness_tests(&args),
     }
 }
 

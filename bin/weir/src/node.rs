@@ -1,6 +1,8 @@
 //! A running node: every part started in order, and the addresses at which it serves.
 
-use crate::settings::{DurabilitySetting, LogFormatSetting, OrderingSetting, Settings};
+use crate::settings::{
+    DurabilitySetting, LogFormatSetting, OrderingSetting, Settings, SwitchSetting,
+};
 use eyre::Context;
 use serde::Serialize;
 use std::{
@@ -17,8 +19,8 @@ use weir_runtime::{
     TaskSet,
 };
 use weir_sequencer::{
-    Chain, DropLog, Ingress, NodeBackend, SequencingConfig, SequencingDriver, SharedPool, dev_spec,
-    genesis_state, reorg_channel,
+    Chain, DropLog, Ingress, NodeBackend, SelfCheckOptions, SequencingConfig, SequencingDriver,
+    SharedPool, dev_spec, genesis_state, reorg_channel,
 };
 use weir_storage::{
     Durability, GenesisState, Journal, JournalOptions, JournalRecord, MdbxStore, MemoryStore,
@@ -136,7 +138,8 @@ impl Node {
             drops,
             sequencing_config(settings),
             SystemClock,
-        );
+        )
+        .with_self_check(self_check(settings));
         if let Some(inbox) = inbox {
             driver = driver.with_reorgs(inbox);
         }
@@ -214,6 +217,14 @@ const fn sequencing_config(settings: &Settings) -> SequencingConfig {
         step_time: settings.step_time,
         beneficiary: settings.beneficiary,
         seed: settings.seed,
+    }
+}
+
+fn self_check(settings: &Settings) -> SelfCheckOptions {
+    SelfCheckOptions {
+        is_on: settings.self_check == SwitchSetting::On,
+        witness_blocks: settings.witness_blocks,
+        evidence: (!settings.ephemeral).then(|| settings.datadir.join("evidence")),
     }
 }
 

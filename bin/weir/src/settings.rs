@@ -37,6 +37,15 @@ pub(crate) enum DurabilitySetting {
     None,
 }
 
+/// Whether something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SwitchSetting {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
+}
+
 /// The settings of `weir dev` and `weir node`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Settings {
@@ -92,6 +101,14 @@ pub(crate) struct Settings {
     /// Blocks whose state can be read besides the head's.
     #[arg(long, env = "WEIR_HISTORY_BLOCKS", default_value_t = 256, value_name = "N")]
     pub(crate) history_blocks: usize,
+
+    /// Execute every sealed block again from its own witness before it is stored and published. Off for experiments only.
+    #[arg(long, env = "WEIR_SELF_CHECK", default_value = "on", value_name = "SWITCH")]
+    pub(crate) self_check: SwitchSetting,
+
+    /// Newest blocks whose witnesses are kept.
+    #[arg(long, env = "WEIR_WITNESS_BLOCKS", default_value_t = 64, value_name = "N")]
+    pub(crate) witness_blocks: u64,
 
     /// Address of the JSON-RPC server (HTTP and WebSocket).
     #[arg(long, env = "WEIR_HTTP_ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "IP")]

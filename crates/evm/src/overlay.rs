@@ -1,9 +1,13 @@
 //! The state of a block while it is executed: what was read, and what has changed.
 
-use crate::{ChainSpec, bytecode::CodeCache};
+use crate::{
+    access_list::ChangeLog,
+    accesses::{BlockAccesses, Read},
+    bytecode::CodeCache,
+};
 use alloy_primitives::{
-    Address, B256, KECCAK256_EMPTY, U256,
-    map::{AddressMap, B256HashMap, HashMap},
+    Address, B256, Bytes, KECCAK256_EMPTY, U256,
+    map::{AddressMap, B256HashMap, B256Set, HashMap},
 };
 use revm::{
     Database, DatabaseCommit,
@@ -41,6 +45,12 @@ pub(crate) struct Overlay {
     entries: Vec<(Address, Entry)>,
     /// Codes that this block created or set.
     created_codes: B256HashMap<Bytecode>,
+    /// Reads of the transaction at hand. Kept if it is committed, forgotten if it is rejected.
+    pending: Vec<Read>,
+    read_codes: B256Set,
+    lowest_block_hash: Option<u64>,
+    /// Where each change is noted, if the block has an access list.
+    changes: Option<Box<ChangeLog>>,
 }
 
 impl std::fmt::Debug for Overlay {
@@ -57,6 +67,8 @@ struct Entry {
     has_orphan_storage: bool,
     /// Everything that the parent state holds in storage is gone.
     is_wiped: bool,
+    /// Something that is part of the block read the account.
+    is_read: bool,
     slots: HashMap<U256, Slot>,
 }
 
@@ -65,6 +77,8 @@ struct Slot {
     /// The value in the parent state, `None` if it was never read.
     before: Option<U256>,
     now: U256,
+    /// Something that is part of the block read it.
+    is_read: bool,
 }
 
 impl Entry {
@@ -104,7 +118,8 @@ impl Entry {
     }
 
     fn write(&mut self, key: U256, now: U256) {
-        let unread = Slot { before: self.before.is_none().then_some(U256::ZERO), now };
+        let before = self.before.is_none().then_some(U256::ZERO);
+        let unread = Slot { before, now, is_read: false };
         self.slots.entry(key).or_insert(unread).now = now;
     }
 
@@ -136,15 +151,41 @@ impl Entry {
 }
 
 impl Overlay {
-    pub(crate) fn new(spec: &ChainSpec, state: Arc<dyn StateProvider>) -> Self {
-        let codes = Arc::clone(&spec.codes);
+    /// The state before a block. `codes` may be shared by all who believe the same store.
+    pub(crate) fn new(codes: Arc<CodeCache>, state: Arc<dyn StateProvider>) -> Self {
         Self {
             codes,
             state,
             places: AddressMap::default(),
             entries: Vec::new(),
             created_codes: B256HashMap::default(),
+            pending: Vec::new(),
+            read_codes: B256Set::default(),
+            lowest_block_hash: None,
+            changes: None,
         }
+    }
+
+    /// Notes changes from now on, at the index of the calls before the transactions.
+    pub(crate) fn log_changes(&mut self) {
+        self.changes = Some(Box::default());
+    }
+
+    /// What changes from now on happens at this index of the block's access list.
+    pub(crate) fn begin_changes(&mut self, index: u64) {
+        if let Some(changes) = &mut self.changes {
+            changes.begin(index);
+        }
+    }
+
+    /// The hash of the block's access list, if changes are noted (EIP-7928).
+    pub(crate) fn access_list_hash(&mut self) -> Option<B256> {
+        let changes = self.changes.take()?;
+        let reads = self.entries.iter().filter(|(_, entry)| entry.is_read);
+        Some(changes.hash(reads.map(|(address, entry)| {
+            let slots = entry.slots.iter().filter(|(_, slot)| slot.is_read);
+            (*address, slots.map(|(key, _)| *key).collect())
+        })))
     }
 
     /// What stands in the place of an overlay that was taken.
@@ -153,32 +194,79 @@ impl Overlay {
         static NOTHING: LazyLock<(Arc<CodeCache>, Arc<EmptyState>)> =
             LazyLock::new(Default::default);
         let (codes, state) = &*NOTHING;
-        Self {
-            codes: Arc::clone(codes),
-            state: Arc::<EmptyState>::clone(state),
-            places: AddressMap::default(),
-            entries: Vec::new(),
-            created_codes: B256HashMap::default(),
-        }
+        Self::new(Arc::clone(codes), Arc::<EmptyState>::clone(state))
     }
 
-    fn entry(&mut self, address: Address) -> Result<&mut Entry, ReadError> {
+    /// The place of an account's entry, which is made from the state if there is none yet.
+    fn place(&mut self, address: Address) -> Result<u32, ReadError> {
         let state = self.state.as_ref();
-        Self::entry_or(&mut self.places, &mut self.entries, address, || {
+        Self::place_or(&mut self.places, &mut self.entries, address, || {
             Entry::load(state, &address)
         })
         .map_err(ReadError)
     }
 
-    /// The entry of an account, made if there is none yet.
-    fn entry_or<'a, E>(
+    /// The entry of an account that the block itself reads, outside any transaction.
+    fn entry(&mut self, address: Address) -> Result<&mut Entry, ReadError> {
+        let place = self.place(address)?;
+        let entry = &mut self.entries[place as usize].1;
+        entry.is_read = true;
+        Ok(entry)
+    }
+
+    /// Counts the reads of the transaction at hand as the block's.
+    fn keep_reads(&mut self) {
+        for read in self.pending.drain(..) {
+            match read {
+                Read::Account(place) => self.entries[place as usize].1.is_read = true,
+                Read::Slot(place, key) => {
+                    if let Some(slot) = self.entries[place as usize].1.slots.get_mut(&key) {
+                        slot.is_read = true;
+                    }
+                }
+                Read::Code(hash) => {
+                    self.read_codes.insert(hash);
+                }
+                Read::BlockHash(number) => {
+                    let lowest = self.lowest_block_hash.unwrap_or(number);
+                    self.lowest_block_hash = Some(lowest.min(number));
+                }
+            }
+        }
+    }
+
+    /// Forgets the reads of a transaction that does not join the block.
+    pub(crate) fn forget_reads(&mut self) {
+        self.pending.clear();
+    }
+
+    /// What the block has read so far.
+    pub(crate) fn accesses(&self) -> BlockAccesses {
+        let mut accounts: Vec<(Address, Vec<U256>)> = Vec::with_capacity(self.entries.len());
+        for (address, entry) in self.entries.iter().filter(|(_, entry)| entry.is_read) {
+            let mut slots = Vec::new();
+            if entry.before.is_some() {
+                let read = entry.slots.iter().filter(|(_, slot)| slot.is_read);
+                slots.extend(read.map(|(key, _)| *key));
+                slots.sort_unstable();
+            }
+            accounts.push((*address, slots));
+        }
+        accounts.sort_unstable_by_key(|(address, _)| *address);
+        let mut codes: Vec<B256> = self.read_codes.iter().copied().collect();
+        codes.sort_unstable();
+        BlockAccesses { accounts, codes, lowest_block_hash: self.lowest_block_hash }
+    }
+
+    /// The place of an account's entry, made if there is none yet.
+    fn place_or<E>(
         places: &mut AddressMap<u32>,
-        entries: &'a mut Vec<(Address, Entry)>,
+        entries: &mut Vec<(Address, Entry)>,
         address: Address,
         make: impl FnOnce() -> Result<Entry, E>,
-    ) -> Result<&'a mut Entry, E> {
+    ) -> Result<u32, E> {
         use alloy_primitives::map::Entry as MapEntry;
-        let place = match places.entry(address) {
+        Ok(match places.entry(address) {
             MapEntry::Occupied(place) => *place.get(),
             MapEntry::Vacant(vacant) => {
                 let entry = make()?;
@@ -188,8 +276,7 @@ impl Overlay {
                     place.expect("a block touches fewer than 2^32 accounts: gas ends long before"),
                 )
             }
-        };
-        Ok(&mut entries[place as usize].1)
+        })
     }
 
     /// The account as it is now.
@@ -207,6 +294,7 @@ impl Overlay {
         keeps_empty: bool,
     ) -> Result<(), ReadError> {
         let entry = self.entry(address)?;
+        let before = entry.now;
         let mut account = entry.now.unwrap_or_default();
         account.balance = account.balance.saturating_add(wei);
         if account.is_empty() && !keeps_empty {
@@ -217,6 +305,10 @@ impl Overlay {
         } else {
             entry.now = Some(account);
         }
+        let after = entry.now;
+        if let Some(changes) = &mut self.changes {
+            changes.note(address, (before, after), |_| Bytes::new());
+        }
         Ok(())
     }
 
@@ -224,6 +316,13 @@ impl Overlay {
     pub(crate) fn drain_balance(&mut self, address: Address) -> Result<U256, ReadError> {
         let entry = self.entry(address)?;
         Ok(entry.now.as_mut().map_or(U256::ZERO, |account| std::mem::take(&mut account.balance)))
+    }
+
+    /// The slots of an account that were read.
+    #[cfg(feature = "fault-injection")]
+    pub(crate) fn slots_of(&self, address: &Address) -> Vec<U256> {
+        let place = self.places.get(address).map(|place| *place as usize);
+        place.map_or_else(Vec::new, |place| self.entries[place].1.slots.keys().copied().collect())
     }
 
     /// What has changed since the parent state.
@@ -249,13 +348,35 @@ impl Overlay {
         &self.state
     }
 
+    /// [`Self::commit_account`] for a block with an access list.
+    fn commit_and_note(&mut self, address: Address, account: EvmAccount) {
+        let now = |overlay: &Self| {
+            let place = overlay.places.get(&address).map(|place| *place as usize);
+            place.and_then(|place| overlay.entries[place].1.now)
+        };
+        let before = now(self);
+        let is_kept = account.is_touched() && !account.is_selfdestructed();
+        let slots = account.storage.iter().filter(|(_, slot)| is_kept && slot.is_changed());
+        let slots: Vec<(U256, U256)> =
+            slots.map(|(key, slot)| (*key, slot.present_value)).collect();
+        self.commit_account(address, account);
+        let after = now(self);
+        let Some(changes) = &mut self.changes else { return };
+        let codes = &self.created_codes;
+        changes.note(address, (before, after), |hash| {
+            codes.get(&hash).map(Bytecode::original_bytes).unwrap_or_default()
+        });
+        slots.into_iter().for_each(|(slot, value)| changes.note_slot(address, slot, value));
+    }
+
     fn commit_account(&mut self, address: Address, account: EvmAccount) {
         if !account.is_touched() {
             return;
         }
-        let Ok(entry) = Self::entry_or(&mut self.places, &mut self.entries, address, || {
+        let Ok(place) = Self::place_or(&mut self.places, &mut self.entries, address, || {
             Ok::<_, Infallible>(Entry::default())
         });
+        let entry = &mut self.entries[place as usize].1;
         if account.is_selfdestructed() {
             entry.now = None;
             entry.wipe();
@@ -296,7 +417,12 @@ impl Database for Overlay {
     type Error = ReadError;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, ReadError> {
-        Ok(self.entry(address)?.info())
+        let place = self.place(address)?;
+        let entry = &self.entries[place as usize].1;
+        if !entry.is_read {
+            self.pending.push(Read::Account(place));
+        }
+        Ok(entry.info())
     }
 
     fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, ReadError> {
@@ -306,6 +432,7 @@ impl Database for Overlay {
         if let Some(code) = self.created_codes.get(&code_hash) {
             return Ok(code.clone());
         }
+        self.pending.push(Read::Code(code_hash));
         if let Some(code) = self.codes.code(&code_hash) {
             return Ok(code);
         }
@@ -318,19 +445,24 @@ impl Database for Overlay {
     }
 
     fn storage(&mut self, address: Address, key: U256) -> Result<U256, ReadError> {
-        let state = Arc::clone(&self.state);
-        let entry = self.entry(address)?;
+        let place = self.place(address)?;
+        let entry = &mut self.entries[place as usize].1;
         if let Some(slot) = entry.slots.get(&key) {
+            if !slot.is_read {
+                self.pending.push(Read::Slot(place, key));
+            }
             return Ok(slot.now);
         }
         let before =
-            if entry.before.is_none() { U256::ZERO } else { state.storage(&address, &key)? };
+            if entry.before.is_none() { U256::ZERO } else { self.state.storage(&address, &key)? };
         let now = if entry.is_wiped { U256::ZERO } else { before };
-        entry.slots.insert(key, Slot { before: Some(before), now });
+        entry.slots.insert(key, Slot { before: Some(before), now, is_read: false });
+        self.pending.push(Read::Slot(place, key));
         Ok(now)
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, ReadError> {
+        self.pending.push(Read::BlockHash(number));
         Ok(self.state.block_hash(number)?.unwrap_or_default())
     }
 }
@@ -338,7 +470,12 @@ impl Database for Overlay {
 impl DatabaseCommit for Overlay {
     fn commit(&mut self, changes: AddressMap<EvmAccount>) {
         for (address, account) in changes {
-            self.commit_account(address, account);
+            if self.changes.is_some() {
+                self.commit_and_note(address, account);
+            } else {
+                self.commit_account(address, account);
+            }
         }
+        self.keep_reads();
     }
 }

@@ -40,3 +40,4 @@ mod net;
 mod txpool;
 mod web3;
 mod weir;
+mod witness;

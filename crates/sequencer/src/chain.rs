@@ -6,6 +6,7 @@ pub(crate) use branch::Branch;
 mod lock;
 pub use lock::ReorgLock;
 
+use crate::Witnesses;
 use alloy_primitives::B256;
 use arc_swap::ArcSwap;
 use std::{collections::VecDeque, fmt, sync::Arc};
@@ -182,6 +183,7 @@ pub struct Chain {
     open: broadcast::Sender<Arc<OpenUpdate>>,
     head: watch::Sender<BlockRef>,
     reorg_lock: Arc<ReorgLock>,
+    witnesses: Witnesses,
     history_blocks: usize,
 }
 
@@ -211,6 +213,7 @@ impl Chain {
             Heads::new(head.reference(), genesis, genesis).expect("genesis is not above the head");
         let blocks = VecDeque::from([head.clone()]);
         let (sender, _) = watch::channel(head.reference());
+        let witnesses = Witnesses::new(Arc::clone(&store));
         let (diffs, orphans) = (VecDeque::new(), Arc::default());
         let view = ChainView { heads, head, snapshot, diffs, blocks, orphans };
         Ok(Self {
@@ -221,6 +224,7 @@ impl Chain {
             open: broadcast::Sender::new(OPEN_QUEUE_UPDATES),
             head: sender,
             reorg_lock: Arc::default(),
+            witnesses,
             history_blocks,
         })
     }
@@ -238,6 +242,11 @@ impl Chain {
     /// Whoever lets blocks leave the node for good holds it meanwhile.
     pub const fn reorg_lock(&self) -> &Arc<ReorgLock> {
         &self.reorg_lock
+    }
+
+    /// The witnesses of the newest blocks.
+    pub const fn witnesses(&self) -> &Witnesses {
+        &self.witnesses
     }
 
     /// What the chain looks like now. Cheap; never blocks the writer.

@@ -16,6 +16,16 @@ pub trait NodeSource: Send + Sync {
 
     /// RLP of the node at `path` of the storage trie of `account` (Keccak-256 of the address).
     fn storage_node(&self, account: &B256, path: &Nibbles) -> Result<Option<Bytes>, TrieError>;
+
+    /// RLP of the node that stands at `at` and that its parent names by `hash`: what tries ask for.
+    ///
+    /// By default the node at that path. A source that keeps nodes by their hash answers by the hash.
+    fn named_node(&self, at: &NodePath, _hash: B256) -> Result<Option<Bytes>, TrieError> {
+        match &at.account {
+            None => self.account_node(&at.path),
+            Some(account) => self.storage_node(account, &at.path),
+        }
+    }
 }
 
 impl<T: NodeSource + ?Sized> NodeSource for std::sync::Arc<T> {
@@ -24,6 +34,9 @@ impl<T: NodeSource + ?Sized> NodeSource for std::sync::Arc<T> {
     }
     fn storage_node(&self, account: &B256, path: &Nibbles) -> Result<Option<Bytes>, TrieError> {
         (**self).storage_node(account, path)
+    }
+    fn named_node(&self, at: &NodePath, hash: B256) -> Result<Option<Bytes>, TrieError> {
+        (**self).named_node(at, hash)
     }
 }
 
@@ -69,10 +82,7 @@ pub(crate) struct Loader<'a> {
 impl Loader<'_> {
     /// Loads the node at `path` and checks that it is the one its parent names.
     pub(crate) fn load(&self, path: &Nibbles, expected: B256) -> Result<Bytes, TrieError> {
-        let rlp = match &self.account {
-            None => self.source.account_node(path)?,
-            Some(account) => self.source.storage_node(account, path)?,
-        };
+        let rlp = self.source.named_node(&self.at(path), expected)?;
         let rlp = rlp.ok_or_else(|| TrieError::Missing { path: self.at(path), expected })?;
         let found = alloy_primitives::keccak256(&rlp);
         if found != expected {
