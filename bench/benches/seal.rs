@@ -24,6 +24,7 @@ use revm::{
     state::{AccountInfo, Bytecode},
 };
 use std::{cell::Cell, collections::BTreeMap, sync::Arc, time::Duration};
+use weir_bench as _;
 use weir_builder::{BlockBuilder, SealedOutput};
 use weir_evm::{BlockAttributes, ChainSpec, DiffState, SealedHeader};
 use weir_primitives::{EmptyState, StateProvider, Transaction};
