@@ -43,6 +43,12 @@ impl WitnessChain {
         Ok(Self { spec, headers: vec![header], state, trie, nodes })
     }
 
+    /// Hash of the newest block.
+    #[cfg(test)]
+    pub(crate) fn head(&self) -> alloy_primitives::B256 {
+        self.headers.last().map(Header::hash_slow).unwrap_or_default()
+    }
+
     /// Executes a block on the whole state, compares all that its header says, and makes its witness.
     pub(crate) fn import(&mut self, block: &RecoveredBlock) -> Result<ExecutionWitness, String> {
         let parent = self.headers.last().ok_or("chain is empty")?.clone();

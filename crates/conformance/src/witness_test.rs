@@ -8,7 +8,6 @@ use crate::{
     run::{self, Suite, in_words},
     witness_chain::WitnessChain,
 };
-use alloy_consensus::Transaction as _;
 use alloy_primitives::{Bytes, map::HashSet};
 use serde::Deserialize;
 use std::{path::PathBuf, sync::Arc};
@@ -18,9 +17,6 @@ use weir_evm::{
 
 /// Where `statelessOutputBytes` says whether the block is proven: after the root of the request.
 const VERDICT_OFFSET: usize = 32;
-
-/// How a refusal for another price begins.
-const GAS_DIFFERS: &str = "gas used differs";
 
 /// Runs witness tests in the files and folders given: `executionWitness` and `statelessOutputBytes` of each block
 /// (execution-specs, EIP-8025).
@@ -47,16 +43,9 @@ struct WitnessTest {
 #[serde(rename_all = "camelCase")]
 struct RawBlock {
     rlp: HexBytes,
-    #[serde(default)]
-    receipts: Vec<RawReceipt>,
     expect_exception: Option<String>,
     execution_witness: Option<RawWitness>,
     stateless_output_bytes: Option<HexBytes>,
-}
-
-#[derive(Debug, Deserialize)]
-struct RawReceipt {
-    status: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -91,36 +80,9 @@ impl WitnessTest {
         };
         for (index, raw) in self.blocks.iter().enumerate() {
             let Err(reason) = check_block(spec, &mut chain, raw) else { continue };
-            let reason = format!("block {index}: {reason}");
-            return match raw.unpriced() {
-                Some(unpriced) if reason.contains(GAS_DIFFERS) => {
-                    Verdict::Skipped(format!("{unpriced}; {reason}"))
-                }
-                _ => Verdict::Failed(reason),
-            };
+            return Verdict::Failed(format!("block {index}: {reason}"));
         }
         Verdict::Passed
-    }
-}
-
-impl RawBlock {
-    /// What the block holds whose state gas (EIP-8037) the executor has by a later draft than the vectors: it charges
-    /// creations and delegations while they run instead of before, and gives the gas of what is undone back.
-    fn unpriced(&self) -> Option<&'static str> {
-        let block = decode_block(&self.rlp.0).ok()?;
-        let transactions = &block.body.transactions;
-        if transactions.iter().any(|tx| tx.is_create()) {
-            return Some("revm 43 has no intrinsic state gas of creations (EIP-8037, April 2026)");
-        }
-        if transactions.iter().any(|tx| tx.authorization_list().is_some()) {
-            return Some(
-                "revm 43 has no intrinsic state gas of delegations (EIP-8037, April 2026)",
-            );
-        }
-        let has_failed = self.receipts.iter().any(|receipt| receipt.status == Some(false));
-        has_failed.then_some(
-            "revm 43 gives back the state gas of what is undone (EIP-8037, April 2026: it is spent)",
-        )
     }
 }
 

@@ -33,8 +33,7 @@ fn block_tests_pass_on_every_fork() {
 fn witness_tests_pass() {
     let Some(report) = run("eest-witness", run_witness_tests) else { return };
     assert_eq!(report.total.failed, 0, "the failures are printed above");
-    assert!(report.skips.iter().all(|skip| skip.reason.contains("EIP-8037")));
-    assert_eq!((report.total.passed, report.total.skipped), (28, 3), "the skips are printed above");
+    assert_eq!((report.total.passed, report.total.skipped), (31, 0), "the skips are printed above");
 }
 
 #[test]

@@ -15,8 +15,7 @@ pub enum AmsterdamRules {
     /// blocks (EIP-7928), slot numbers (EIP-7843), block gas without refunds (EIP-7778) and state gas (EIP-8037) at
     /// 1,174 gas a byte, with the costs of Osaka where later drafts changed them (EIP-2780, EIP-8038).
     ///
-    /// The executor below has state gas for calls, creations by contracts and storage. Where that draft charges it before
-    /// execution (creations and delegations by transactions) it has none: such a transaction gets other gas.
+    /// What a call within a transaction spent on state and then undid is given back as in the later drafts.
     April2026,
 }
 

@@ -1,7 +1,8 @@
 //! The transactions of one block, one after the other, and what the block does before and after them.
 
 use crate::{
-    BlockAccesses, ChainSpec, ExecutionError, Fork, TransactionError, TransactionRejected,
+    AmsterdamRules, BlockAccesses, ChainSpec, ExecutionError, Fork, TransactionError,
+    TransactionRejected, amsterdam_handler,
     bytecode::CodeCache,
     machine::{self, Machine},
     overlay::{Overlay, ReadError},
@@ -224,6 +225,7 @@ impl Execution {
         let blobs = self.spec.blob_params_at(self.timestamp);
         Rules {
             fork: self.fork,
+            amsterdam: self.spec.amsterdam.filter(|_| Fork::Amsterdam <= self.fork),
             blob_gas_max: blobs.map_or(0, |params| params.max_blob_gas_per_block()),
         }
     }
@@ -276,6 +278,7 @@ impl Execution {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     fork: Fork,
+    amsterdam: Option<AmsterdamRules>,
     blob_gas_max: u64,
 }
 
@@ -290,7 +293,11 @@ pub(crate) fn run(
 ) -> Result<TransactionOutcome, TransactionError> {
     check_room(machine, tally, rules, tx)?;
     let env = TxEnv::from_recovered_tx(tx, sender);
-    match machine.transact_raw(env) {
+    let outcome = match rules.amsterdam {
+        Some(AmsterdamRules::April2026) => amsterdam_handler::transact(machine, env),
+        None => machine.transact_raw(env),
+    };
+    match outcome {
         Ok(outcome) => Ok(commit(machine, tally, tx, outcome)),
         Err(error) => {
             machine::discard(machine);

@@ -22,6 +22,8 @@ mod bytecode;
 mod amsterdam;
 pub use amsterdam::AmsterdamRules;
 
+mod amsterdam_handler;
+
 mod access_list;
 
 mod accesses;

@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(ExecutionWitness::from_json(&text).unwrap(), witness);
         let response = json!({ "jsonrpc": "2.0", "id": 1, "result": witness.to_json() });
         let canonical = ExecutionWitness::from_json(&response.to_string()).unwrap();
-        assert_eq!(canonical, ExecutionWitness { keys: Vec::new(), ..witness.clone() });
+        assert_eq!(canonical, ExecutionWitness { keys: Vec::new(), ..witness });
         let objects =
             json!({ "state": ["0xc0"], "codes": ["0x00"], "headers": [header], "keys": null });
         assert_eq!(ExecutionWitness::from_json(&objects.to_string()).unwrap(), canonical);

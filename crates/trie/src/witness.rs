@@ -40,6 +40,10 @@ impl NodeSource for WitnessNodes {
     fn named_node(&self, _at: &NodePath, hash: B256) -> Result<Option<Bytes>, TrieError> {
         Ok(self.nodes.get(&hash).cloned())
     }
+
+    fn answers_by_hash(&self) -> bool {
+        true
+    }
 }
 
 /// Remembers what was asked of another source.

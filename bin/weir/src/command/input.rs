@@ -2,14 +2,11 @@
 
 use alloy_primitives::hex;
 use eyre::Context;
-use std::{
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::{io::Read, path::Path};
 
 /// The bytes of a file, or of standard input for `-`.
 pub(crate) fn read(path: &Path) -> eyre::Result<Vec<u8>> {
-    if path == PathBuf::from("-") {
+    if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes).wrap_err("standard input cannot be read")?;
         return Ok(bytes);

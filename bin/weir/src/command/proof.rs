@@ -93,9 +93,10 @@ fn check(claim: &Claim, root: B256) -> Result<Proven, ProofError> {
     let source = WitnessNodes::new(&nodes);
     let proof = prove(root, keccak256(claim.address), &keys, &source)?;
     let nonce = u64::try_from(claim.nonce).map_err(|_| ProofError::Nonce { nonce: claim.nonce })?;
-    let leaf = proof
-        .leaf
-        .unwrap_or(TrieLeaf { account: LeafAccount::default(), storage_root: EMPTY_ROOT_HASH });
+    let leaf = proof.leaf.unwrap_or_else(|| TrieLeaf {
+        account: LeafAccount::default(),
+        storage_root: EMPTY_ROOT_HASH,
+    });
     let fields = [
         ("nonce", nonce.to_string(), leaf.account.nonce.to_string()),
         ("balance", claim.balance.to_string(), leaf.account.balance.to_string()),

@@ -47,6 +47,9 @@ pub(super) struct Checked {
     pub(super) removed: Vec<Removed>,
 }
 
+/// A sealed block, and its witness unless witnesses are neither checked nor kept.
+type Passed = (SealedOutput, Option<ExecutionWitness>);
+
 /// A block that its witness does not prove.
 struct Refused {
     sealed: SealedOutput,
@@ -111,8 +114,7 @@ impl<C: Clock> SequencingDriver<C> {
         &mut self,
         builder: BlockBuilder,
         view: &ChainView,
-    ) -> Result<Result<(SealedOutput, Option<ExecutionWitness>), Box<Refused>>, SequencingError>
-    {
+    ) -> Result<Result<Passed, Box<Refused>>, SequencingError> {
         let number = builder.open().header().number;
         let sealed = builder.seal(&mut self.trie, &**view.snapshot());
         let sealed = sealed.map_err(|source| SequencingError::Build { number, source })?;

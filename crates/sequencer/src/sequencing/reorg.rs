@@ -243,7 +243,7 @@ impl<C: Clock> SequencingDriver<C> {
         replaced: Option<&ExecutedBlock>,
     ) -> BlockAttributes {
         let replaced = replaced.map(ExecutedBlock::reference);
-        let seed = replaced.map_or(parent.hash(), |replaced| replaced.hash);
+        let seed = replaced.map_or_else(|| parent.hash(), |replaced| replaced.hash);
         let timestamp = replaced.map_or(0, |replaced| replaced.timestamp);
         BlockAttributes {
             timestamp: timestamp.max(parent.timestamp + 1),

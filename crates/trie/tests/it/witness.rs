@@ -4,7 +4,7 @@ use crate::{
     model::{Model, diff, key},
     nodes::StoredNodes,
 };
-use alloy_primitives::{B256, Bytes, U256};
+use alloy_primitives::{B256, Bytes, U256, keccak256};
 use proptest::{collection::vec, prelude::*};
 use weir_trie::{HashedDiff, StateTrie, TrieError, WitnessNodes, witness_nodes};
 
@@ -91,4 +91,28 @@ fn absence_is_shown_and_what_is_not_shown_is_not_absent() {
     let other = vec![(key(0), Vec::new())];
     let error = replay(model.root(), &other, &none, &nodes).unwrap_err();
     assert!(matches!(error, TrieError::Missing { .. }), "{error}");
+}
+
+/// A node that is no branch of any trie: one child, or none.
+fn thin_branch(child: Option<(u8, &[u8])>) -> Bytes {
+    let mut items: Vec<Vec<u8>> = vec![vec![0x80]; 17];
+    if let Some((nibble, rlp)) = child {
+        items[usize::from(nibble)] = rlp.to_vec();
+    }
+    let payload = items.concat();
+    let mut node = Vec::new();
+    alloy_rlp::Header { list: true, payload_length: payload.len() }.encode(&mut node);
+    node.extend(payload);
+    node.into()
+}
+
+#[test]
+fn nodes_that_no_trie_has_are_refused() {
+    let hash = [[0xa0].as_slice(), &[7; 32]].concat();
+    for node in [thin_branch(None), thin_branch(Some((key(0)[0] >> 4, &hash)))] {
+        let removal = (key(0), weir_trie::AccountChange::default());
+        let diff = HashedDiff { accounts: vec![removal] };
+        let error = replay(keccak256(&node), &Vec::new(), &diff, &[node]).unwrap_err();
+        assert!(matches!(error, TrieError::Malformed { .. }), "{error}");
+    }
 }
