@@ -39,7 +39,8 @@ impl FeedBracket {
                 Some(EngineInput::Status(SourceStatus { is_connected: true, head }))
             }
             // Steps are of a block that is still open: this engine waits for its end.
-            FeedEvent::Step(_) | FeedEvent::StepRetracted(_) => None,
+            // What the producer trades on is its own business: this engine judges by what it has.
+            FeedEvent::Step(_) | FeedEvent::StepRetracted(_) | FeedEvent::Gate(_) => None,
             FeedEvent::Snapshot(snapshot) => {
                 self.open = None;
                 let reset = Some(snapshot.block);
