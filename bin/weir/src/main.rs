@@ -1,6 +1,7 @@
 //! The `weir` program: command line, configuration, wiring, exit codes.
 
 mod batching;
+mod chain_state;
 mod cli;
 mod command;
 mod config;
@@ -10,6 +11,7 @@ mod liquidity;
 mod node;
 mod paths;
 mod settings;
+mod whitelist;
 
 use clap::{CommandFactory, FromArgMatches};
 use cli::{Cli, Command, ConfigCommand, NodeArgs};

@@ -112,7 +112,7 @@ impl Node {
 
         let mut tasks = TaskSet::new(shutdown.clone());
         let (scratch, feed) = feed_socket(settings)?;
-        let pools = crate::liquidity::start(settings, &chain, &feed, &mut tasks)?;
+        let pools = crate::liquidity::start(settings, &chain, &feed, &mut tasks).await?;
         let batches = crate::batching::start(settings, &chain, &mut tasks).await?;
         let mut backend =
             NodeBackend::new(chain.clone(), pool.clone(), ingress.clone(), drops.clone());

@@ -63,5 +63,8 @@ pub use arena::{
     OpenApplied, OpenPools, PoolArena, Reverted, UpdateApplied,
 };
 
+mod spill;
+pub use spill::{SpillError, SpillSection, SpilledBlock};
+
 mod snapshot;
 pub use snapshot::PoolSnapshot;

@@ -4,14 +4,14 @@ use crate::{
     BlockSource, DegradedReason, HaltReason, LiquidityError, LiquidityHandle, LiquidityOptions,
     LiquidityView, PoolSelection, TradingState,
     metrics::{count_rebuild, record_arena, record_update},
-    open::{DecodedStep, OpenTracker},
+    open::OpenTracker,
     writer::{ArenaWriter, UpdateOutcome},
 };
 use alloy_primitives::B256;
 use std::{collections::VecDeque, sync::Arc, time::Instant};
-use weir_arena::{ApplyError, BlockEnvelope, ExtractedStep, PoolIdx, PoolKey};
-use weir_feed::{FeedProducer, FeedUpdate, StepUpdate};
-use weir_primitives::{ChainSegment, ChainUpdate, ExecutedBlock, OpenStep, OpenUpdate};
+use weir_arena::{ApplyError, BlockEnvelope, PoolIdx, PoolKey};
+use weir_feed::{FeedProducer, FeedUpdate};
+use weir_primitives::{ChainSegment, ChainUpdate, ExecutedBlock, OpenUpdate};
 
 /// How an update relates to the arena's tip.
 enum Step<'a> {
@@ -76,28 +76,7 @@ impl LiquidityEngine {
 
     /// Follows the open block. What does not fit is left out: the sealed block says it all again.
     pub(crate) fn follow_open(&mut self, update: &OpenUpdate) {
-        match update {
-            OpenUpdate::Appended(step) => self.take_step(step),
-            OpenUpdate::Retracted { parent_hash } => {
-                if self.writer.tip().is_some_and(|tip| tip.hash == *parent_hash) {
-                    self.open.retract();
-                }
-            }
-        }
-    }
-
-    fn take_step(&mut self, step: &OpenStep) {
-        let arena = &self.writer.arena;
-        let events = ExtractedStep::from_step(self.options.chain_id, step, arena).events;
-        let (number, parent_hash) = (step.parent.number + 1, step.parent.hash);
-        let first = u64::from(step.first_tx);
-        let decoded = DecodedStep {
-            update: StepUpdate { number, parent_hash, first_tx: step.first_tx, events },
-            place: first..first + step.transactions.len() as u64,
-            timestamp: step.timestamp,
-            base_fee: step.base_fee,
-        };
-        self.open.take(arena, decoded);
+        self.open.follow(&self.writer.arena, update);
     }
 
     fn halt_on_error(&self, result: Result<(), LiquidityError>) -> Result<(), LiquidityError> {

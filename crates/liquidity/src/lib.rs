@@ -9,6 +9,9 @@ pub use state::{DegradedReason, HaltReason, TradingState};
 mod gate;
 pub use gate::{GateEvent, GateRefusal, HaltCause, HaltEvidence, PoolGate, gate_check};
 
+mod feed_gates;
+pub use feed_gates::publish_gates;
+
 mod health;
 pub use health::{HealthReason, LiquidityHealth, SourceView};
 
@@ -25,7 +28,10 @@ mod set;
 pub use set::{LiquiditySet, SetError};
 
 mod whitelist;
-pub use whitelist::{listed_pools, pool_static};
+pub use whitelist::{described_pools, listed_pools, pool_static};
+
+mod spill;
+pub use spill::{SPILL_SEGMENT_BLOCKS, SnapshotSpill, SpillOptions, SpillStoreError, SpilledState};
 
 mod metrics;
 pub use metrics::describe_metrics;
@@ -40,7 +46,9 @@ mod driver;
 pub use driver::{LiquidityDriver, LiquidityInput, UPDATE_QUEUE};
 
 mod reader;
-pub use reader::{PoolRefusal, ReadError, ReadFuture, StateReader};
+pub use reader::{
+    NodeFuture, NodeState, PoolRefusal, ReadError, ReadFuture, StateReader, describe_pool,
+};
 
 mod sync;
 pub use sync::{

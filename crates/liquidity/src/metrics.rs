@@ -66,6 +66,23 @@ fn describe_source_metrics() {
         "weir_arena_source_gaps_total",
         "Times the source lost blocks, by kind: told, unlinked or refused."
     );
+    metrics::describe_gauge!(
+        "weir_arena_spill_blocks",
+        "Blocks older than the undo ring whose snapshots are on disk."
+    );
+    metrics::describe_gauge!("weir_arena_spill_bytes", "Their size on disk, in bytes.");
+    metrics::describe_counter!(
+        "weir_arena_spill_hits_total",
+        "Questions about older blocks that were answered from disk."
+    );
+    metrics::describe_counter!(
+        "weir_arena_spill_misses_total",
+        "Questions about older blocks that are not on disk."
+    );
+    metrics::describe_counter!(
+        "weir_arena_spill_errors_total",
+        "Failures after which snapshots are not spilled any more."
+    );
     metrics::describe_counter!(
         "weir_arena_feed_faults_total",
         "Feed sessions that ended, by kind: connection, sequence, count, digest, order, codec or refused."

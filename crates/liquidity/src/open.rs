@@ -2,8 +2,9 @@
 
 use crate::{LiquidityHandle, LiquidityView, OpenView, metrics::record_step};
 use std::{ops::Range, sync::Arc, time::Instant};
-use weir_arena::{OpenPools, PoolArena};
+use weir_arena::{ExtractedStep, OpenPools, PoolArena};
 use weir_feed::{FeedProducer, StepUpdate};
+use weir_primitives::{OpenStep, OpenUpdate};
 
 /// A step of the open block, decoded.
 #[derive(Debug)]
@@ -49,6 +50,18 @@ impl OpenTracker {
     /// A tracker that publishes to readers of `handle`, and to consumers of `feed`.
     pub(crate) const fn new(handle: LiquidityHandle, feed: Option<FeedProducer>) -> Self {
         Self { handle, feed, open: None }
+    }
+
+    /// Follows the open block of this process's own sequencer.
+    pub(crate) fn follow(&mut self, arena: &PoolArena, update: &OpenUpdate) {
+        match update {
+            OpenUpdate::Appended(step) => self.take(arena, decoded(arena, step)),
+            OpenUpdate::Retracted { parent_hash } => {
+                if arena.tip().is_some_and(|tip| tip.hash == *parent_hash) {
+                    self.retract();
+                }
+            }
+        }
     }
 
     /// Follows the next step. The first of a block begins anew.
@@ -120,6 +133,18 @@ impl OpenTracker {
                 Taken::Lost
             }
         }
+    }
+}
+
+fn decoded(arena: &PoolArena, step: &OpenStep) -> DecodedStep {
+    let events = ExtractedStep::from_step(arena.config().chain_id, step, arena).events;
+    let (number, parent_hash) = (step.parent.number + 1, step.parent.hash);
+    let first = u64::from(step.first_tx);
+    DecodedStep {
+        update: StepUpdate { number, parent_hash, first_tx: step.first_tx, events },
+        place: first..first + step.transactions.len() as u64,
+        timestamp: step.timestamp,
+        base_fee: step.base_fee,
     }
 }
 

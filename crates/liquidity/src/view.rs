@@ -1,11 +1,14 @@
 //! What readers see: one immutable value, replaced as a whole.
 
 use crate::{
-    GateEvent, SourceView, TradingState,
+    GateEvent, SnapshotSpill, SourceView, TradingState,
     gate::{GateBook, changed_gates},
 };
 use arc_swap::ArcSwap;
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, OnceLock},
+};
 use tokio::sync::{broadcast, watch};
 use weir_arena::{PoolIdx, PoolKey, PoolSnapshot};
 use weir_primitives::BlockRef;
@@ -83,6 +86,7 @@ struct Shared {
     view: ArcSwap<LiquidityView>,
     generation: watch::Sender<u64>,
     gates: broadcast::Sender<GateEvent>,
+    spill: OnceLock<Arc<SnapshotSpill>>,
 }
 
 /// Access to what the driver publishes. Cheap to clone; reads never wait for the writer.
@@ -95,12 +99,25 @@ impl LiquidityHandle {
     pub(crate) fn new(chain_id: u64) -> Self {
         let view = ArcSwap::from_pointee(LiquidityView::starting(chain_id));
         let (generation, gates) = (watch::Sender::new(0), broadcast::Sender::new(GATE_QUEUE));
-        Self { shared: Arc::new(Shared { view, generation, gates }) }
+        let spill = OnceLock::new();
+        Self { shared: Arc::new(Shared { view, generation, gates, spill }) }
     }
 
     /// EIP-155 chain id.
     pub fn chain_id(&self) -> u64 {
         self.shared.view.load().head.chain_id()
+    }
+
+    /// Keeps snapshots that leave the view, and answers from them. Call it before the engine runs; the first call counts.
+    pub fn attach_spill(&self, spill: Arc<SnapshotSpill>) {
+        if self.shared.spill.set(spill).is_err() {
+            tracing::warn!("engine has a place for old snapshots already");
+        }
+    }
+
+    /// Where snapshots are that have left the view, if they are kept.
+    pub fn spill(&self) -> Option<&Arc<SnapshotSpill>> {
+        self.shared.spill.get()
     }
 
     /// The newest view.

@@ -200,7 +200,7 @@ pub(crate) static METHODS: &[Method] = &[
     quick("weir_chains", "", weir::chains),
     Method { name: "weir_devReorg", params: "depth,options?", handler: Handler::Async(dev::reorg) },
     quick("weir_gate", "chainId?", weir::gate),
-    quick("weir_getPool", "id,block?", weir::pool),
+    heavy("weir_getPool", "id,block?", weir::pool),
     heavy("weir_listPools", "filter?", weir::list_pools),
     quick("weir_opportunities", "filter?", weir::opportunities),
     heavy("weir_orderBook", "request", weir::order_book),

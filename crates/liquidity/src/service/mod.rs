@@ -146,8 +146,9 @@ impl PoolsBackend for LiquidityService {
 
     fn get_pool(&self, id: &str, block: PoolBlock) -> Result<Option<PoolView>, BackendError> {
         let (chain_id, id) = pools::parse_id(id)?;
-        let view = self.view(chain_id)?;
-        pools::get(&view, &PoolKey { chain_id: view.head.chain_id(), id }, block)
+        let handle = self.handle(chain_id)?;
+        let key = PoolKey { chain_id: handle.chain_id(), id };
+        pools::get(&handle.view(), handle.spill().map(|spill| &**spill), &key, block)
     }
 
     fn quote(

@@ -1,6 +1,6 @@
 //! Pools and quotes as the JSON-RPC server shows them.
 
-use crate::{LiquidityView, PoolGate, gate_check};
+use crate::{LiquidityView, PoolGate, SnapshotSpill, SpilledState, gate_check};
 use alloy_primitives::{Address, B256, U256};
 use weir_amm::{Direction, SwapKind, TickList, V3Slot, V4Fees};
 use weir_arena::{
@@ -29,14 +29,23 @@ pub(super) fn list(
     Ok(pools.map(|pool| pool_view(view, pool, block, false)).collect())
 }
 
-/// One pool with its ticks: in the open block, now, or after a block that is still kept.
+/// One pool with its ticks: in the open block, now, or after a block that is still kept; without ticks, after an older one that
+/// was spilled.
 pub(super) fn get(
     view: &LiquidityView,
+    spill: Option<&SnapshotSpill>,
     key: &PoolKey,
     block: PoolBlock,
 ) -> Result<Option<PoolView>, BackendError> {
-    if view.head.get(key).is_none() {
-        return Ok(None);
+    let Some(pool) = view.head.get(key) else { return Ok(None) };
+    if let (PoolBlock::Number(number), Some(spill)) = (block, spill)
+        && view.oldest().is_some_and(|oldest| number < oldest)
+        && let Some(spilled) = spill.state_at(&key.id, number).map_err(|error| {
+            tracing::warn!(%error, "spilled snapshot is not read");
+            BackendError::refused(error.to_string())
+        })?
+    {
+        return spilled_view(view, pool, &spilled);
     }
     let snapshot = at(view, block)?;
     let Some(block) = snapshot.tip() else { return Ok(None) };
@@ -178,6 +187,33 @@ pub(super) fn pool_view(
         }
     }
     shown
+}
+
+/// A pool after a block below the undo ring: its swap state alone.
+fn spilled_view(
+    view: &LiquidityView,
+    pool: &Pool,
+    spilled: &SpilledState,
+) -> Result<Option<PoolView>, BackendError> {
+    let SpilledState { number, hash, state } = *spilled;
+    let Some(state) = state else {
+        let reason = format!("pool was not known then: block={number}");
+        return Err(BackendError::refused(reason));
+    };
+    let block = BlockRef { number, hash, ..BlockRef::default() };
+    let mut shown = pool_view(view, pool, block, false);
+    shown.fees = None;
+    if pool.statics().protocol == Protocol::UniswapV2 {
+        let reserves = state.v2();
+        shown.reserve0 = Some(reserves.reserve0.to_string());
+        shown.reserve1 = Some(reserves.reserve1.to_string());
+        return Ok(Some(shown));
+    }
+    let slot = state.v3().map_err(|error| BackendError::refused(error.to_string()))?;
+    shown.sqrt_price_x96 = Some(slot.sqrt_price.to_string());
+    shown.tick = Some(slot.tick);
+    shown.liquidity = Some(slot.liquidity.to_string());
+    Ok(Some(shown))
 }
 
 fn show_ranges(

@@ -130,6 +130,10 @@ impl SourceEngine {
     fn take_input(&mut self, input: EngineInput, now: Instant) -> Result<(), LiquidityError> {
         match input {
             EngineInput::Chain(update) => self.follow(SourceUpdate::from(&update), now),
+            EngineInput::Open(update) => {
+                self.open.follow(&self.writer.arena, &update);
+                Ok(())
+            }
             EngineInput::Source(update) => self.follow(update, now),
             EngineInput::Feed(event) => self.take_event(event, now),
             EngineInput::Status(status) => {

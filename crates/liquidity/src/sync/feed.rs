@@ -38,8 +38,9 @@ impl FeedBracket {
                 let head = (heartbeat.next_seq > 0).then_some(heartbeat.head_number);
                 Some(EngineInput::Status(SourceStatus { is_connected: true, head }))
             }
-            // The engine looks at them before: they are of a block that is still open.
-            FeedEvent::Step(_) | FeedEvent::StepRetracted(_) => None,
+            // The engine looks at steps before: they are of a block that is still open.
+            // What the producer trades on is its own business: this engine judges by what it has.
+            FeedEvent::Step(_) | FeedEvent::StepRetracted(_) | FeedEvent::Gate(_) => None,
             FeedEvent::Snapshot(snapshot) => {
                 self.open = None;
                 let reset = Some(snapshot.block);
