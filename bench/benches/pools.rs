@@ -2,7 +2,7 @@
 //!
 //! Every result is compared with the peer's before it is timed, so that a faster wrong answer cannot win.
 
-use alloy_primitives::{I256, Log, U256};
+use alloy_primitives::{I256, U256};
 use amms::amms::amm::AutomatedMarketMaker;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use std::{
@@ -11,14 +11,14 @@ use std::{
     time::{Duration, Instant},
 };
 use weir_amm::{Direction, SqrtPriceX96, StepAmount, SwapKind, Tick, V2Fee, compute_swap_step};
-use weir_arena::{ArenaConfig, BlockEnvelope, PoolArena};
+use weir_arena::{BlockEnvelope, PoolArena};
 use weir_bench::pool_world::{
-    CHAIN_ID, Dice, TOKEN0, TOKEN1, V2Book, V3Book, block, hydrate, peer_log, peer_space,
+    CHAIN_ID, Dice, EVENTS, TOKEN0, TOKEN1, V2Book, V3Book, World, peer_log, peer_space,
     pool_address, terms,
 };
-use weir_primitives::{BlockRef, ExecutedBlock};
+use weir_bench::sdk::SdkPool;
+use weir_primitives::ExecutedBlock;
 
-const EVENTS: usize = 500;
 const POOLS: usize = 100;
 
 const DIRECTIONS: [Direction; 2] = [Direction::ZeroForOne, Direction::OneForZero];
@@ -55,7 +55,7 @@ impl<'a, T> Cycle<'a, T> {
 fn v3_quote(c: &mut Criterion) {
     // How long does the exact output of a concentrated-liquidity swap take that crosses so many ticks?
     let book = V3Book::new(pool_address(0), &mut Dice::new(1));
-    let peer = book.peer();
+    let (peer, sdk) = (book.peer(), SdkPool::of(&book));
     let terms = terms();
     let mut group = c.benchmark_group("amm::v3_quote");
     for crossed in [0, 3, 20] {
@@ -69,6 +69,7 @@ fn v3_quote(c: &mut Criterion) {
             let swap = book.swap(*way, SwapKind::ExactIn(*amount));
             let token = base_token(*way);
             assert_eq!(swap.amount_out, peer.simulate_swap(token, TOKEN1, *amount).expect("deep"));
+            assert_eq!(sdk.quote(*way, *amount), swap.amount_out);
             assert_eq!(swap.ticks_crossed, crossed);
         }
         let what = format!("ticks={crossed}");
@@ -84,6 +85,13 @@ fn v3_quote(c: &mut Criterion) {
             b.iter(|| {
                 let (way, amount) = cycle.next();
                 peer.simulate_swap(base_token(*way), TOKEN1, *amount)
+            });
+        });
+        group.bench_function(id("uniswap-v3-sdk", &what), |b| {
+            let mut cycle = Cycle::new(&swaps);
+            b.iter(|| {
+                let (way, amount) = cycle.next();
+                sdk.quote(*way, *amount)
             });
         });
     }
@@ -217,45 +225,6 @@ fn tick_math(c: &mut Criterion) {
     group.finish();
 }
 
-/// Pools at block zero.
-struct World {
-    v3: Vec<V3Book>,
-    v2: Vec<V2Book>,
-    dice: Dice,
-    tip: BlockRef,
-}
-
-impl World {
-    fn new(v3: usize, v2: usize) -> Self {
-        let mut dice = Dice::new(4);
-        let v3 = (0..v3).map(|index| V3Book::new(pool_address(index), &mut dice)).collect();
-        let v2 = (0..v2).map(|index| V2Book::new(pool_address(index), &mut dice)).collect();
-        Self { v3, v2, dice, tip: block(None, &[]).reference() }
-    }
-
-    fn arena(&self, is_verifying: bool) -> PoolArena {
-        let mut arena = PoolArena::new(ArenaConfig { is_verifying, ..ArenaConfig::new(CHAIN_ID) });
-        hydrate(&mut arena, &self.v3, &self.v2);
-        arena
-    }
-
-    /// The next block, with [`EVENTS`] events of random pools, and its logs.
-    fn block(&mut self) -> (ExecutedBlock, Vec<Log>) {
-        let logs: Vec<Log> = (0..EVENTS)
-            .map(|_| {
-                let index = self.dice.below((self.v3.len() + self.v2.len()) as u64) as usize;
-                match self.v3.get_mut(index) {
-                    Some(book) => book.trade(&mut self.dice),
-                    None => self.v2[index - self.v3.len()].trade(&mut self.dice),
-                }
-            })
-            .collect();
-        let block = block(Some(self.tip), &logs);
-        self.tip = block.reference();
-        (block, logs)
-    }
-}
-
 /// Times `run` on a state that `undo` puts back, and gives the share of `count` things for `iters` of them.
 fn timed<S>(
     iters: u64,
@@ -296,20 +265,28 @@ fn assert_block(arena: &mut PoolArena, world: &World, block: &ExecutedBlock, ver
 
 fn event(c: &mut Criterion) {
     // What does one event cost from log to applied state with its undo record, in a block of 500 over 100 pools?
-    for (protocol, v3, v2) in [("v3_swap", POOLS, 0), ("v2_sync", 0, POOLS)] {
-        let mut world = World::new(v3, v2);
+    for (protocol, mut world) in [
+        ("v3_swap", World::new(POOLS, 0)),
+        ("v2_sync", World::new(0, POOLS)),
+        ("v4_swap", World::v4(POOLS)),
+    ] {
         let mut space = peer_space(&world.v3, &world.v2);
         let mut arenas = [world.arena(true), world.arena(false)];
         let (block, logs) = world.block();
         let mut group = c.benchmark_group(format!("arena::decode_and_apply/{protocol}"));
         for (arena, is_verifying) in arenas.iter_mut().zip([true, false]) {
-            let verified = if is_verifying && v3 > 0 { EVENTS as u32 } else { 0 };
+            let verified = if is_verifying && !world.v3.is_empty() { EVENTS as u32 } else { 0 };
             assert_block(arena, &world, &block, verified);
             group.bench_function(id("weir", &format!("verify={is_verifying}")), |b| {
                 b.iter_custom(|iters| {
                     timed(iters, EVENTS as u64, arena, |arena| apply_block(arena, &block), revert)
                 });
             });
+        }
+        if protocol == "v4_swap" {
+            // The peers know no V4.
+            group.finish();
+            continue;
         }
         let logs: Vec<_> = logs.iter().map(|log| peer_log(log, 1)).collect();
         group.bench_function(id("amms", "StateSpace::sync"), |b| {

@@ -24,13 +24,16 @@ use revm::{
     state::{AccountInfo, Bytecode},
 };
 use std::{cell::Cell, collections::BTreeMap, sync::Arc, time::Duration};
+use weir_bench as _;
 use weir_builder::{BlockBuilder, SealedOutput};
-use weir_evm::{BlockAttributes, ChainSpec, DiffState, SealedHeader};
+use weir_evm::{
+    BlockAttributes, ChainSpec, DiffState, ExecutionWitness, SealedHeader, verify_stateless,
+};
 use weir_primitives::{EmptyState, StateProvider, Transaction};
 use weir_storage::hash_diff;
 use weir_trie::{
     AccountChange, EMPTY_ROOT_HASH, EmptyNodes, HashedDiff, LeafAccount, StateTrie, TrieUpdates,
-    keccak256_each,
+    WitnessNodes, keccak256_each,
 };
 
 const CHAIN_ID: u64 = 61_972;
@@ -179,6 +182,25 @@ impl Workload {
         self.append().seal(trie, &EmptyNodes).unwrap()
     }
 
+    /// The nodes of the genesis state, as a store holds them.
+    fn nodes(&self) -> WitnessNodes {
+        let mut trie = StateTrie::new(EMPTY_ROOT_HASH);
+        trie.apply(&self.genesis, &EmptyNodes).unwrap();
+        let updates = trie.take_updates();
+        let accounts = updates.account_nodes.into_iter().map(|(_, rlp)| rlp);
+        let storages = updates.storage_nodes.into_iter().map(|(_, _, rlp)| rlp);
+        let mut nodes = WitnessNodes::default();
+        nodes.extend(accounts.chain(storages).flatten());
+        nodes
+    }
+
+    /// The witness of a sealed block.
+    fn witness(&self, sealed: &SealedOutput, nodes: &WitnessNodes) -> ExecutionWitness {
+        let reads = (&*sealed.accesses, &sealed.hashed);
+        let mut headers = |_: u64| Ok(None);
+        ExecutionWitness::record(&self.parent, reads, nodes, &*self.state, &mut headers).unwrap()
+    }
+
     /// Executes every transaction with revm alone; returns the gas used and the state, so that it is not dropped here.
     fn execute_bare(
         &self,
@@ -227,6 +249,33 @@ impl Workload {
             bencher.iter_batched(
                 || genesis_trie(&self.genesis),
                 |mut trie| (self.seal(&mut trie), trie),
+                BatchSize::PerIteration,
+            );
+        });
+        // The same with a witness (at most a tenth more), and checked by it before anybody would hear of it.
+        let nodes = self.nodes();
+        let bytes = self.witness(&sealed, &nodes).size_bytes();
+        println!("witness_bytes={bytes} transactions={}", self.transactions.len());
+        group.bench_function("who=weir with=witness", |bencher| {
+            bencher.iter_batched(
+                || genesis_trie(&self.genesis),
+                |mut trie| {
+                    let sealed = self.seal(&mut trie);
+                    let witness = self.witness(&sealed, &nodes);
+                    (sealed, witness, trie)
+                },
+                BatchSize::PerIteration,
+            );
+        });
+        group.bench_function("who=weir with=self-check", |bencher| {
+            bencher.iter_batched(
+                || genesis_trie(&self.genesis),
+                |mut trie| {
+                    let sealed = self.seal(&mut trie);
+                    let witness = self.witness(&sealed, &nodes);
+                    verify_stateless(&self.spec, &witness, &sealed.executed.block).unwrap();
+                    (sealed, witness, trie)
+                },
                 BatchSize::PerIteration,
             );
         });

@@ -13,9 +13,9 @@ use peer_rpc_types::Log as RpcLog;
 use std::sync::Arc;
 use weir_amm::{
     Direction, FeePips, Liquidity, Reserves, SwapKind, Tick, TickList, TickSpacing, V3Slot, V3Swap,
-    V3Terms,
+    V3Terms, V4Fees,
 };
-use weir_arena::{Hydration, PoolArena, PoolKey, PoolStatic, Protocol};
+use weir_arena::{ArenaConfig, Hydration, PoolArena, PoolId, PoolKey, PoolStatic, Protocol};
 use weir_primitives::{Block, BlockRef, ExecutedBlock, Header, RecoveredBlock, Transaction};
 
 /// Chain of all pools here.
@@ -28,8 +28,12 @@ pub const TOKEN1: Address = Address::repeat_byte(0x20);
 pub const TICKS: usize = 118;
 /// The tick that the positions are around, far from the borders of a 256-tick bitmap word.
 const CENTER: i32 = 128 * 60;
+/// Events of a block.
+pub const EVENTS: usize = 500;
 const SPACING: i32 = 60;
 const FEE_PIPS: u32 = 3000;
+/// The PoolManager of all V4 pools here.
+const MANAGER: Address = Address::repeat_byte(0x44);
 /// Logs of one transaction, as a two-hop trade has.
 const LOGS_A_TRANSACTION: usize = 2;
 
@@ -61,11 +65,13 @@ pub fn terms() -> V3Terms {
     }
 }
 
-/// One V3 pool.
+/// One pool with ticks: of V3, or of V4 if it has an id.
 #[derive(Debug, Clone)]
 pub struct V3Book {
     /// Its contract.
     pub address: Address,
+    /// The id of a V4 pool; `address` is then its hooks, which have no permissions.
+    pub id: Option<B256>,
     /// Price, tick and liquidity.
     pub slot: V3Slot,
     /// Its ticks.
@@ -87,9 +93,20 @@ impl V3Book {
         let tick = Tick::new(CENTER + 7).expect("in range");
         Self {
             address,
+            id: None,
             slot: V3Slot { sqrt_price: tick.sqrt_price(), tick: tick.get(), liquidity },
             ticks,
         }
+    }
+
+    /// The same pool as one of V4.
+    pub fn v4(self) -> Self {
+        let mut hooks = self.address;
+        // The permissions of hooks are the lowest 14 bits of their address.
+        hooks.0[18..].fill(0);
+        let words = [TOKEN0.into_word(), TOKEN1.into_word(), word(FEE_PIPS), word(SPACING as u32)];
+        let key = [words.concat(), hooks.into_word().to_vec()].concat();
+        Self { address: hooks, id: Some(keccak256(key)), ..self }
     }
 
     /// The whole swap.
@@ -163,6 +180,19 @@ impl V3Book {
         let (amount0, amount1) =
             if direction.is_zero_for_one() { (paid, got) } else { (got, paid) };
         let tick = I256::try_from(swap.slot.tick).expect("an int24");
+        if let Some(id) = self.id {
+            // Amounts are those of the swapper.
+            let words = [
+                (-amount0).into_raw(),
+                (-amount1).into_raw(),
+                swap.slot.sqrt_price.get(),
+                U256::from(swap.slot.liquidity.get()),
+                tick.into_raw(),
+                U256::from(FEE_PIPS),
+            ];
+            let event = "Swap(bytes32,address,int128,int128,uint160,uint128,int24,uint24)";
+            return log(MANAGER, vec![keccak256(event), id, TOKEN0.into_word()], &words);
+        }
         let words = [
             amount0.into_raw(),
             amount1.into_raw(),
@@ -214,6 +244,10 @@ impl V2Book {
         let words = [U256::from(self.reserves.reserve0), U256::from(self.reserves.reserve1)];
         log(self.address, vec![keccak256("Sync(uint112,uint112)")], &words)
     }
+}
+
+fn word(number: u32) -> B256 {
+    U256::from(number).into()
 }
 
 fn log(address: Address, topics: Vec<B256>, words: &[U256]) -> Log {
@@ -283,10 +317,20 @@ pub fn hydrate(arena: &mut PoolArena, v3: &[V3Book], v2: &[V2Book]) {
     arena.apply(&envelope).expect("any block is the first");
     let at = genesis.reference().hash;
     for book in v3 {
-        let key = statics(book.address, Protocol::UniswapV3);
+        let v3 = statics(book.address, Protocol::UniswapV3);
+        let (slot, ticks) = (book.slot, book.ticks.iter().collect());
+        let (key, state) = match book.id {
+            None => (v3, Hydration::V3 { slot, fee_protocol: 0, ticks }),
+            Some(id) => {
+                let key = PoolKey { chain_id: CHAIN_ID, id: PoolId::Id(id) };
+                let protocol = Protocol::UniswapV4;
+                let fees = V4Fees { lp: FEE_PIPS, zero_for_one: 0, one_for_zero: 0 };
+                let hooks = book.address;
+                let v4 = PoolStatic { key, protocol, factory: MANAGER, hooks, ..v3 };
+                (v4, Hydration::V4 { slot, fees, ticks })
+            }
+        };
         arena.add_pool(key).expect("new");
-        let ticks = book.ticks.iter().collect();
-        let state = Hydration::V3 { slot: book.slot, fee_protocol: 0, ticks };
         arena.hydrate(&key.key, at, state).expect("consistent");
     }
     for book in v2 {
@@ -303,4 +347,56 @@ pub fn peer_space(v3: &[V3Book], v2: &[V2Book]) -> amms::state_space::StateSpace
     let v2 = v2.iter().map(|book| (book.address, book.peer().into()));
     space.state.extend(v3.chain(v2).collect::<HashMap<_, _>>());
     space
+}
+
+/// Pools at block zero.
+#[derive(Debug)]
+pub struct World {
+    /// Pools of V3.
+    pub v3: Vec<V3Book>,
+    /// Pairs of V2.
+    pub v2: Vec<V2Book>,
+    dice: Dice,
+    /// The newest block.
+    pub tip: BlockRef,
+}
+
+impl World {
+    /// So many pools of each.
+    pub fn new(v3: usize, v2: usize) -> Self {
+        let mut dice = Dice::new(4);
+        let v3 = (0..v3).map(|index| V3Book::new(pool_address(index), &mut dice)).collect();
+        let v2 = (0..v2).map(|index| V2Book::new(pool_address(index), &mut dice)).collect();
+        Self { v3, v2, dice, tip: block(None, &[]).reference() }
+    }
+
+    /// So many pools of V4.
+    pub fn v4(pools: usize) -> Self {
+        let world = Self::new(pools, 0);
+        let v3 = world.v3.into_iter().map(V3Book::v4).collect();
+        Self { v3, ..world }
+    }
+
+    /// An arena that holds them.
+    pub fn arena(&self, is_verifying: bool) -> PoolArena {
+        let mut arena = PoolArena::new(ArenaConfig { is_verifying, ..ArenaConfig::new(CHAIN_ID) });
+        hydrate(&mut arena, &self.v3, &self.v2);
+        arena
+    }
+
+    /// The next block, with [`EVENTS`] events of random pools, and its logs.
+    pub fn block(&mut self) -> (ExecutedBlock, Vec<Log>) {
+        let logs: Vec<Log> = (0..EVENTS)
+            .map(|_| {
+                let index = self.dice.below((self.v3.len() + self.v2.len()) as u64) as usize;
+                match self.v3.get_mut(index) {
+                    Some(book) => book.trade(&mut self.dice),
+                    None => self.v2[index - self.v3.len()].trade(&mut self.dice),
+                }
+            })
+            .collect();
+        let block = block(Some(self.tip), &logs);
+        self.tip = block.reference();
+        (block, logs)
+    }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Reads a Weir feed (docs/spec/feed.md) and prints its events as JSON, one a line. Standard library only.
 
-python3 weir_feed.py SOCKET [--chain ID] [--start live|oldest|snapshot] [--count N]
+python3 weir_feed.py SOCKET [--chain ID] [--start live|oldest|snapshot] [--count N] [--gates]
 """
 import argparse
 import hashlib
@@ -11,7 +11,7 @@ import struct
 import sys
 import time
 
-MAGIC, VERSION, CODEC, FRAME_MAX, UPDATES_MAX = b"WEIRFEED", 1, 1, 1024, 1 << 17
+MAGIC, VERSION, CODEC, CODEC_GATES, FRAME_MAX, UPDATES_MAX = b"WEIRFEED", 1, 1, 2, 1024, 1 << 17
 # Fields: name/bytes a number (s signed), h: hash, a: address, p: pool, r: block reference, x: swap state of 52 bytes,
 # m magic bytes, e a pool event.
 RECORDS = {
@@ -28,6 +28,7 @@ RECORDS = {
     0x22: ("reorgEnd", "seq/8 tipNumber/8 h:tipHash"),
     0x30: ("heartbeat", "epoch/8 nextSeq/8 headNumber/8 h:headHash"),
     0x31: ("gap", "epoch/8 reason/1 wantedSeq/8 nextSeq/8"),
+    0x32: ("gate", "chainId/8 epoch/8 nextSeq/8 scope/1 p:pool gate/1 reason/1 value/8"),
     0x40: ("snapshotBegin", "chainId/8 epoch/8 nextSeq/8 r:block pools/4"),
     0x41: ("snapshotPool", "index/4 p:pool protocol/1 status/1 a:token0 a:token1 a:factory a:hooks feePips/4 tickSpacing/4s "
            "hasDecimals/1 decimals0/1 decimals1/1 x:state lpFee/3 lpSource/1 protocolFee0/4 protocolFee1/4 ticks/4"),
@@ -56,11 +57,17 @@ EVENTS = {
 NAMES = {
     "completeness": ["executed_in_node", "receipts_root_verified", "block_access_list_verified", "block_hash_pinned_logs",
                      "bloom_excluded", "unproven"],
+    "gate": ["live", "uninitialized", "unsynced", "reorging", "resyncing", "degraded", "halted"],
     "gap": ["slow_consumer", "expired", "epoch", "ahead"],
     "refused": ["version", "codec", "chain", "full", "snapshot"],
     "protocol": ["uniswap_v2", "uniswap_v3", "pancake_v3", "uniswap_v4", "uniswap_v3"],
     "status": ["unsynced", "uninitialized", "live", "halted"],
 }
+
+
+GATE_REASONS = {0: "none", 1: "pools_halted", 2: "undecodable_logs", 3: "pools_resyncing", 4: "source_disconnected",
+                5: "source_lagging", 6: "feed_gap", 7: "unproven", 8: "whitelist_stale", 16: "store", 17: "chain", 18: "source",
+                32: "event", 33: "check"}
 
 
 class NotSynced(Exception):
@@ -114,6 +121,14 @@ class Fields:
         return out
 
 
+def gate(record):
+    """Names what the numbers of a gate mean; the pool of the whole chain's is null."""
+    scope, reason = record.pop("scope"), GATE_REASONS.get(record["reason"])
+    require(scope in (0, 1) and reason and 1 <= record["gate"] <= len(NAMES["gate"]), "gate is unknown")
+    require(scope or int(record["pool"], 16) == 0, "pool is not valid")
+    return {**record, "pool": record["pool"] if scope else None, "gate": NAMES["gate"][record["gate"] - 1], "reason": reason}
+
+
 def decode(frame):
     """One record: the bytes after the length field."""
     require(frame, "frame is empty")
@@ -122,6 +137,8 @@ def decode(frame):
     fields = Fields(frame[1:])
     record = fields.read(layout, {"type": name})
     require(fields.at == len(fields.data), "record is too long")
+    if name == "gate":
+        return gate(record)
     for field, names, first in (("completeness", "completeness", 1), ("reason", name, 1), ("protocol", "protocol", 1),
                                 ("status", "status", 0)):
         if field in record:
@@ -158,8 +175,8 @@ class Assembler:
             self.tip = self.open = self.bracket = None
             self.steps = 0
             return record
-        if kind == "heartbeat":
-            require(record["nextSeq"] == self.next, "records were lost")
+        if kind in ("heartbeat", "gate"):
+            require(record["nextSeq"] == self.next and self.open is None, "records were lost")
             return record
         if kind.startswith("snapshot"):
             return self.snapshot(kind, record, frame)
@@ -280,15 +297,15 @@ class Assembler:
 class Feed:
     """A connection that resumes where it broke."""
 
-    def __init__(self, path, chain=0, start="live"):
-        self.path, self.chain, self.assembler, self.awaits_snapshot = path, chain, None, start == "snapshot"
+    def __init__(self, path, chain=0, start="live", codec=CODEC):
+        self.codec, self.path, self.chain, self.assembler, self.awaits_snapshot = codec, path, chain, None, start == "snapshot"
         self.connect({"live": 0, "oldest": 1, "snapshot": 3}[start], 0, 0)
 
     def connect(self, start, epoch, next_seq):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(10)
         self.socket.connect(self.path)
-        hello = b"\x01" + MAGIC + struct.pack("<HHQBQQ", VERSION, CODEC, self.chain, start, epoch, next_seq)
+        hello = b"\x01" + MAGIC + struct.pack("<HHQBQQ", VERSION, self.codec, self.chain, start, epoch, next_seq)
         self.socket.sendall(struct.pack("<I", len(hello)) + hello)
         self.stream = self.socket.makefile("rb")
         welcome = decode(self.frame())
@@ -347,12 +364,13 @@ def main():
     options.add_argument("--chain", type=int, default=0, help="the chain wanted, if the producer has several")
     options.add_argument("--start", choices=["live", "oldest", "snapshot"], default="live")
     options.add_argument("--count", type=int, help="end after so many events that are not heartbeats")
+    options.add_argument("--gates", action="store_true", help="also print what may be traded on")
     options.add_argument("--vectors", action="store_true")
     options = options.parse_args()
     if options.vectors:
         return check(options.socket)
     seen = 0
-    for event in Feed(options.socket, options.chain, options.start).events():
+    for event in Feed(options.socket, options.chain, options.start, CODEC_GATES if options.gates else CODEC).events():
         print(json.dumps(event), flush=True)
         seen += event["type"] != "heartbeat"
         if options.count is not None and seen >= options.count:

@@ -47,10 +47,18 @@ pub(crate) enum Command {
     Derive(DeriveArgs),
     /// Execute and check a chain from a file of RLP blocks, and store it for a follower to serve.
     Import(ImportArgs),
+    /// Check blocks by their witnesses, without a node.
+    #[command(subcommand)]
+    Verify(VerifyCommand),
+    /// Check state proofs, without a node.
+    #[command(subcommand)]
+    Proof(ProofCommand),
     /// Run Ethereum's JSON state tests.
     Statetest(ConformanceArgs),
     /// Run Ethereum's JSON blockchain tests.
     Blocktest(ConformanceArgs),
+    /// Run Ethereum's JSON witness tests.
+    Witnesstest(ConformanceArgs),
 }
 
 /// A node's command line.
@@ -270,6 +278,37 @@ pub(crate) struct ImportArgs {
     /// The blocks in RLP, one after the other, from block 1 on.
     #[arg(value_name = "FILE")]
     pub(crate) chain: PathBuf,
+}
+
+/// Commands about blocks and their witnesses.
+#[derive(Debug, Subcommand)]
+pub(crate) enum VerifyCommand {
+    /// Execute a block on what its witness shows; exit 1 unless that proves the block.
+    Block {
+        /// The witness: what debug_executionWitness or debug_generateBlockWitness answers, or its binary form.
+        #[arg(long, value_name = "FILE")]
+        witness: PathBuf,
+        /// The block in RLP, as bytes or in hexadecimal: what debug_getRawBlock answers.
+        #[arg(long, value_name = "FILE")]
+        block: PathBuf,
+        /// Genesis with the rules of the chain. Default: the built-in one.
+        #[arg(long, value_name = "FILE")]
+        genesis: Option<PathBuf>,
+    },
+}
+
+/// Commands about state proofs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProofCommand {
+    /// Check what eth_getProof answers against a state root; exit 1 unless the proof shows it.
+    Verify {
+        /// The answer in JSON, or - for standard input.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The state root, from a header that is believed.
+        #[arg(long, value_name = "HASH")]
+        root: B256,
+    },
 }
 
 /// The command line of the conformance runners.

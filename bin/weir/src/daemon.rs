@@ -2,8 +2,8 @@
 
 use crate::{
     cli::liquidity::{LiquidityArgs, SourceArg, WhitelistArg},
-    liquidity::read_whitelist,
     paths::paths_options,
+    whitelist::{is_of_chain, read_whitelist, until},
 };
 use alloy_primitives::map::HashSet;
 use eyre::{Context, bail};
@@ -13,14 +13,12 @@ use tokio::sync::mpsc;
 use weir_arena::{Discovery, PoolStatic};
 use weir_feed::{
     ConsumerOptions, FeedConsumer, FeedProducer, FeedServer, NatsFeedOptions, NatsFeedPublisher,
-    NatsWhitelistUrl, RecordedFeed, ServerCodec, ServerOptions, Start, WhitelistOptions,
-    WhitelistSource,
+    NatsWhitelistUrl, RecordedFeed, ServerCodec, ServerOptions, Start,
 };
 use weir_follower::{ChainClient, ChainFollower, FollowConfig, StartAt};
 use weir_liquidity::{
     EngineInput, FeedSource, FollowerSource, LiquidityHandle, LiquidityService, NatsFeedSource,
-    PathsDriver, PathsHandle, SourceDriver, SourceOptions, StateReader, WhitelistChange,
-    WhitelistFeed,
+    PathsDriver, PathsHandle, SourceDriver, SourceOptions, WhitelistChange, publish_gates,
 };
 use weir_rpc::{Backends, Hosts, Origins, RpcServer, ServerConfig};
 use weir_runtime::{Clock, Shutdown, SystemClock, TaskSet};
@@ -138,16 +136,16 @@ async fn start_chain(
     tasks: &mut TaskSet,
 ) -> eyre::Result<Chain> {
     let (opened, chain_id) = open(args, source).await?;
-    let reader: Arc<dyn StateReader> = match &opened {
-        Opened::Node(follower) => Arc::new(follower.client().clone()),
+    let node = Arc::new(match &opened {
+        Opened::Node(follower) => follower.client().clone(),
         Opened::Socket(_) | Opened::Nats(_) | Opened::Recording(_) => {
             match node_of(args, chain_id).await? {
-                Some(node) => Arc::new(node),
+                Some(node) => node,
                 None => bail!("a feed needs --node with a node of its chain: chain={chain_id}"),
             }
         }
-    };
-    let whitelist = whitelist_of(args, chain_id)?;
+    });
+    let whitelist = whitelist_of(args, chain_id, &*node).await?;
     let options = SourceOptions {
         has_whitelist: whitelist.is_some(),
         discovery: discovery(args, whitelist.is_some()),
@@ -160,11 +158,16 @@ async fn start_chain(
     // A new producer is a new stream: consumers that resume with an older epoch are told to start over.
     let epoch = u64::try_from(SystemClock.now().as_micros()).unwrap_or(u64::MAX);
     let feed = FeedProducer::new(chain_id, epoch, args.ring_blocks);
-    let (driver, pools, ports) = SourceDriver::new(options, reader, Some(feed.clone()));
+    let (driver, pools, ports) =
+        SourceDriver::new(options, Arc::clone(&node) as _, Some(feed.clone()));
+    args.spill.attach(&pools)?;
     let (paths_driver, paths) = PathsDriver::new(paths_options(&args.paths)?, pools.clone());
     let shutdown = tasks.shutdown().clone();
     tasks.spawn("liquidity", driver.run(shutdown.clone()));
     tasks.spawn("paths", paths_driver.run(shutdown.clone()));
+    let gates = publish_gates(pools.clone(), feed.clone(), shutdown.clone());
+    tasks.spawn("feed-gates", until(gates));
+    let inputs = ports.inputs.clone();
     match whitelist {
         Some(Listed::Rows(rows)) => {
             let full = WhitelistChange::Full { snapshot_id: 0, pools: rows };
@@ -172,15 +175,11 @@ async fn start_chain(
             tasks.spawn("whitelist-applied", drain(ports.applied, shutdown.clone()));
         }
         Some(Listed::Nats(url)) => {
-            let (reader, handle) = WhitelistSource::new(WhitelistOptions::new(url, chain_id));
-            let inputs = ports.inputs.clone();
-            let answers = WhitelistFeed::new(handle, pools.clone(), inputs, ports.applied);
-            tasks.spawn("whitelist", until(reader.run(shutdown.clone())));
-            tasks.spawn("whitelist-feed", until(answers.run(shutdown.clone())));
+            crate::whitelist::follow(url, node, pools.clone(), ports, tasks);
         }
         None => {}
     }
-    follow(opened, chain_id, ports.inputs, tasks);
+    follow(opened, chain_id, inputs, tasks);
     Ok(Chain { pools, paths, feed })
 }
 
@@ -250,18 +249,20 @@ enum Listed {
 }
 
 /// The list among `--whitelist` that is of this chain. A URL without a chain is of any.
-fn whitelist_of(args: &LiquidityArgs, chain_id: u64) -> eyre::Result<Option<Listed>> {
+async fn whitelist_of(
+    args: &LiquidityArgs,
+    chain_id: u64,
+    node: &ChainClient,
+) -> eyre::Result<Option<Listed>> {
     let mut refused = None;
     for list in &args.whitelists {
         match list {
-            WhitelistArg::File(path) => match read_whitelist(path, chain_id) {
+            WhitelistArg::File(path) => match read_whitelist(path, chain_id, node).await {
                 Ok(rows) => return Ok(Some(Listed::Rows(rows))),
                 Err(error) => refused = Some(error),
             },
             WhitelistArg::Nats(url) => {
-                let name = weir_feed::whitelist_chain_name(chain_id);
-                let id = chain_id.to_string();
-                if url.chain().is_none_or(|chain| chain == id || name == chain) {
+                if is_of_chain(url, chain_id) {
                     return Ok(Some(Listed::Nats(url.clone())));
                 }
             }
@@ -327,12 +328,6 @@ async fn drain(
             }
         }
     }
-}
-
-/// A task that ends only with the shutdown, or whose end another task explains.
-async fn until(task: impl Future<Output = ()>) -> Result<(), std::convert::Infallible> {
-    task.await;
-    Ok(())
 }
 
 fn server_config(args: &LiquidityArgs) -> ServerConfig {

@@ -1,6 +1,7 @@
 //! The `weir` program: command line, configuration, wiring, exit codes.
 
 mod batching;
+mod chain_state;
 mod cli;
 mod command;
 mod config;
@@ -10,6 +11,7 @@ mod liquidity;
 mod node;
 mod paths;
 mod settings;
+mod whitelist;
 
 use clap::{CommandFactory, FromArgMatches};
 use cli::{Cli, Command, ConfigCommand, NodeArgs};
@@ -45,8 +47,11 @@ fn run() -> eyre::Result<ExitCode> {
         Command::Load(args) => command::load::run(args),
         Command::Derive(args) => command::derive::run(args),
         Command::Import(args) => command::import::run(&args),
+        Command::Verify(command) => command::verify::run(command),
+        Command::Proof(command) => command::proof::run(command),
         Command::Statetest(args) => command::conformance::state_tests(&args),
         Command::Blocktest(args) => command::conformance::block_tests(&args),
+        Command::Witnesstest(args) => command::conformance::witness_tests(&args),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A running node: every part started in order, and the addresses at which it serves.
 
 use crate::settings::{
-    DurabilitySetting, LogFormatSetting, OrderingSetting, RoleSetting, Settings,
+    DurabilitySetting, LogFormatSetting, OrderingSetting, RoleSetting, Settings, SwitchSetting,
 };
 use eyre::{Context, bail};
 use serde::Serialize;
@@ -19,8 +19,8 @@ use weir_runtime::{
     TaskSet,
 };
 use weir_sequencer::{
-    Chain, DropLog, Ingress, NodeBackend, SequencingConfig, SequencingDriver, SharedPool, dev_spec,
-    genesis_state, reorg_channel,
+    Chain, DropLog, Ingress, NodeBackend, SelfCheckOptions, SequencingConfig, SequencingDriver,
+    SharedPool, dev_spec, genesis_state, reorg_channel,
 };
 use weir_storage::{
     Durability, GenesisState, Journal, JournalOptions, JournalRecord, MdbxStore, MemoryStore,
@@ -120,7 +120,7 @@ impl Node {
 
         let mut tasks = TaskSet::new(shutdown.clone());
         let (scratch, feed) = feed_socket(settings)?;
-        let pools = crate::liquidity::start(settings, &chain, &feed, &mut tasks)?;
+        let pools = crate::liquidity::start(settings, &chain, &feed, &mut tasks).await?;
         let batches = crate::batching::start(settings, &chain, &mut tasks).await?;
         let mut backend =
             NodeBackend::new(chain.clone(), pool.clone(), ingress.clone(), drops.clone());
@@ -144,7 +144,8 @@ impl Node {
             let config = sequencing_config(settings);
             let chain = chain.clone();
             let mut driver =
-                SequencingDriver::new(chain, pool, ingress, drops, config, SystemClock);
+                SequencingDriver::new(chain, pool, ingress, drops, config, SystemClock)
+                    .with_self_check(self_check(settings));
             if let Some(inbox) = inbox {
                 driver = driver.with_reorgs(inbox);
             }
@@ -224,6 +225,14 @@ const fn sequencing_config(settings: &Settings) -> SequencingConfig {
         step_time: settings.step_time,
         beneficiary: settings.beneficiary,
         seed: settings.seed,
+    }
+}
+
+fn self_check(settings: &Settings) -> SelfCheckOptions {
+    SelfCheckOptions {
+        is_on: settings.self_check == SwitchSetting::On,
+        witness_blocks: settings.witness_blocks,
+        evidence: (!settings.ephemeral).then(|| settings.datadir.join("evidence")),
     }
 }
 

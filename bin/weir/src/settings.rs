@@ -1,12 +1,15 @@
 //! Every setting of a node: one list that flags, `WEIR_*` environment and the configuration file share.
 
+use crate::cli::liquidity::WhitelistArg;
 use alloy_primitives::Address;
 use clap::{ArgAction, Args, ValueEnum};
 use std::{
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
+use weir_liquidity::{LiquidityHandle, SnapshotSpill, SpillOptions, SpillStoreError};
 use weir_storage::HistoryWindow;
 
 /// How a log line is written.
@@ -45,6 +48,15 @@ pub(crate) enum DurabilitySetting {
     Interval(Duration),
     /// When the operating system likes.
     None,
+}
+
+/// Whether something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SwitchSetting {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
 }
 
 /// The settings of `weir dev` and `weir node`.
@@ -107,6 +119,14 @@ pub(crate) struct Settings {
     #[arg(long, env = "WEIR_HISTORY_BLOCKS", default_value = "10000", value_parser = parse_history, value_name = "N")]
     pub(crate) history_blocks: HistoryWindow,
 
+    /// Execute every sealed block again from its own witness before it is stored and published. Off for experiments only.
+    #[arg(long, env = "WEIR_SELF_CHECK", default_value = "on", value_name = "SWITCH")]
+    pub(crate) self_check: SwitchSetting,
+
+    /// Newest blocks whose witnesses are kept.
+    #[arg(long, env = "WEIR_WITNESS_BLOCKS", default_value_t = 64, value_name = "N")]
+    pub(crate) witness_blocks: u64,
+
     /// Address of the JSON-RPC server (HTTP and WebSocket).
     #[arg(long, env = "WEIR_HTTP_ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "IP")]
     pub(crate) http_addr: IpAddr,
@@ -139,9 +159,12 @@ pub(crate) struct Settings {
     #[arg(long, env = "WEIR_FEED_SOCKET", value_name = "PATH")]
     pub(crate) feed_socket: Option<PathBuf>,
 
-    /// Pool whitelist in JSON. Default: pools are discovered from factory events.
-    #[arg(long, env = "WEIR_WHITELIST", value_name = "FILE")]
-    pub(crate) whitelist: Option<PathBuf>,
+    /// Pools to follow: a JSON file, or nats://SERVER#CHAIN for a list that changes. Default: pools are discovered from factory events.
+    #[arg(long, env = "WEIR_WHITELIST", value_name = "LIST")]
+    pub(crate) whitelist: Option<WhitelistArg>,
+
+    #[command(flatten)]
+    pub(crate) spill: SpillSettings,
 
     #[command(flatten)]
     pub(crate) paths: PathSettings,
@@ -186,6 +209,30 @@ pub(crate) struct Settings {
     /// What is logged, per module: for example info,weir_sequencer=debug.
     #[arg(long, env = "WEIR_LOG_FILTER", default_value = "info", value_name = "FILTER")]
     pub(crate) log_filter: String,
+}
+
+/// The settings of snapshots that are older than the undo ring.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SpillSettings {
+    /// Folder for pool states of blocks that have left the undo ring, one folder in it a chain. Default: they are forgotten.
+    #[arg(long, env = "WEIR_SNAPSHOT_SPILL", value_name = "DIR")]
+    pub(crate) snapshot_spill: Option<PathBuf>,
+
+    /// Blocks below the undo ring that are kept there, at least; at most 1,024 more.
+    #[arg(long, env = "WEIR_SNAPSHOT_SPILL_BLOCKS", default_value_t = 100_000, value_name = "N")]
+    pub(crate) snapshot_spill_blocks: u64,
+}
+
+impl SpillSettings {
+    /// Opens the chain's folder, if there is to be one, for an engine that has not run yet.
+    pub(crate) fn attach(&self, engine: &LiquidityHandle) -> Result<(), SpillStoreError> {
+        let Some(path) = &self.snapshot_spill else { return Ok(()) };
+        let chain_id = engine.chain_id();
+        let path = path.join(chain_id.to_string());
+        let options = SpillOptions { path, chain_id, blocks: self.snapshot_spill_blocks };
+        engine.attach_spill(Arc::new(SnapshotSpill::open(options)?));
+        Ok(())
+    }
 }
 
 /// The settings of the search for paths.

@@ -2,11 +2,13 @@
 
 mod apply;
 mod membership;
+mod open;
 mod revert;
 mod update;
 
 pub use apply::Applied;
 pub use membership::{Hold, Hydration, MembershipChange};
+pub use open::{OpenApplied, OpenPools};
 pub use revert::Reverted;
 pub use update::UpdateApplied;
 

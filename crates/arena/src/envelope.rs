@@ -7,7 +7,7 @@ use crate::{
 use alloy_consensus::TxReceipt;
 use alloy_primitives::{Address, B256, Log, map::HashMap};
 use std::sync::OnceLock;
-use weir_primitives::{BlockRef, ExecutedBlock, LoggedBlock};
+use weir_primitives::{BlockRef, ExecutedBlock, LoggedBlock, OpenStep};
 
 /// One pool event in its place in the block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,29 @@ pub struct Extracted {
     pub envelope: BlockEnvelope,
     /// Logs of watched addresses that should be events and are not. Any is an alarm.
     pub undecodable: Vec<UndecodableLog>,
+}
+
+/// What a step of the open block holds for the watched pools.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtractedStep {
+    /// The events, with their indices in the block.
+    pub events: Vec<EventRecord>,
+    /// Logs of watched addresses that should be events and are not. Any is an alarm.
+    pub undecodable: Vec<UndecodableLog>,
+}
+
+impl ExtractedStep {
+    /// Decodes a step's logs as [`BlockEnvelope::from_block`] will those of the sealed block, but for pools that an earlier
+    /// step of the same block created: these are known from the seal on.
+    pub fn from_step(chain_id: u64, step: &OpenStep, filter: &dyn PoolFilter) -> Self {
+        let logs = step.transactions.iter().map(|tx| tx.logs.len()).sum();
+        let mut reader = Reader::new(chain_id, filter, logs);
+        (reader.tx_index, reader.log_index) = (step.first_tx, step.first_log);
+        for tx in &step.transactions {
+            reader.read_transaction(&tx.logs, || tx.hash);
+        }
+        Self { events: reader.events, undecodable: reader.undecodable }
+    }
 }
 
 impl BlockEnvelope {

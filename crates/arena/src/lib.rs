@@ -22,7 +22,7 @@ mod filter;
 pub use filter::{PoolFilter, WatchAll, WatchSet};
 
 mod envelope;
-pub use envelope::{BlockEnvelope, EventRecord, Extracted, UndecodableLog};
+pub use envelope::{BlockEnvelope, EventRecord, Extracted, ExtractedStep, UndecodableLog};
 
 mod digest;
 
@@ -60,8 +60,11 @@ mod v4;
 mod arena;
 pub use arena::{
     Applied, ArenaConfig, DEFAULT_RING_BLOCKS, Discovery, Hold, Hydration, MembershipChange,
-    PoolArena, Reverted, UpdateApplied,
+    OpenApplied, OpenPools, PoolArena, Reverted, UpdateApplied,
 };
+
+mod spill;
+pub use spill::{SpillError, SpillSection, SpilledBlock};
 
 mod snapshot;
 pub use snapshot::PoolSnapshot;

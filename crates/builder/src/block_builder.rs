@@ -28,6 +28,19 @@ const MIN_TRANSACTION_GAS: u64 = 21_000;
 #[derive(Debug)]
 pub struct BlockBuilder {
     open: OpenBlock,
+    attributes: BlockAttributes,
+    attempts: Vec<Attempt>,
+}
+
+/// A transaction that was tried in a block.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// The transaction.
+    pub tx: Arc<Transaction>,
+    /// Its sender.
+    pub sender: Address,
+    /// Whether it joined the block.
+    pub is_included: bool,
 }
 
 impl BlockBuilder {
@@ -41,8 +54,19 @@ impl BlockBuilder {
         attributes: BlockAttributes,
         state: Arc<dyn StateProvider>,
     ) -> Result<Self, BuildError> {
-        let open = OpenBlock::begin(spec, parent, attributes, state).map_err(BuildError::Open)?;
-        Ok(Self { open })
+        let open = OpenBlock::begin(spec, parent, attributes.clone(), state);
+        let open = open.map_err(BuildError::Open)?;
+        Ok(Self { open, attributes, attempts: Vec::new() })
+    }
+
+    /// What the driver decided about the block.
+    pub const fn attributes(&self) -> &BlockAttributes {
+        &self.attributes
+    }
+
+    /// Every transaction that was tried so far, in order: with the attributes, all that the block follows from.
+    pub fn take_attempts(&mut self) -> Vec<Attempt> {
+        std::mem::take(&mut self.attempts)
     }
 
     /// The block so far: header, transactions, receipts, gas, pending state.
@@ -61,11 +85,15 @@ impl BlockBuilder {
         sender: Address,
     ) -> Result<Result<TransactionOutcome, TransactionRejected>, BuildError> {
         let hash = *tx.tx_hash();
-        match self.open.execute(tx, sender) {
-            Ok(outcome) => Ok(Ok(outcome)),
-            Err(TransactionError::Rejected(reason)) => Ok(Err(reason)),
-            Err(TransactionError::Failed(source)) => Err(BuildError::Execute { hash, source }),
-        }
+        let outcome = match self.open.execute(Arc::clone(&tx), sender) {
+            Ok(outcome) => Ok(outcome),
+            Err(TransactionError::Rejected(reason)) => Err(reason),
+            Err(TransactionError::Failed(source)) => {
+                return Err(BuildError::Execute { hash, source });
+            }
+        };
+        self.attempts.push(Attempt { tx, sender, is_included: outcome.is_ok() });
+        Ok(outcome)
     }
 
     /// Appends candidates until one of the [`StepEnd`] conditions holds. `should_stop` is asked before each
@@ -168,7 +196,8 @@ impl BlockBuilder {
             })
             .map_err(BuildError::Finish)?;
         let (state_root, updates, hashed) = state?;
-        Ok(SealedOutput { executed: unsealed.seal(state_root), hashed, updates })
+        let accesses = Arc::clone(unsealed.accesses());
+        Ok(SealedOutput { executed: unsealed.seal(state_root), hashed, accesses, updates })
     }
 }
 

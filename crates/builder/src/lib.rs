@@ -7,7 +7,7 @@ mod step;
 pub use step::{LeftOut, Step, StepEnd, StepLimits, StepTransaction};
 
 mod block_builder;
-pub use block_builder::BlockBuilder;
+pub use block_builder::{Attempt, BlockBuilder};
 
 mod sealed;
 pub use sealed::SealedOutput;

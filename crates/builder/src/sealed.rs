@@ -1,5 +1,7 @@
 //! What sealing a block gives.
 
+use std::sync::Arc;
+use weir_evm::BlockAccesses;
 use weir_primitives::ExecutedBlock;
 use weir_trie::{HashedDiff, TrieUpdates};
 
@@ -10,6 +12,8 @@ pub struct SealedOutput {
     pub executed: ExecutedBlock,
     /// What it changed, by hashed keys.
     pub hashed: HashedDiff,
+    /// What it read of the state before it.
+    pub accesses: Arc<BlockAccesses>,
     /// The trie nodes that it changed.
     pub updates: TrieUpdates,
 }

@@ -143,3 +143,61 @@ impl RawBlock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{run::in_words, witness_chain::WitnessChain};
+    use weir_evm::{recover_block, verify_stateless};
+    use weir_testkit::fixtures;
+
+    /// A block test of which every valid block must be proven by the witness that is made of it.
+    #[derive(Debug, Deserialize)]
+    #[serde(transparent)]
+    struct ProvenTest(BlockTest);
+
+    impl Suite for ProvenTest {
+        const MARK: &'static str = BlockTest::MARK;
+
+        fn run(self, name: &str, report: &mut Report) {
+            let Self(test) = self;
+            let merge_block = test.merge_block();
+            let verdict = match network::chain_spec(&test.network, &test.config, merge_block) {
+                Ok(spec) => Verdict::from_result(prove(&test, &spec)),
+                Err(NoNetwork::Skip(reason) | NoNetwork::Broken(reason)) => {
+                    Verdict::Skipped(reason)
+                }
+            };
+            report.add(&test.network, name, verdict);
+        }
+    }
+
+    fn prove(test: &BlockTest, spec: &std::sync::Arc<weir_evm::ChainSpec>) -> Result<(), String> {
+        let genesis = decode_block(&test.genesis_rlp.0).map_err(|error| error.to_string())?;
+        let mut chain = WitnessChain::new(std::sync::Arc::clone(spec), genesis, &test.pre)?;
+        for (index, raw) in test.blocks.iter().enumerate() {
+            if raw.is_invalid(&test.network).is_some() {
+                continue;
+            }
+            let block = decode_block(&raw.rlp()?).map_err(|error| error.to_string())?;
+            let block = recover_block(spec, block).map_err(|error| error.to_string())?;
+            // Side blocks, and blocks with ommers, need more than their parent.
+            if block.header().parent_hash != chain.head() || !block.block().body.ommers.is_empty() {
+                return Ok(());
+            }
+            let witness = chain.import(&block)?;
+            verify_stateless(spec, &witness, &block)
+                .map_err(|error| format!("block {index} is not proven: {}", in_words(&error)))?;
+        }
+        Ok(())
+    }
+
+    /// Storage wipes, re-creations, precompiles, system calls: whatever any fork has.
+    #[test]
+    fn every_block_is_proven_by_its_witness_on_every_fork() {
+        let Some(archive) = fixtures("eest-blockchain") else { return };
+        let report = run::run::<ProvenTest>(&[archive.path().to_owned()]);
+        assert_eq!(report.total.failed, 0, "{report}");
+        assert!(2_500 < report.total.passed, "the archive holds thousands of tests");
+    }
+}

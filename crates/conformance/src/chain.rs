@@ -1,6 +1,9 @@
 //! A chain that a block test grows.
 
-use crate::memory::{BlockHashes, MemoryState};
+use crate::{
+    memory::{BlockHashes, MemoryState},
+    run::in_words,
+};
 use alloy_primitives::{B256, U256, map::HashMap};
 use std::sync::Arc;
 use weir_evm::{
@@ -129,17 +132,6 @@ impl TestChain {
         }
         ancestors
     }
-}
-
-/// An error with its causes.
-fn in_words(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

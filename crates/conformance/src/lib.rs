@@ -12,6 +12,9 @@ pub use block_test::run_block_tests;
 mod transaction_test;
 pub use transaction_test::run_transaction_tests;
 
+mod witness_test;
+pub use witness_test::run_witness_tests;
+
 mod chain;
 mod files;
 mod json;
@@ -19,3 +22,4 @@ mod memory;
 mod network;
 mod run;
 mod unsigned;
+mod witness_chain;

@@ -5,7 +5,7 @@ use alloy_eips::eip7840::BlobParams;
 use alloy_genesis::{ChainConfig, Genesis};
 use alloy_primitives::U256;
 use std::sync::Arc;
-use weir_evm::{ChainSpec, Fork};
+use weir_evm::{AmsterdamRules, ChainSpec, Fork};
 
 /// Why a network cannot be run.
 pub(crate) enum NoNetwork {
@@ -28,11 +28,21 @@ pub(crate) fn chain_spec(
     config: &RawConfig,
     merge_block: Option<u64>,
 ) -> Result<Arc<ChainSpec>, NoNetwork> {
+    chain_spec_with(name, config, merge_block, None)
+}
+
+/// [`chain_spec`] for tests whose draft of Amsterdam is known.
+pub(crate) fn chain_spec_with(
+    name: &str,
+    config: &RawConfig,
+    merge_block: Option<u64>,
+    amsterdam: Option<AmsterdamRules>,
+) -> Result<Arc<ChainSpec>, NoNetwork> {
     let mut chain = ChainConfig {
         chain_id: config.chain_id.and_then(|id| id.to()).unwrap_or(1),
         ..Default::default()
     };
-    for (fork, start) in schedule(name, merge_block)? {
+    for (fork, start) in schedule(name, merge_block, amsterdam.is_some())? {
         activate(&mut chain, fork, start);
     }
     // Tests of old networks name no merge; a network with it needs the total difficulty that ends the work.
@@ -57,12 +67,19 @@ pub(crate) fn chain_spec(
     }
     let genesis = Genesis { config: chain, ..Default::default() };
     ChainSpec::from_genesis(genesis)
-        .map(Arc::new)
+        .map(|spec| match amsterdam {
+            Some(rules) => Arc::new(spec.with_amsterdam(rules)),
+            None => Arc::new(spec),
+        })
         .map_err(|error| NoNetwork::Broken(error.to_string()))
 }
 
 /// Every fork of the network with its start, in order.
-fn schedule(name: &str, merge_block: Option<u64>) -> Result<Vec<(Fork, Start)>, NoNetwork> {
+fn schedule(
+    name: &str,
+    merge_block: Option<u64>,
+    knows_amsterdam: bool,
+) -> Result<Vec<(Fork, Start)>, NoNetwork> {
     let (first, second) = match name.split_once("To") {
         Some((first, rest)) => {
             let (second, start) = transition(rest, merge_block)?;
@@ -71,7 +88,7 @@ fn schedule(name: &str, merge_block: Option<u64>) -> Result<Vec<(Fork, Start)>, 
         None => (fork(name)?, None),
     };
     let last = second.map_or(first, |(fork, _)| fork);
-    if Fork::Amsterdam <= last {
+    if Fork::Amsterdam < last || (Fork::Amsterdam == last && !knows_amsterdam) {
         return Err(NoNetwork::Skip(format!("network {name} is newer than this program")));
     }
     let mut forks = Vec::new();
@@ -161,6 +178,7 @@ fn activate(chain: &mut ChainConfig, fork: Fork, start: Start) {
         Fork::Bpo3 => chain.bpo3_time = time,
         Fork::Bpo4 => chain.bpo4_time = time,
         Fork::Bpo5 => chain.bpo5_time = time,
+        Fork::Amsterdam => chain.amsterdam_time = time,
         _ => {}
     }
 }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use weir_evm::{
     ChainSpec, ExecutedTransaction, TransactionError, decode_historic_transaction,
-    execute_transaction, recover_sender_at, validate_stateless,
+    execute_transaction, recover_sender_at, validate_context_free,
 };
 use weir_primitives::{Header, Transaction};
 use weir_trie::EmptyNodes;
@@ -132,7 +132,7 @@ impl StateTest {
     ) -> Result<ExecutedTransaction, String> {
         let fork = spec.fork_at(header.number, header.timestamp);
         let (tx, sender) = self.transaction(spec, header, post)?;
-        validate_stateless(&tx, fork, spec.chain_id()).map_err(|error| error.to_string())?;
+        validate_context_free(&tx, fork, spec.chain_id()).map_err(|error| error.to_string())?;
         execute_transaction(spec, header, (&tx, sender), state).map_err(|error| match error {
             TransactionError::Rejected(reason) => reason.to_string(),
             // No test states this, so it is reported as a failure whatever is expected.

@@ -12,7 +12,7 @@ use alloy_rlp::Header;
 use serde::Deserialize;
 use std::{collections::BTreeMap, path::PathBuf};
 use weir_evm::{
-    ChainSpec, Fork, decode_historic_transaction, recover_sender_at, validate_stateless,
+    ChainSpec, Fork, decode_historic_transaction, recover_sender_at, validate_context_free,
 };
 
 /// Runs transaction tests in the files and folders given.
@@ -98,7 +98,7 @@ impl TransactionTest {
             .map_err(|error| error.to_string())?;
         let tx = decode_historic_transaction(&raw).map_err(|error| error.to_string())?;
         let gas =
-            validate_stateless(&tx, fork, spec.chain_id()).map_err(|error| error.to_string())?;
+            validate_context_free(&tx, fork, spec.chain_id()).map_err(|error| error.to_string())?;
         let sender = recover_sender_at(&tx, fork).map_err(|error| error.to_string())?;
         Ok((*tx.tx_hash(), sender, gas.intrinsic))
     }

@@ -1,7 +1,9 @@
 //! Runs the fixture archives: what `weir statetest` and `weir blocktest` do, with the numbers that must come out.
 
 use std::{collections::BTreeMap, path::PathBuf};
-use weir_conformance::{Counts, Report, run_block_tests, run_state_tests, run_transaction_tests};
+use weir_conformance::{
+    Counts, Report, run_block_tests, run_state_tests, run_transaction_tests, run_witness_tests,
+};
 use weir_testkit::fixtures;
 
 fn run(archive: &str, suite: fn(&[PathBuf]) -> Report) -> Option<Report> {
@@ -25,6 +27,13 @@ fn block_tests_pass_on_every_fork() {
     assert_eq!(report.total.failed, 0, "the failures are printed above");
     assert!(report.skips.iter().all(|skip| skip.reason.contains("git lfs pointer")));
     assert!(2_500 < report.total.passed, "the archive holds thousands of tests");
+}
+
+#[test]
+fn witness_tests_pass() {
+    let Some(report) = run("eest-witness", run_witness_tests) else { return };
+    assert_eq!(report.total.failed, 0, "the failures are printed above");
+    assert_eq!((report.total.passed, report.total.skipped), (31, 0), "the skips are printed above");
 }
 
 #[test]

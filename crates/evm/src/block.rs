@@ -1,7 +1,9 @@
 //! Checking a block by executing it: the one path by which blocks of others are believed.
 
 use crate::{
-    ChainSpec, ExecutionError, Fork, SealedHeader, TransactionError, TransactionRejected,
+    BlockAccesses, ChainSpec, ExecutionError, Fork, SealedHeader, TransactionError,
+    TransactionRejected,
+    bytecode::CodeCache,
     execution::{self, Execution, Finished},
     header_rules::{self, HeaderError},
     ommers::{self, OmmerError},
@@ -116,6 +118,8 @@ pub struct BlockOutput {
     pub receipts: Vec<Receipt>,
     /// What the block changed.
     pub diff: StateDiff,
+    /// What the block read of the state before it.
+    pub accesses: BlockAccesses,
     /// Requests to the consensus layer (EIP-7685).
     pub requests: Requests,
     /// Gas used, as the header states it.
@@ -151,11 +155,24 @@ pub fn execute_block_with_ancestors(
     ancestors: &[&Block],
     state: Arc<dyn StateProvider>,
 ) -> Result<BlockOutput, BlockError> {
+    let codes = Arc::clone(&spec.codes);
+    execute_with_codes(spec, parent, block, ancestors, state, codes)
+}
+
+/// [`execute_block_with_ancestors`] where `codes` are the codes that need not be read from `state`.
+pub(crate) fn execute_with_codes(
+    spec: &Arc<ChainSpec>,
+    parent: &SealedHeader,
+    block: &RecoveredBlock,
+    ancestors: &[&Block],
+    state: Arc<dyn StateProvider>,
+    codes: Arc<CodeCache>,
+) -> Result<BlockOutput, BlockError> {
     let header = block.header();
     header_rules::check(spec, header, parent)?;
     check_body(spec, block)?;
     ommers::check(spec, block, ancestors)?;
-    let mut execution = Execution::begin(Arc::clone(spec), header, state)?;
+    let mut execution = Execution::begin(Arc::clone(spec), header, state, codes)?;
     execute_transactions(&mut execution, block)?;
     let body = &block.block().body;
     let withdrawals = body.withdrawals.as_ref().map(|list| list.as_slice());
@@ -164,6 +181,7 @@ pub fn execute_block_with_ancestors(
     Ok(BlockOutput {
         receipts: finished.receipts,
         diff: finished.diff,
+        accesses: finished.accesses,
         requests: finished.requests,
         gas_used: finished.gas_used,
     })
@@ -238,6 +256,10 @@ fn check_results(spec: &ChainSpec, header: &Header, finished: &Finished) -> Resu
     }
     if header.logs_bloom != roots::logs_bloom(&finished.receipts) {
         return Err(BlockError::LogsBloom);
+    }
+    if let (Some(hash), Some(computed)) = (header.block_access_list_hash, finished.access_list_hash)
+    {
+        commitment("blockAccessListHash", hash, computed)?;
     }
     if let Some(root) = header.requests_hash {
         commitment("requestsHash", root, finished.requests.requests_hash())?;

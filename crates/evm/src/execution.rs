@@ -1,7 +1,9 @@
 //! The transactions of one block, one after the other, and what the block does before and after them.
 
 use crate::{
-    ChainSpec, ExecutionError, Fork, TransactionError, TransactionRejected,
+    AmsterdamRules, BlockAccesses, ChainSpec, ExecutionError, Fork, TransactionError,
+    TransactionRejected, amsterdam_handler,
+    bytecode::CodeCache,
     machine::{self, Machine, OverlayEvm},
     overlay::{Overlay, ReadError},
     post_block,
@@ -15,7 +17,7 @@ use alloy_evm::{
     eth::{EthEvmContext, dao_fork},
 };
 use alloy_hardforks::EthereumHardforks;
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 use revm::{
     Inspector,
     context::TxEnv,
@@ -82,12 +84,17 @@ pub(crate) struct Execution {
     env: EvmEnv,
     /// `None` only while an EVM holds it.
     overlay: Option<Overlay>,
+    #[cfg(feature = "fault-injection")]
+    stains: crate::fault::Stains,
 }
 
 /// What the block did after its transactions.
 pub(crate) struct Finished {
     pub(crate) receipts: Vec<Receipt>,
     pub(crate) diff: StateDiff,
+    pub(crate) accesses: BlockAccesses,
+    /// Hash of the block's access list, from Amsterdam on (EIP-7928).
+    pub(crate) access_list_hash: Option<B256>,
     pub(crate) requests: Requests,
     pub(crate) gas_used: u64,
     pub(crate) blob_gas_used: u64,
@@ -97,17 +104,23 @@ const OVERLAY: &str = "the overlay is put back whenever an EVM is taken apart";
 
 impl Execution {
     /// Opens the block of `header` on the state after its parent, and makes the calls that precede transactions.
+    /// `codes` are codes that the state is known to hold.
     pub(crate) fn begin(
         spec: Arc<ChainSpec>,
         header: &Header,
         state: Arc<dyn StateProvider>,
+        codes: Arc<CodeCache>,
     ) -> Result<Self, ExecutionError> {
         let fork = spec.fork_at(header.number, header.timestamp);
-        if Fork::Amsterdam <= fork {
-            // Its header commits to a block access list (EIP-7928), which nothing here computes yet.
+        let has_access_list = Fork::Amsterdam <= fork;
+        if has_access_list && spec.amsterdam.is_none() {
+            // Its rules are not final, so a chain says which draft it follows.
             return Err(ExecutionError::ForkUnsupported { fork });
         }
-        let mut execution = Self::bare(spec, header, state);
+        let mut execution = Self::bare(spec, header, state, codes);
+        if has_access_list && let Some(overlay) = &mut execution.overlay {
+            overlay.log_changes();
+        }
         execution.apply_dao_fork(header.number)?;
         execution.pre_block_calls(header)?;
         Ok(execution)
@@ -118,9 +131,10 @@ impl Execution {
         spec: Arc<ChainSpec>,
         header: &Header,
         state: Arc<dyn StateProvider>,
+        codes: Arc<CodeCache>,
     ) -> Self {
         let env = spec.evm_env(header);
-        let overlay = Overlay::new(&spec, state);
+        let overlay = Overlay::new(codes, state);
         Self {
             fork: spec.fork_of(header),
             spec,
@@ -128,6 +142,8 @@ impl Execution {
             timestamp: header.timestamp,
             env,
             overlay: Some(overlay),
+            #[cfg(feature = "fault-injection")]
+            stains: Default::default(),
         }
     }
 
@@ -181,7 +197,31 @@ impl Execution {
         sender: Address,
     ) -> Result<TransactionOutcome, TransactionError> {
         let rules = self.rules();
+        #[cfg(feature = "fault-injection")]
+        if self.spec.has_dirty_journal {
+            return self.execute_dirtily(tx, sender);
+        }
         self.with_machine(|machine, tally| run(machine, tally, rules, (tx, sender)))
+    }
+
+    #[cfg(feature = "fault-injection")]
+    fn execute_dirtily(
+        &mut self,
+        tx: &Transaction,
+        sender: Address,
+    ) -> Result<TransactionOutcome, TransactionError> {
+        let rules = self.rules();
+        let mut stains = std::mem::take(&mut self.stains);
+        let outcome = self.with_machine(|machine, tally| {
+            stains.put_back(machine).map_err(ExecutionError::from)?;
+            run(machine, tally, rules, (tx, sender))
+        });
+        let has_failed = !outcome.as_ref().is_ok_and(TransactionOutcome::is_success);
+        if let Some(to) = tx.to().filter(|_| has_failed) {
+            stains.leave(to, self.overlay().slots_of(&to));
+        }
+        self.stains = stains;
+        outcome
     }
 
     /// What a transaction is checked against besides the EVM's own rules.
@@ -189,6 +229,7 @@ impl Execution {
         let blobs = self.spec.blob_params_at(self.timestamp);
         Rules {
             fork: self.fork,
+            amsterdam: self.spec.amsterdam.filter(|_| Fork::Amsterdam <= self.fork),
             blob_gas_max: blobs.map_or(0, |params| params.max_blob_gas_per_block()),
         }
     }
@@ -207,6 +248,8 @@ impl Execution {
         ommers: &[Header],
         withdrawals: Option<&[alloy_eips::eip4895::Withdrawal]>,
     ) -> Result<Finished, ExecutionError> {
+        let index = self.tally.receipts.len() as u64 + 1;
+        self.overlay.as_mut().expect(OVERLAY).begin_changes(index);
         let requests = if Fork::Prague <= self.fork {
             let deposit_contract = self.spec.deposit_contract;
             self.with_machine(|machine, tally| {
@@ -217,7 +260,7 @@ impl Execution {
         };
         let mut overlay = self.overlay.take().expect(OVERLAY);
         post_block::pay(&self.spec, &self.env, &mut overlay, ommers, withdrawals)?;
-        let diff = overlay.diff()?;
+        let (diff, accesses) = (overlay.diff()?, overlay.accesses());
         let gas_used = if self.env.cfg_env.enable_amsterdam_eip8037 {
             self.tally.regular_gas_used.max(self.tally.state_gas_used)
         } else {
@@ -226,6 +269,8 @@ impl Execution {
         Ok(Finished {
             receipts: self.tally.receipts,
             diff,
+            accesses,
+            access_list_hash: overlay.access_list_hash(),
             requests,
             gas_used,
             blob_gas_used: self.tally.blob_gas_used,
@@ -253,6 +298,7 @@ pub(crate) fn pre_block_calls(
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     fork: Fork,
+    amsterdam: Option<AmsterdamRules>,
     blob_gas_max: u64,
 }
 
@@ -267,10 +313,15 @@ pub(crate) fn run(
 ) -> Result<TransactionOutcome, TransactionError> {
     check_room(machine, tally, rules, tx)?;
     let env = TxEnv::from_recovered_tx(tx, sender);
-    match machine.transact_raw(env) {
+    let outcome = match rules.amsterdam {
+        Some(AmsterdamRules::April2026) => amsterdam_handler::transact(machine, env),
+        None => machine.transact_raw(env),
+    };
+    match outcome {
         Ok(outcome) => Ok(commit(machine, tally, tx, outcome)),
         Err(error) => {
             machine::discard(machine);
+            machine.db_mut().forget_reads();
             Err(match error {
                 EVMError::Transaction(invalid) => {
                     let limits = (tx.gas_limit(), machine.block().gas_limit);
@@ -328,6 +379,7 @@ fn commit(
     tx: &Transaction,
     ResultAndState { result, state }: ResultAndState,
 ) -> TransactionOutcome {
+    machine.db_mut().begin_changes(tally.receipts.len() as u64 + 1);
     machine.db_mut().commit(state);
     let gas = *result.gas();
     let gas_used = gas.tx_gas_used();

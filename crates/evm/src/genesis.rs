@@ -90,6 +90,9 @@ impl ChainSpec {
                 .deposit_contract_address
                 .unwrap_or(MAINNET_DEPOSIT_CONTRACT_ADDRESS),
             codes: Arc::default(),
+            amsterdam: None,
+            #[cfg(feature = "fault-injection")]
+            has_dirty_journal: false,
             genesis,
         })
     }

@@ -14,10 +14,20 @@ pub use transaction::{
     decode_transaction, intrinsic_gas, recover_block, recover_sender, recover_sender_at,
 };
 
-mod stateless;
-pub use stateless::validate_stateless;
+mod context_free;
+pub use context_free::validate_context_free;
 
 mod bytecode;
+
+mod amsterdam;
+pub use amsterdam::AmsterdamRules;
+
+mod amsterdam_handler;
+
+mod access_list;
+
+mod accesses;
+pub use accesses::BlockAccesses;
 
 mod overlay;
 
@@ -25,6 +35,9 @@ mod diff_state;
 pub use diff_state::DiffState;
 
 mod machine;
+
+#[cfg(feature = "fault-injection")]
+mod fault;
 
 mod rejected;
 pub use rejected::{InvalidReason, TransactionRejected};
@@ -59,6 +72,18 @@ pub use ommers::OmmerError;
 
 mod block;
 pub use block::{BlockError, BlockOutput, execute_block, execute_block_with_ancestors};
+
+mod witness;
+pub use witness::{ExecutionWitness, WitnessError};
+
+mod witness_json;
+pub use witness_json::WitnessFormatError;
+
+mod witness_state;
+pub use witness_state::WitnessGap;
+
+mod stateless;
+pub use stateless::{StatelessError, Verified, verify_stateless};
 
 pub mod simulate;
 

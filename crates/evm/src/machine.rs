@@ -1,7 +1,7 @@
 //! Putting an EVM together around an overlay, and taking it apart again.
 
 use crate::{
-    ExecutionError,
+    AmsterdamRules, ExecutionError,
     overlay::{Overlay, ReadError},
 };
 use alloy_evm::{EthEvm, Evm, EvmEnv, eth::EthEvmContext, precompiles::PrecompilesMap};
@@ -70,6 +70,7 @@ pub(crate) fn assemble_with<I>(
     inspector: I,
     inspects: bool,
 ) -> Machine<I> {
+    let amsterdam = AmsterdamRules::of(&env);
     let mut inner = Context::mainnet()
         .with_block(env.block_env)
         .with_cfg(env.cfg_env)
@@ -77,6 +78,9 @@ pub(crate) fn assemble_with<I>(
         .build_mainnet_with_inspector(inspector);
     inner.instruction.instruction_table_mut()[usize::from(opcode::EXTCODEHASH)] =
         Instruction::new(ext_code_hash);
+    if let Some(rules) = amsterdam {
+        rules.configure_instructions(inner.instruction.gas_table_mut());
+    }
     EthEvm::new(inner, inspects)
 }
 

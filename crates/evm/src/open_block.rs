@@ -77,7 +77,8 @@ impl OpenBlock {
             (Fork::Shanghai <= fork).then(|| attributes.withdrawals.unwrap_or_default());
         let size_bytes = HEADER_RLP_BYTES_MAX
             + WITHDRAWAL_RLP_BYTES_MAX * withdrawals.as_ref().map_or(0, Vec::len);
-        let execution = Execution::begin(spec, &header, state)?;
+        let codes = Arc::clone(&spec.codes);
+        let execution = Execution::begin(spec, &header, state, codes)?;
         Ok(Self {
             header,
             withdrawals,

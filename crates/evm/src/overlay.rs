@@ -1,9 +1,13 @@
 //! The state of a block while it is executed: what was read, and what has changed.
 
-use crate::{ChainSpec, bytecode::CodeCache, simulate::AccountOverride};
+mod notes;
+
+use crate::{
+    access_list::ChangeLog, accesses::Read, bytecode::CodeCache, simulate::AccountOverride,
+};
 use alloy_primitives::{
-    Address, B256, KECCAK256_EMPTY, U256, keccak256,
-    map::{AddressMap, B256HashMap, HashMap},
+    Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256,
+    map::{AddressMap, B256HashMap, B256Set, HashMap},
 };
 use revm::{
     Database, DatabaseCommit,
@@ -41,6 +45,12 @@ pub(crate) struct Overlay {
     entries: Vec<(Address, Entry)>,
     /// Codes that this block created or set.
     created_codes: B256HashMap<Bytecode>,
+    /// Reads of the transaction at hand. Kept if it is committed, forgotten if it is rejected.
+    pending: Vec<Read>,
+    read_codes: B256Set,
+    lowest_block_hash: Option<u64>,
+    /// Where each change is noted, if the block has an access list.
+    changes: Option<Box<ChangeLog>>,
 }
 
 impl std::fmt::Debug for Overlay {
@@ -57,6 +67,8 @@ struct Entry {
     has_orphan_storage: bool,
     /// Everything that the parent state holds in storage is gone.
     is_wiped: bool,
+    /// Something that is part of the block read the account.
+    is_read: bool,
     slots: HashMap<U256, Slot>,
 }
 
@@ -65,6 +77,8 @@ struct Slot {
     /// The value in the parent state, `None` if it was never read.
     before: Option<U256>,
     now: U256,
+    /// Something that is part of the block read it.
+    is_read: bool,
 }
 
 impl Entry {
@@ -104,7 +118,8 @@ impl Entry {
     }
 
     fn write(&mut self, key: U256, now: U256) {
-        let unread = Slot { before: self.before.is_none().then_some(U256::ZERO), now };
+        let before = self.before.is_none().then_some(U256::ZERO);
+        let unread = Slot { before, now, is_read: false };
         self.slots.entry(key).or_insert(unread).now = now;
     }
 
@@ -136,14 +151,18 @@ impl Entry {
 }
 
 impl Overlay {
-    pub(crate) fn new(spec: &ChainSpec, state: Arc<dyn StateProvider>) -> Self {
-        let codes = Arc::clone(&spec.codes);
+    /// The state before a block. `codes` may be shared by all who believe the same store.
+    pub(crate) fn new(codes: Arc<CodeCache>, state: Arc<dyn StateProvider>) -> Self {
         Self {
             codes,
             state,
             places: AddressMap::default(),
             entries: Vec::new(),
             created_codes: B256HashMap::default(),
+            pending: Vec::new(),
+            read_codes: B256Set::default(),
+            lowest_block_hash: None,
+            changes: None,
         }
     }
 
@@ -153,32 +172,35 @@ impl Overlay {
         static NOTHING: LazyLock<(Arc<CodeCache>, Arc<EmptyState>)> =
             LazyLock::new(Default::default);
         let (codes, state) = &*NOTHING;
-        Self {
-            codes: Arc::clone(codes),
-            state: Arc::<EmptyState>::clone(state),
-            places: AddressMap::default(),
-            entries: Vec::new(),
-            created_codes: B256HashMap::default(),
-        }
+        Self::new(Arc::clone(codes), Arc::<EmptyState>::clone(state))
     }
 
-    fn entry(&mut self, address: Address) -> Result<&mut Entry, ReadError> {
+    /// The place of an account's entry, which is made from the state if there is none yet.
+    fn place(&mut self, address: Address) -> Result<u32, ReadError> {
         let state = self.state.as_ref();
-        Self::entry_or(&mut self.places, &mut self.entries, address, || {
+        Self::place_or(&mut self.places, &mut self.entries, address, || {
             Entry::load(state, &address)
         })
         .map_err(ReadError)
     }
 
-    /// The entry of an account, made if there is none yet.
-    fn entry_or<'a, E>(
+    /// The entry of an account that the block itself reads, outside any transaction.
+    fn entry(&mut self, address: Address) -> Result<&mut Entry, ReadError> {
+        let place = self.place(address)?;
+        let entry = &mut self.entries[place as usize].1;
+        entry.is_read = true;
+        Ok(entry)
+    }
+
+    /// The place of an account's entry, made if there is none yet.
+    fn place_or<E>(
         places: &mut AddressMap<u32>,
-        entries: &'a mut Vec<(Address, Entry)>,
+        entries: &mut Vec<(Address, Entry)>,
         address: Address,
         make: impl FnOnce() -> Result<Entry, E>,
-    ) -> Result<&'a mut Entry, E> {
+    ) -> Result<u32, E> {
         use alloy_primitives::map::Entry as MapEntry;
-        let place = match places.entry(address) {
+        Ok(match places.entry(address) {
             MapEntry::Occupied(place) => *place.get(),
             MapEntry::Vacant(vacant) => {
                 let entry = make()?;
@@ -188,8 +210,7 @@ impl Overlay {
                     place.expect("a block touches fewer than 2^32 accounts: gas ends long before"),
                 )
             }
-        };
-        Ok(&mut entries[place as usize].1)
+        })
     }
 
     /// The account as it is now.
@@ -207,6 +228,7 @@ impl Overlay {
         keeps_empty: bool,
     ) -> Result<(), ReadError> {
         let entry = self.entry(address)?;
+        let before = entry.now;
         let mut account = entry.now.unwrap_or_default();
         account.balance = account.balance.saturating_add(wei);
         if account.is_empty() && !keeps_empty {
@@ -217,6 +239,10 @@ impl Overlay {
         } else {
             entry.now = Some(account);
         }
+        let after = entry.now;
+        if let Some(changes) = &mut self.changes {
+            changes.note(address, (before, after), |_| Bytes::new());
+        }
         Ok(())
     }
 
@@ -224,6 +250,13 @@ impl Overlay {
     pub(crate) fn drain_balance(&mut self, address: Address) -> Result<U256, ReadError> {
         let entry = self.entry(address)?;
         Ok(entry.now.as_mut().map_or(U256::ZERO, |account| std::mem::take(&mut account.balance)))
+    }
+
+    /// The slots of an account that were read.
+    #[cfg(feature = "fault-injection")]
+    pub(crate) fn slots_of(&self, address: &Address) -> Vec<U256> {
+        let place = self.places.get(address).map(|place| *place as usize);
+        place.map_or_else(Vec::new, |place| self.entries[place].1.slots.keys().copied().collect())
     }
 
     /// What has changed since the parent state.
@@ -281,9 +314,10 @@ impl Overlay {
         if !account.is_touched() {
             return;
         }
-        let Ok(entry) = Self::entry_or(&mut self.places, &mut self.entries, address, || {
+        let Ok(place) = Self::place_or(&mut self.places, &mut self.entries, address, || {
             Ok::<_, Infallible>(Entry::default())
         });
+        let entry = &mut self.entries[place as usize].1;
         if account.is_selfdestructed() {
             entry.now = None;
             entry.wipe();
@@ -324,7 +358,12 @@ impl Database for Overlay {
     type Error = ReadError;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, ReadError> {
-        Ok(self.entry(address)?.info())
+        let place = self.place(address)?;
+        let entry = &self.entries[place as usize].1;
+        if !entry.is_read {
+            self.pending.push(Read::Account(place));
+        }
+        Ok(entry.info())
     }
 
     fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, ReadError> {
@@ -334,6 +373,7 @@ impl Database for Overlay {
         if let Some(code) = self.created_codes.get(&code_hash) {
             return Ok(code.clone());
         }
+        self.pending.push(Read::Code(code_hash));
         if let Some(code) = self.codes.code(&code_hash) {
             return Ok(code);
         }
@@ -346,19 +386,24 @@ impl Database for Overlay {
     }
 
     fn storage(&mut self, address: Address, key: U256) -> Result<U256, ReadError> {
-        let state = Arc::clone(&self.state);
-        let entry = self.entry(address)?;
+        let place = self.place(address)?;
+        let entry = &mut self.entries[place as usize].1;
         if let Some(slot) = entry.slots.get(&key) {
+            if !slot.is_read {
+                self.pending.push(Read::Slot(place, key));
+            }
             return Ok(slot.now);
         }
         let before =
-            if entry.before.is_none() { U256::ZERO } else { state.storage(&address, &key)? };
+            if entry.before.is_none() { U256::ZERO } else { self.state.storage(&address, &key)? };
         let now = if entry.is_wiped { U256::ZERO } else { before };
-        entry.slots.insert(key, Slot { before: Some(before), now });
+        entry.slots.insert(key, Slot { before: Some(before), now, is_read: false });
+        self.pending.push(Read::Slot(place, key));
         Ok(now)
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, ReadError> {
+        self.pending.push(Read::BlockHash(number));
         Ok(self.state.block_hash(number)?.unwrap_or_default())
     }
 }
@@ -366,7 +411,12 @@ impl Database for Overlay {
 impl DatabaseCommit for Overlay {
     fn commit(&mut self, changes: AddressMap<EvmAccount>) {
         for (address, account) in changes {
-            self.commit_account(address, account);
+            if self.changes.is_some() {
+                self.commit_and_note(address, account);
+            } else {
+                self.commit_account(address, account);
+            }
         }
+        self.keep_reads();
     }
 }

@@ -24,7 +24,7 @@ pub fn execute_transaction(
     (tx, sender): (&Transaction, Address),
     state: Arc<dyn StateProvider>,
 ) -> Result<ExecutedTransaction, TransactionError> {
-    let mut execution = Execution::bare(Arc::clone(spec), header, state);
+    let mut execution = Execution::bare(Arc::clone(spec), header, state, Arc::clone(&spec.codes));
     let outcome = execution.execute(tx, sender)?;
     let diff = execution.overlay().diff().map_err(crate::ExecutionError::from)?;
     let receipt = execution.tally.receipts.pop().expect("an executed transaction has a receipt");

@@ -1,6 +1,6 @@
 //! The rules of one chain.
 
-use crate::{bytecode::CodeCache, genesis};
+use crate::{AmsterdamRules, bytecode::CodeCache, genesis};
 use alloy_consensus::{BlockHeader, Sealed};
 use alloy_eips::{
     eip1559::{BaseFeeParams, INITIAL_BASE_FEE},
@@ -31,12 +31,33 @@ pub struct ChainSpec {
     pub(crate) deposit_contract: Address,
     pub(crate) genesis: Genesis,
     pub(crate) codes: Arc<CodeCache>,
+    /// The draft of Amsterdam that the chain follows, if it follows one.
+    pub(crate) amsterdam: Option<AmsterdamRules>,
+    /// Blocks that are built leave the journal of failed transactions dirty.
+    #[cfg(feature = "fault-injection")]
+    pub(crate) has_dirty_journal: bool,
 }
 
 impl ChainSpec {
     /// The chain id that transactions are signed for (EIP-155).
     pub const fn chain_id(&self) -> u64 {
         self.chain_id
+    }
+
+    /// The same chain, whose blocks from Amsterdam on can be checked by a draft of that fork. They cannot be built.
+    #[must_use]
+    pub const fn with_amsterdam(mut self, rules: AmsterdamRules) -> Self {
+        self.amsterdam = Some(rules);
+        self
+    }
+
+    /// The same chain with a bug in the blocks that are built, not in those that are checked: what a failed transaction
+    /// touched is warm for the next one (base/base#3806). For tests.
+    #[cfg(feature = "fault-injection")]
+    #[must_use]
+    pub const fn with_dirty_journal(mut self) -> Self {
+        self.has_dirty_journal = true;
+        self
     }
 
     /// The genesis file that the chain was made from.
@@ -123,7 +144,12 @@ impl ChainSpec {
 
     /// The EVM's view of a block with this header.
     pub(crate) fn evm_env(&self, header: &Header) -> EvmEnv {
-        EvmEnv::for_eth_block(header, self, self.chain_id, self.blob_params_at(header.timestamp))
+        let blobs = self.blob_params_at(header.timestamp);
+        let mut env = EvmEnv::for_eth_block(header, self, self.chain_id, blobs);
+        if let Some(rules) = self.amsterdam.filter(|_| Fork::Amsterdam <= self.fork_of(header)) {
+            rules.configure(&mut env);
+        }
+        env
     }
 
     /// Codes with which a chain of this kind starts, for callers that build their own genesis.

@@ -1,91 +1,177 @@
-//! What can be said about a transaction without any state.
+//! Checking a block with its witness and nothing else.
+//!
+//! The verifier shares the executor with the rest of the crate and no state: it has its own reader, its own trie and
+//! its own code cache, all made for one block. What it depends on can be built without `std`, but for `parking_lot` and
+//! `std::sync` (interior mutability of the reader) and `rayon` below `weir-trie` and the roots of the body, which do
+//! not ask for threads on blocks this small; a guest program would replace these.
 
-use crate::{Fork, IntrinsicGas, TransactionRejected, intrinsic_gas, transaction::spec_id};
-use alloy_consensus::{Transaction as _, Typed2718};
-use alloy_eips::{eip4844::VERSIONED_HASH_VERSION_KZG, eip7825::MAX_TX_GAS_LIMIT_OSAKA};
-use alloy_primitives::U256;
-use revm::primitives::{eip3860::MAX_INITCODE_SIZE, hardfork::SpecId};
-use weir_primitives::Transaction;
+use crate::{
+    BlockError, ChainSpec, ExecutionWitness, SealedHeader, WitnessGap, block::execute_with_codes,
+    witness_state::WitnessState,
+};
+use alloy_primitives::{B256, keccak256, map::HashMap};
+use alloy_rlp::Decodable;
+use std::sync::Arc;
+use weir_primitives::{AccountDiff, Header, RecoveredBlock, StateDiff};
+use weir_trie::{AccountChange, HashedDiff, LeafAccount, TrieError};
 
-/// Checks the rules that no state can change: type, chain id, nonce, fees, gas limit, lists.
+/// Most headers of a witness: those whose hash `BLOCKHASH` can give.
+const HEADERS_MAX: usize = 256;
+
+/// Why a block was not believed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StatelessError {
+    /// The hash given is not that of the header.
+    #[error("block hash is wrong: given={given} computed={computed}")]
+    Hash {
+        /// Hash that came with the block.
+        given: B256,
+        /// Hash of the header.
+        computed: B256,
+    },
+    /// The witness shows no header, or more than `BLOCKHASH` can reach.
+    #[error("number of headers is wrong: found={found} max={HEADERS_MAX}")]
+    HeaderCount {
+        /// Headers in the witness.
+        found: usize,
+    },
+    /// A header of the witness is not one.
+    #[error("header does not decode: index={index} error={error}")]
+    HeaderMalformed {
+        /// Index in the witness.
+        index: usize,
+        /// What the decoder said.
+        error: alloy_rlp::Error,
+    },
+    /// A header of the witness is not the child of the one before it.
+    #[error("headers are not linked: index={index}")]
+    HeadersUnlinked {
+        /// Index of the header that does not fit.
+        index: usize,
+    },
+    /// The last header of the witness is not the block's parent.
+    #[error("last header is not the parent: expected={expected} found={found}")]
+    NotParent {
+        /// Parent hash in the block.
+        expected: B256,
+        /// Hash of the last header.
+        found: B256,
+    },
+    /// The witness does not show what the block needs. Nothing is known about the block.
+    #[error("witness is incomplete")]
+    Incomplete(#[source] WitnessGap),
+    /// The block is not what executing it gives.
+    #[error("block is invalid")]
+    Block(#[from] BlockError),
+}
+
+/// A block that its witness proves: all that its header says follows from the parent's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// Number of the block.
+    pub number: u64,
+    /// Hash of the block.
+    pub hash: B256,
+    /// State root before it: that of the parent.
+    pub pre_state_root: B256,
+    /// State root after it.
+    pub state_root: B256,
+    /// Transactions executed.
+    pub transactions: usize,
+    /// Gas used.
+    pub gas_used: u64,
+}
+
+/// Executes a block on what its witness shows of the parent's state, and checks all that the header says, the state
+/// root included.
 ///
-/// Passing them does not make a transaction valid in a block; failing one makes it invalid in every block under
-/// the rules of `fork`. A pool can therefore refuse it for good.
-pub fn validate_stateless(
-    tx: &Transaction,
-    fork: Fork,
-    chain_id: u64,
-) -> Result<IntrinsicGas, TransactionRejected> {
-    check_type(tx, fork, chain_id)?;
-    if tx.nonce() == u64::MAX {
-        return Err(TransactionRejected::NonceMax);
+/// The senders of `block` are believed: recover them with [`crate::recover_block`] unless whoever hands the block over
+/// has done so. A node, code or header that is not shown is an error, whatever the block does with it.
+pub fn verify_stateless(
+    spec: &Arc<ChainSpec>,
+    witness: &ExecutionWitness,
+    block: &RecoveredBlock,
+) -> Result<Verified, StatelessError> {
+    let header = block.header();
+    let computed = header.hash_slow();
+    if computed != block.hash() {
+        return Err(StatelessError::Hash { given: block.hash(), computed });
     }
-    if let Some(tip) = tx.max_priority_fee_per_gas()
-        && tx.max_fee_per_gas() < tip
-    {
-        return Err(TransactionRejected::PriorityFeeAboveMaxFee);
-    }
-    if U256::from(tx.max_fee_per_gas()).checked_mul(U256::from(tx.gas_limit())).is_none() {
-        return Err(TransactionRejected::CostOverflow);
-    }
-    check_lists(tx)?;
-    if Fork::Shanghai <= fork && tx.is_create() && MAX_INITCODE_SIZE < tx.input().len() {
-        return Err(TransactionRejected::InitCodeTooLong);
-    }
-    check_gas_limit(tx, fork)
+    let (parent, hashes) = ancestors(witness, header.parent_hash)?;
+    let state = Arc::new(WitnessState::new(parent.state_root, witness, hashes));
+    let provider = Arc::clone(&state) as _;
+    let output = execute_with_codes(spec, &parent, block, &[], provider, Arc::default());
+    let output = output.map_err(|error| match state.gap() {
+        Some(gap) => StatelessError::Incomplete(gap),
+        None => StatelessError::Block(error),
+    })?;
+    let root = state.root_after(&hashed(&output.diff));
+    let root = root.map_err(|error: TrieError| StatelessError::Incomplete(error.into()))?;
+    output.check_state_root(header, root)?;
+    Ok(Verified {
+        number: header.number,
+        hash: computed,
+        pre_state_root: parent.state_root,
+        state_root: root,
+        transactions: block.transactions().len(),
+        gas_used: output.gas_used,
+    })
 }
 
-fn check_type(tx: &Transaction, fork: Fork, chain_id: u64) -> Result<(), TransactionRejected> {
-    let since = match tx {
-        Transaction::Legacy(_) => Fork::Frontier,
-        Transaction::Eip2930(_) => Fork::Berlin,
-        Transaction::Eip1559(_) => Fork::London,
-        Transaction::Eip4844(_) => Fork::Cancun,
-        Transaction::Eip7702(_) => Fork::Prague,
-    };
-    if fork < since {
-        return Err(TransactionRejected::TypeNotActive { ty: tx.ty() });
+/// The parent, and the hashes of the headers shown, by number. They end with the parent and each names the one before.
+fn ancestors(
+    witness: &ExecutionWitness,
+    parent_hash: B256,
+) -> Result<(SealedHeader, HashMap<u64, B256>), StatelessError> {
+    if HEADERS_MAX < witness.headers.len() {
+        return Err(StatelessError::HeaderCount { found: witness.headers.len() });
     }
-    match tx.chain_id() {
-        // EIP-155: before it, a signature cannot name a chain.
-        Some(_) if tx.is_legacy() && fork < Fork::SpuriousDragon => {
-            Err(TransactionRejected::WrongChainId)
+    let mut hashes = HashMap::default();
+    let mut newest: Option<SealedHeader> = None;
+    for (index, raw) in witness.headers.iter().enumerate() {
+        let malformed = |error| StatelessError::HeaderMalformed { index, error };
+        let mut rest = raw.as_ref();
+        let header = Header::decode(&mut rest).map_err(malformed)?;
+        if !rest.is_empty() {
+            return Err(malformed(alloy_rlp::Error::UnexpectedLength));
         }
-        Some(id) if id != chain_id => Err(TransactionRejected::WrongChainId),
-        _ => Ok(()),
+        if let Some(newest) = &newest
+            && (header.parent_hash != newest.hash()
+                || newest.number.checked_add(1) != Some(header.number))
+        {
+            return Err(StatelessError::HeadersUnlinked { index });
+        }
+        let sealed = SealedHeader::new_unchecked(header, keccak256(raw));
+        hashes.insert(sealed.number, sealed.hash());
+        newest = Some(sealed);
     }
+    let parent = newest.ok_or(StatelessError::HeaderCount { found: 0 })?;
+    if parent.hash() != parent_hash {
+        return Err(StatelessError::NotParent { expected: parent_hash, found: parent.hash() });
+    }
+    Ok((parent, hashes))
 }
 
-fn check_lists(tx: &Transaction) -> Result<(), TransactionRejected> {
-    if let Some(hashes) = tx.blob_versioned_hashes() {
-        if hashes.is_empty() {
-            return Err(TransactionRejected::NoBlobs);
-        }
-        if hashes.iter().any(|hash| hash[0] != VERSIONED_HASH_VERSION_KZG) {
-            return Err(TransactionRejected::BlobHashVersion);
-        }
-    }
-    if tx.authorization_list().is_some_and(|list| list.is_empty()) {
-        return Err(TransactionRejected::NoAuthorizations);
-    }
-    Ok(())
+/// A diff by hashed keys. Not the store's function for it: what is checked must not check itself.
+fn hashed(diff: &StateDiff) -> HashedDiff {
+    let mut accounts: Vec<(B256, AccountChange)> = diff
+        .accounts
+        .iter()
+        .map(|(address, change)| (keccak256(address), hashed_change(change)))
+        .collect();
+    accounts.sort_unstable_by_key(|(key, _)| *key);
+    HashedDiff { accounts }
 }
 
-fn check_gas_limit(tx: &Transaction, fork: Fork) -> Result<IntrinsicGas, TransactionRejected> {
-    let gas_limit = tx.gas_limit();
-    let gas = intrinsic_gas(tx, fork);
-    if gas_limit < gas.intrinsic {
-        return Err(TransactionRejected::IntrinsicGasTooLow { gas_limit, required: gas.intrinsic });
-    }
-    if gas_limit < gas.floor {
-        return Err(TransactionRejected::GasFloorTooLow { gas_limit, required: gas.floor });
-    }
-    // EIP-8037 replaces the cap of EIP-7825 by a cap on one part of the gas.
-    if spec_id(fork) == SpecId::OSAKA && MAX_TX_GAS_LIMIT_OSAKA < gas_limit {
-        return Err(TransactionRejected::GasLimitAboveCap {
-            gas_limit,
-            cap: MAX_TX_GAS_LIMIT_OSAKA,
-        });
-    }
-    Ok(gas)
+fn hashed_change(change: &AccountDiff) -> AccountChange {
+    let slots = change.slots.iter();
+    let mut slots: Vec<_> =
+        slots.map(|(slot, diff)| (keccak256(B256::from(*slot)), diff.after)).collect();
+    slots.sort_unstable_by_key(|(key, _)| *key);
+    let account = change.after.map(|account| LeafAccount {
+        nonce: account.nonce,
+        balance: account.balance,
+        code_hash: account.code_hash,
+    });
+    AccountChange { account, is_storage_wiped: change.is_storage_wiped, slots }
 }

@@ -1,6 +1,6 @@
 //! A block that is executed but has no state root yet.
 
-use crate::{execution::Finished, roots};
+use crate::{BlockAccesses, execution::Finished, roots};
 use alloy_consensus::proofs::calculate_withdrawals_root;
 use alloy_eips::{eip4895::Withdrawal, eip7685::Requests};
 use alloy_primitives::{Address, B256};
@@ -20,6 +20,7 @@ pub struct UnsealedBlock {
     withdrawals: Option<Vec<Withdrawal>>,
     receipts: Arc<Vec<Receipt>>,
     diff: Arc<StateDiff>,
+    accesses: Arc<BlockAccesses>,
     requests: Requests,
 }
 
@@ -55,6 +56,7 @@ impl UnsealedBlock {
             withdrawals,
             receipts: Arc::new(finished.receipts),
             diff: Arc::new(finished.diff),
+            accesses: Arc::new(finished.accesses),
             requests: finished.requests,
         };
         (unsealed, by_caller)
@@ -78,6 +80,11 @@ impl UnsealedBlock {
     /// What the block changed.
     pub const fn diff(&self) -> &Arc<StateDiff> {
         &self.diff
+    }
+
+    /// What the block read of the state before it.
+    pub const fn accesses(&self) -> &Arc<BlockAccesses> {
+        &self.accesses
     }
 
     /// Requests to the consensus layer (EIP-7685).

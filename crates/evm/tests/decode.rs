@@ -8,7 +8,7 @@ use alloy_primitives::{Address, B256, Signature, U256, hex};
 use common::{CHAIN_ID, account, dynamic, key, legacy, sign};
 use proptest::prelude::*;
 use weir_evm::{
-    DecodeError, Fork, decode_transaction, intrinsic_gas, recover_sender, validate_stateless,
+    DecodeError, Fork, decode_transaction, intrinsic_gas, recover_sender, validate_context_free,
 };
 use weir_primitives::Transaction;
 
@@ -80,7 +80,7 @@ fn intrinsic_gas_follows_the_fork() {
     assert_eq!(intrinsic_gas(&tx, Fork::Cancun).floor, 0);
     let prague = intrinsic_gas(&tx, Fork::Prague);
     assert_eq!((prague.floor, prague.gas_limit_min()), (21_400, 21_400));
-    assert_eq!(validate_stateless(&tx, Fork::Osaka, CHAIN_ID), Ok(prague));
+    assert_eq!(validate_context_free(&tx, Fork::Osaka, CHAIN_ID), Ok(prague));
 }
 
 proptest! {

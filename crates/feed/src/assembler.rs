@@ -136,6 +136,12 @@ impl FeedAssembler {
                 Ok(Some(FeedEvent::Heartbeat(heartbeat)))
             }
             Message::Gap(gap) => Ok(Some(self.gap(gap))),
+            Message::Gate(gate) => {
+                self.require_stream(gate.chain_id, gate.epoch, gate.next_seq)?;
+                // It is about all that was sent before, and sent after it.
+                self.require_next(gate.next_seq)?;
+                Ok(Some(FeedEvent::Gate(gate)))
+            }
             Message::Step(step) => self.step(step),
             Message::StepRetracted(retracted) => self.retract(retracted),
             Message::SnapshotBegin(begin) => self.snapshot_begin(begin).map(|()| None),

@@ -4,6 +4,7 @@ use crate::{
     BeginBlock, CodecError, Completeness, EndBlock, FeedEvent, Gap, GapReason, Heartbeat, Message,
     PoolUpdate, ReorgEnd, ReorgStart, Reverted, SequencedBlock, SnapshotEnd,
     event_codec::{read_event, read_pool, write_event, write_pool},
+    gate::{read_gate, write_gate},
     handshake::{
         read_hello, read_refused, read_welcome, write_hello, write_refused, write_welcome,
     },
@@ -31,6 +32,7 @@ const REVERTED: u8 = 0x21;
 const REORG_END: u8 = 0x22;
 const HEARTBEAT: u8 = 0x30;
 const GAP: u8 = 0x31;
+const GATE: u8 = 0x32;
 const SNAPSHOT_BEGIN: u8 = 0x40;
 const SNAPSHOT_POOL: u8 = 0x41;
 const SNAPSHOT_TICK: u8 = 0x42;
@@ -78,6 +80,7 @@ pub fn encode(message: &Message, out: &mut Vec<u8>) {
         Message::Gap(gap) => {
             frame.u64(gap.epoch).u8(gap.reason as u8).u64(gap.wanted_seq).u64(gap.next_seq);
         }
+        Message::Gate(gate) => write_gate(gate, &mut frame),
         Message::Step(step) => write_step(step, &mut frame),
         Message::StepRetracted(retracted) => write_retracted(retracted, &mut frame),
         Message::SnapshotBegin(begin) => write_snapshot_begin(begin, &mut frame),
@@ -124,6 +127,7 @@ pub fn decode_frame(frame: &[u8]) -> Result<Message, CodecError> {
             wanted_seq: fields.u64()?,
             next_seq: fields.u64()?,
         }),
+        GATE => Message::Gate(read_gate(&mut fields)?),
         STEP => Message::Step(read_step(&mut fields)?),
         STEP_RETRACTED => Message::StepRetracted(read_retracted(&mut fields)?),
         SNAPSHOT_BEGIN => Message::SnapshotBegin(read_snapshot_begin(&mut fields)?),
@@ -177,6 +181,7 @@ pub fn encode_event(event: &FeedEvent, out: &mut Vec<u8>) {
         FeedEvent::ReorgEnd(end) => encode(&Message::ReorgEnd(*end), out),
         FeedEvent::Heartbeat(heartbeat) => encode(&Message::Heartbeat(*heartbeat), out),
         FeedEvent::Gap(gap) => encode(&Message::Gap(*gap), out),
+        FeedEvent::Gate(gate) => encode(&Message::Gate(*gate), out),
         FeedEvent::Snapshot(snapshot) => encode_snapshot(snapshot, out),
         FeedEvent::Step(step) => encode_step(step, out),
         FeedEvent::StepRetracted(retracted) => encode(&Message::StepRetracted(*retracted), out),
@@ -216,6 +221,7 @@ const fn type_of(message: &Message) -> u8 {
         Message::ReorgEnd(_) => REORG_END,
         Message::Heartbeat(_) => HEARTBEAT,
         Message::Gap(_) => GAP,
+        Message::Gate(_) => GATE,
         Message::Step(_) => STEP,
         Message::StepRetracted(_) => STEP_RETRACTED,
         Message::SnapshotBegin(_) => SNAPSHOT_BEGIN,

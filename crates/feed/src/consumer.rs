@@ -1,8 +1,8 @@
 //! The consuming end of the socket.
 
 use crate::{
-    ConsumerError, FeedAssembler, FeedEvent, Hello, Message, Position, Start, SyncFault, Welcome,
-    codec::encode, frames::FrameReader,
+    CODEC_FIXED, CODEC_GATES, ConsumerError, FeedAssembler, FeedEvent, Hello, Message, Position,
+    Start, SyncFault, Welcome, codec::encode, frames::FrameReader,
 };
 use std::{path::PathBuf, time::Duration};
 use tokio::{
@@ -27,6 +27,9 @@ pub struct ConsumerOptions {
     pub start: Start,
     /// Time without any record after which the feed counts as dead.
     pub idle_timeout: Duration,
+    /// Whether to be told what may be traded on ([`FeedEvent::Gate`]). A producer that does not know of it refuses with
+    /// [`Refusal::Codec`](crate::Refusal::Codec).
+    pub gates: bool,
     /// The user that the producer must run under, checked with the kernel (`SO_PEERCRED`); `None` for any.
     pub producer_uid: Option<u32>,
 }
@@ -39,6 +42,7 @@ impl ConsumerOptions {
             chain_id: crate::ANY_CHAIN,
             start: Start::Live,
             idle_timeout: IDLE_TIMEOUT,
+            gates: false,
             producer_uid: None,
         }
     }
@@ -161,7 +165,9 @@ async fn greet(options: &ConsumerOptions, start: Start) -> Result<Greeted, Consu
     }
     let (reader, mut writer) = stream.into_split();
     let mut bytes = Vec::new();
-    encode(&Message::Hello(Hello::new(options.chain_id, start)), &mut bytes);
+    let codec = if options.gates { CODEC_GATES } else { CODEC_FIXED };
+    let hello = Hello { codec, ..Hello::new(options.chain_id, start) };
+    encode(&Message::Hello(hello), &mut bytes);
     writer.write_all(&bytes).await.map_err(ConsumerError::Io)?;
     let mut reader = FrameReader::new(reader);
     let idle = || ConsumerError::Idle { seconds: options.idle_timeout.as_secs() };

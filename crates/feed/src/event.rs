@@ -1,7 +1,7 @@
 //! The stream as consumers see it: whole blocks, reorg brackets, notices.
 
 use crate::{
-    Completeness, FeedSnapshot, FeedStep, Gap, Heartbeat, ReorgEnd, ReorgStart, Reverted,
+    Completeness, FeedSnapshot, FeedStep, Gap, Gate, Heartbeat, ReorgEnd, ReorgStart, Reverted,
     StepRetracted,
 };
 use std::sync::Arc;
@@ -34,6 +34,8 @@ pub enum FeedEvent {
     ReorgEnd(ReorgEnd),
     /// The producer lives.
     Heartbeat(Heartbeat),
+    /// What may be traded on has changed. Only consumers that ask for codec 2 are told.
+    Gate(Gate),
     /// The consumer misses records and is not synced.
     Gap(Gap),
     /// All pool states at one block; what follows comes after that block.
@@ -54,6 +56,7 @@ impl FeedEvent {
             Self::ReorgEnd(end) => Some(end.seq),
             Self::Heartbeat(_)
             | Self::Gap(_)
+            | Self::Gate(_)
             | Self::Snapshot(_)
             | Self::Step(_)
             | Self::StepRetracted(_) => None,

@@ -11,6 +11,8 @@ pub const MAGIC: [u8; 8] = *b"WEIRFEED";
 pub const PROTOCOL_VERSION: u16 = 1;
 /// The codec of this crate: the fixed little-endian records of `docs/spec/feed.md`.
 pub const CODEC_FIXED: u16 = 1;
+/// The same records and [`Gate`](crate::Gate) besides, which readers of [`CODEC_FIXED`] do not know.
+pub const CODEC_GATES: u16 = 2;
 /// The chain id that a consumer sends when it takes whichever chain the producer follows.
 pub const ANY_CHAIN: u64 = 0;
 

@@ -59,6 +59,16 @@ pub fn event_to_json(event: &FeedEvent) -> Value {
             "wantedSeq": gap.wanted_seq,
             "nextSeq": gap.next_seq,
         }),
+        FeedEvent::Gate(gate) => json!({
+            "type": "gate",
+            "chainId": gate.chain_id,
+            "epoch": gate.epoch,
+            "nextSeq": gate.next_seq,
+            "pool": gate.pool.map(|pool| pool.to_string()),
+            "gate": gate.state.code.name(),
+            "reason": gate.state.reason.name(),
+            "value": gate.state.value,
+        }),
         FeedEvent::Snapshot(snapshot) => snapshot_to_json(snapshot),
         FeedEvent::Step(step) => step_to_json(step),
         FeedEvent::StepRetracted(retracted) => json!({
@@ -98,6 +108,11 @@ pub(crate) fn event_to_line(event: &FeedEvent) -> String {
         FeedEvent::Gap(gap) => {
             let reason = reason_name(gap.reason);
             format!("gap    {reason} wanted={} next={}", gap.wanted_seq, gap.next_seq)
+        }
+        FeedEvent::Gate(gate) => {
+            let pool = gate.pool.map_or_else(|| "all".to_owned(), |pool| pool.to_string());
+            let (code, reason) = (gate.state.code.name(), gate.state.reason.name());
+            format!("gate   {pool} {code} {reason} {}", gate.state.value)
         }
         FeedEvent::Snapshot(snapshot) => {
             let (BlockRef { number, hash, .. }, pools) = (snapshot.block, snapshot.pools.len());

@@ -13,12 +13,15 @@ pub use completeness::Completeness;
 
 mod handshake;
 pub use handshake::{
-    ANY_CHAIN, CODEC_FIXED, Hello, MAGIC, PROTOCOL_VERSION, Position, Refusal, Refused, Start,
-    Welcome,
+    ANY_CHAIN, CODEC_FIXED, CODEC_GATES, Hello, MAGIC, PROTOCOL_VERSION, Position, Refusal,
+    Refused, Start, Welcome,
 };
 
 mod step;
 pub use step::{FeedStep, STEPS_PER_BLOCK_MAX, Step, StepRetracted, StepUpdate};
+
+mod gate;
+pub use gate::{FeedGates, Gate, GateCode, GateReason, GateState};
 
 mod snapshot;
 pub use snapshot::{
@@ -59,6 +62,7 @@ mod frames;
 mod socket;
 
 mod connection;
+mod gate_tail;
 mod session;
 
 mod upstream;

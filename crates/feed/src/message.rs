@@ -1,7 +1,7 @@
 //! The records of the stream, as values.
 
 use crate::{
-    CodecError, Completeness, Hello, Refused, SnapshotBegin, SnapshotEnd, SnapshotPool,
+    CodecError, Completeness, Gate, Hello, Refused, SnapshotBegin, SnapshotEnd, SnapshotPool,
     SnapshotTick, Step, StepRetracted, Welcome,
 };
 use alloy_primitives::B256;
@@ -201,6 +201,8 @@ pub enum Message {
     ReorgEnd(ReorgEnd),
     /// The producer lives.
     Heartbeat(Heartbeat),
+    /// See [`Gate`].
+    Gate(Gate),
     /// Records are missing.
     Gap(Gap),
     /// Pool states begin.

@@ -1,9 +1,9 @@
 //! The producing end: one publisher, any number of consumers that read at their own pace.
 
 use crate::{
-    Completeness, FeedEvent, FeedUpdate, Gap, GapReason, Heartbeat, ProducerError, ReorgEnd, Start,
-    StepUpdate, Welcome,
-    handshake::{CODEC_FIXED, PROTOCOL_VERSION},
+    Completeness, FeedEvent, FeedGates, FeedUpdate, Gap, GapReason, Heartbeat, ProducerError,
+    ReorgEnd, Start, StepUpdate, Welcome,
+    handshake::PROTOCOL_VERSION,
     log::{LogItem, RetainedLog},
 };
 use alloy_primitives::B256;
@@ -20,6 +20,7 @@ struct Shared {
     log: Mutex<RetainedLog>,
     retained: watch::Sender<Retained>,
     snapshot: watch::Sender<Option<Arc<PoolSnapshot>>>,
+    gates: watch::Sender<Arc<FeedGates>>,
 }
 
 /// Which sequence numbers can be read.
@@ -46,14 +47,34 @@ impl FeedProducer {
     pub fn new(chain_id: u64, epoch: u64, blocks_max: usize) -> Self {
         let log = RetainedLog::new(chain_id, epoch, blocks_max);
         let retained = watch::Sender::new(retained(&log));
-        let snapshot = watch::Sender::new(None);
-        Self { shared: Arc::new(Shared { log: Mutex::new(log), retained, snapshot }) }
+        let (snapshot, gates) = (watch::Sender::new(None), watch::Sender::default());
+        let log = Mutex::new(log);
+        Self { shared: Arc::new(Shared { log, retained, snapshot, gates }) }
     }
 
     /// Offers the pool states at the tip, for consumers that start from them and for the end of a reorg. Call it after
     /// each [`FeedProducer::publish`], with the arena's snapshot of the same block.
     pub fn offer_snapshot(&self, snapshot: Arc<PoolSnapshot>) {
         self.shared.snapshot.send_replace(Some(snapshot));
+    }
+
+    /// Says what may be traded on, for consumers that ask for [`CODEC_GATES`](crate::CODEC_GATES). The latest counts: one who is
+    /// behind is told of it once everything before was sent.
+    pub fn offer_gates(&self, gates: FeedGates) {
+        self.shared.gates.send_if_modified(|held| {
+            let is_new = **held != gates;
+            if is_new {
+                *held = Arc::new(gates);
+            }
+            is_new
+        });
+    }
+
+    pub(crate) fn gates(&self) -> watch::Receiver<Arc<FeedGates>> {
+        let mut gates = self.shared.gates.subscribe();
+        // What is there counts as news to whoever has just come.
+        gates.mark_changed();
+        gates
     }
 
     /// Appends `update` to the stream, whole or not at all, and returns its events for in-process use.
@@ -154,7 +175,7 @@ impl FeedProducer {
     fn cursor_at(&self, log: &RetainedLog, first_seq: u64) -> (FeedCursor, Welcome) {
         let welcome = Welcome {
             version: PROTOCOL_VERSION,
-            codec: CODEC_FIXED,
+            codec: crate::CODEC_FIXED,
             chain_id: log.chain_id(),
             epoch: log.epoch(),
             first_seq,

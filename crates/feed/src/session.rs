@@ -1,11 +1,12 @@
 //! One consumer's connection.
 
 use crate::{
-    CODEC_FIXED, ConsumerError, FeedProducer, Gap, Hello, Message, PROTOCOL_VERSION, Refusal,
-    Refused, ServerOptions, SnapshotBegin, Start, SyncFault, Welcome,
+    CODEC_FIXED, CODEC_GATES, ConsumerError, FeedProducer, Gap, Hello, Message, PROTOCOL_VERSION,
+    Refusal, Refused, ServerOptions, SnapshotBegin, Start, SyncFault, Welcome,
     codec::encode,
     connection::Connection,
     frames::FrameReader,
+    gate_tail::GateTail,
     handshake::ANY_CHAIN,
     log::LogItem,
     producer::{FeedCursor, Read},
@@ -28,6 +29,8 @@ pub(crate) struct Session {
     connection: Connection,
     producers: Arc<[FeedProducer]>,
     options: Arc<ServerOptions>,
+    /// What the consumer asked for.
+    codec: u16,
 }
 
 impl Session {
@@ -38,7 +41,8 @@ impl Session {
     ) -> Self {
         let (reader, writer) = stream.into_split();
         let connection = Connection::new(writer, options.cut_grace);
-        Self { reader: FrameReader::new(reader), connection, producers, options }
+        let reader = FrameReader::new(reader);
+        Self { reader, connection, producers, options, codec: CODEC_FIXED }
     }
 
     pub(crate) async fn run(
@@ -73,7 +77,7 @@ impl Session {
         if hello.version != PROTOCOL_VERSION {
             return Err(Refusal::Version);
         }
-        if hello.codec != CODEC_FIXED {
+        if hello.codec != CODEC_FIXED && hello.codec != CODEC_GATES {
             return Err(Refusal::Codec);
         }
         let chosen = match (hello.chain_id, &*self.producers) {
@@ -102,11 +106,13 @@ impl Session {
         hello: &Hello,
         shutdown: &Shutdown,
     ) -> Result<(), ConsumerError> {
+        self.codec = hello.codec;
         let Some(mut cursor) = self.begin(producer, hello.start, shutdown).await? else {
             return Ok(());
         };
         let mut heartbeat = tokio::time::interval(self.options.heartbeat_interval);
         heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut gates = GateTail::new(producer, self.codec);
         while !shutdown.is_cancelled() {
             let head = match cursor.read() {
                 Read::Items(items) => {
@@ -116,10 +122,16 @@ impl Session {
                 Read::Lost(gap) => return self.cut(gap).await,
                 Read::CaughtUp(head) => head,
             };
+            let changed = gates.changes(producer.chain_id(), &head);
+            if !changed.is_empty() {
+                self.connection.send(&cursor, &changed, shutdown).await?;
+                continue;
+            }
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => {}
                 published = cursor.published() => if published.is_err() { return Ok(()) },
+                () = gates.changed() => {}
                 // A consumer has nothing to say after its greeting: any end of its stream ends the session.
                 _ = self.reader.next() => return Ok(()),
                 _ = heartbeat.tick() => self.write(&Message::Heartbeat(head)).await?,
@@ -137,6 +149,7 @@ impl Session {
     ) -> Result<Option<FeedCursor>, ConsumerError> {
         if start != Start::Snapshot {
             let (cursor, welcome, gap) = producer.cursor(start);
+            let welcome = Welcome { codec: self.codec, ..welcome };
             self.write(&Message::Welcome(welcome)).await?;
             if let Some(gap) = gap {
                 self.write(&Message::Gap(gap)).await?;
@@ -153,6 +166,7 @@ impl Session {
             self.refuse(Refusal::Snapshot).await?;
             return Ok(None);
         };
+        let welcome = Welcome { codec: self.codec, ..welcome };
         self.write(&Message::Welcome(welcome)).await?;
         self.send_snapshot(&cursor, &welcome, &snapshot, shutdown).await?;
         Ok(Some(cursor))

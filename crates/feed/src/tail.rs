@@ -1,7 +1,7 @@
 //! Printing a feed, for `weir feed tail`.
 
 use crate::{
-    ConsumerError, ConsumerOptions, FeedConsumer, FeedEvent,
+    ConsumerError, ConsumerOptions, FeedConsumer, FeedEvent, Refusal,
     json::{event_to_json, event_to_line},
 };
 use std::{io, path::PathBuf, time::Duration};
@@ -37,8 +37,7 @@ pub async fn feed_tail(
     out: &mut (dyn io::Write + Send),
     shutdown: Shutdown,
 ) -> Result<(), TailError> {
-    let options = ConsumerOptions::at(socket);
-    let mut consumer = FeedConsumer::connect(options).await.map_err(TailError::Feed)?;
+    let mut consumer = connect(socket).await.map_err(TailError::Feed)?;
     loop {
         let event = tokio::select! {
             biased;
@@ -55,6 +54,17 @@ pub async fn feed_tail(
                 }
             }
         }
+    }
+}
+
+/// With gates, if the producer knows of them.
+async fn connect(socket: PathBuf) -> Result<FeedConsumer, ConsumerError> {
+    let options = ConsumerOptions { gates: true, ..ConsumerOptions::at(socket) };
+    match FeedConsumer::connect(options.clone()).await {
+        Err(ConsumerError::Refused(refused)) if refused.reason == Refusal::Codec => {
+            FeedConsumer::connect(ConsumerOptions { gates: false, ..options }).await
+        }
+        connected => connected,
     }
 }
 

@@ -4,10 +4,11 @@ use alloy_primitives::{Address, B256, I256, U256};
 use proptest::prelude::*;
 use weir_arena::{PoolEvent, PoolId, PoolStatus, Protocol, SwapState52};
 use weir_feed::{
-    BeginBlock, CodecError, Completeness, EndBlock, FRAME_BYTES_MAX, Gap, GapReason, Heartbeat,
-    Hello, Message, PoolFees, PoolUpdate, Position, Refusal, Refused, ReorgEnd, ReorgStart,
-    Reverted, SnapshotBegin, SnapshotEnd, SnapshotFeeSource, SnapshotPool, SnapshotTick, Start,
-    Step, StepRetracted, Welcome, decode_all, decode_frame, encode,
+    BeginBlock, CodecError, Completeness, EndBlock, FRAME_BYTES_MAX, Gap, GapReason, Gate,
+    GateCode, GateReason, GateState, Heartbeat, Hello, Message, PoolFees, PoolUpdate, Position,
+    Refusal, Refused, ReorgEnd, ReorgStart, Reverted, SnapshotBegin, SnapshotEnd,
+    SnapshotFeeSource, SnapshotPool, SnapshotTick, Start, Step, StepRetracted, Welcome, decode_all,
+    decode_frame, encode,
 };
 use weir_primitives::BlockRef;
 
@@ -282,6 +283,36 @@ fn notices() -> impl Strategy<Value = Message> {
     ]
 }
 
+fn gate() -> impl Strategy<Value = Message> {
+    let code = prop_oneof![
+        Just(GateCode::Live),
+        Just(GateCode::Uninitialized),
+        Just(GateCode::Unsynced),
+        Just(GateCode::Reorging),
+        Just(GateCode::Resyncing),
+        Just(GateCode::Degraded),
+        Just(GateCode::Halted),
+    ];
+    let reason = prop_oneof![
+        Just(GateReason::None),
+        Just(GateReason::PoolsHalted),
+        Just(GateReason::WhitelistStale),
+        Just(GateReason::Source),
+        Just(GateReason::Check),
+    ];
+    let pool = prop_oneof![
+        Just(None),
+        hash().prop_map(|id| Some(PoolId::Id(id))),
+        address().prop_map(|pool| Some(PoolId::Address(pool))),
+    ];
+    (any::<[u64; 4]>(), pool, code, reason).prop_map(
+        |([chain_id, epoch, next_seq, value], pool, code, reason)| {
+            let state = GateState { code, reason, value };
+            Message::Gate(Gate { chain_id, epoch, next_seq, pool, state })
+        },
+    )
+}
+
 fn steps() -> impl Strategy<Value = Message> {
     prop_oneof![
         (any::<[u64; 4]>(), hash(), any::<[u32; 3]>(), hash()).prop_map(
@@ -377,7 +408,7 @@ fn snapshots() -> impl Strategy<Value = Message> {
 }
 
 fn message() -> impl Strategy<Value = Message> {
-    prop_oneof![handshake(), blocks(), notices(), steps(), snapshots()]
+    prop_oneof![handshake(), blocks(), notices(), gate(), steps(), snapshots()]
 }
 
 fn encoded(message: &Message) -> Vec<u8> {

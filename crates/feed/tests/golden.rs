@@ -7,10 +7,11 @@ use common::{CHAIN, EPOCH};
 use std::collections::BTreeMap;
 use weir_arena::{ArenaConfig, PoolArena, PoolEvent, PoolId, PoolStatus, Protocol, SwapState52};
 use weir_feed::{
-    ANY_CHAIN, BeginBlock, CODEC_FIXED, Completeness, EndBlock, FeedAssembler, FeedEvent, Gap,
-    GapReason, Heartbeat, Hello, Message, PROTOCOL_VERSION, PoolFees, PoolUpdate, Position,
-    Refusal, Refused, ReorgEnd, ReorgStart, Reverted, SnapshotBegin, SnapshotEnd, SnapshotPool,
-    SnapshotTick, Start, Step, StepRetracted, Welcome, decode_all, encode,
+    ANY_CHAIN, BeginBlock, CODEC_FIXED, CODEC_GATES, Completeness, EndBlock, FeedAssembler,
+    FeedEvent, Gap, GapReason, Gate, GateCode, GateReason, GateState, Heartbeat, Hello, Message,
+    PROTOCOL_VERSION, PoolFees, PoolUpdate, Position, Refusal, Refused, ReorgEnd, ReorgStart,
+    Reverted, SnapshotBegin, SnapshotEnd, SnapshotPool, SnapshotTick, Start, Step, StepRetracted,
+    Welcome, decode_all, encode,
 };
 use weir_primitives::BlockRef;
 
@@ -175,6 +176,10 @@ fn handshake() -> Vec<(&'static str, Message)> {
         ("hello_live", Message::Hello(Hello::new(CHAIN, Start::Live))),
         ("hello_oldest", Message::Hello(Hello::new(CHAIN, Start::Oldest))),
         ("hello_resume", Message::Hello(Hello::new(ANY_CHAIN, resume))),
+        (
+            "hello_gates",
+            Message::Hello(Hello { codec: CODEC_GATES, ..Hello::new(CHAIN, Start::Live) }),
+        ),
         ("hello_snapshot", Message::Hello(Hello::new(CHAIN, Start::Snapshot))),
         ("welcome", Message::Welcome(welcome)),
         ("refused_chain", Message::Refused(refused)),
@@ -236,7 +241,21 @@ fn stream() -> Vec<(&'static str, Message)> {
         ),
         ("heartbeat", Message::Heartbeat(heartbeat)),
         ("gap", Message::Gap(gap)),
+        ("gate_all", gate(None, GateCode::Degraded, GateReason::SourceLagging, 4)),
+        (
+            "gate_pool",
+            gate(Some(PoolId::Id(B256::repeat_byte(0xbb))), GateCode::Halted, GateReason::Check, 9),
+        ),
+        (
+            "gate_pool_live",
+            gate(Some(PoolId::Address(token(0xaa))), GateCode::Live, GateReason::None, 0),
+        ),
     ]
+}
+
+fn gate(pool: Option<PoolId>, code: GateCode, reason: GateReason, value: u64) -> Message {
+    let state = GateState { code, reason, value };
+    Message::Gate(Gate { chain_id: CHAIN, epoch: EPOCH, next_seq: 45, pool, state })
 }
 
 fn steps() -> Vec<(&'static str, Message)> {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod common;
+use alloy_primitives::Address;
 use common::{CHAIN, EPOCH, block, commit, numbers};
 use std::{os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 use tokio::{
@@ -9,10 +10,12 @@ use tokio::{
     net::{UnixListener, UnixStream},
     task::JoinHandle,
 };
+use weir_arena::PoolId;
 use weir_feed::{
-    Completeness, ConsumerError, ConsumerOptions, FeedConsumer, FeedEvent, FeedProducer,
-    FeedServer, FeedUpdate, GapReason, Hello, Message, ProducerError, Refusal, ServerOptions,
-    Start, SyncFault, Welcome, decode_all, encode, feed_tail,
+    CODEC_FIXED, CODEC_GATES, Completeness, ConsumerError, ConsumerOptions, FeedConsumer,
+    FeedEvent, FeedGates, FeedProducer, FeedServer, FeedUpdate, GapReason, Gate, GateCode,
+    GateReason, GateState, Hello, Message, ProducerError, Refusal, ServerOptions, Start, SyncFault,
+    Welcome, decode_all, encode, feed_tail,
 };
 use weir_runtime::{Shutdown, ShutdownReason};
 
@@ -420,5 +423,47 @@ async fn tail_prints_one_json_object_a_line() {
     assert_eq!(block["completeness"], "executed_in_node");
     let (absent, mut output) = (PathBuf::from("absent.sock"), Vec::new());
     assert!(feed_tail(absent, true, &mut output, Shutdown::new()).await.is_err());
+    fixture.stop().await;
+}
+
+/// The next gate.
+async fn gate(consumer: &mut FeedConsumer) -> Gate {
+    loop {
+        if let FeedEvent::Gate(gate) = consumer.next().await.unwrap() {
+            return gate;
+        }
+    }
+}
+
+#[tokio::test]
+async fn gates_are_told_to_those_who_ask_for_them() {
+    let fixture = Fixture::start();
+    let pool = PoolId::Address(Address::repeat_byte(7));
+    let halted = GateState { code: GateCode::Halted, reason: GateReason::Event, value: 1 };
+    let gates = FeedGates { overall: GateState::LIVE, pools: [(pool, halted)].into() };
+    fixture.producer.offer_gates(gates.clone());
+    let options = ConsumerOptions { gates: true, ..ConsumerOptions::at(fixture.path()) };
+    let mut asking = FeedConsumer::connect(options).await.unwrap();
+    let mut plain = fixture.consumer(Start::Live).await;
+    assert_eq!((asking.welcome().codec, plain.welcome().codec), (CODEC_GATES, CODEC_FIXED));
+    let told = [gate(&mut asking).await, gate(&mut asking).await];
+    assert_eq!(
+        told.map(|gate| (gate.pool, gate.state)),
+        [(Some(pool), halted), (None, gates.overall)]
+    );
+
+    // What was published is sent before the gate that is about it.
+    let published = fixture.publish(commit(1, 0));
+    let lagging =
+        GateState { code: GateCode::Degraded, reason: GateReason::SourceLagging, value: 9 };
+    fixture.producer.offer_gates(FeedGates { overall: lagging, pools: Default::default() });
+    assert_eq!(take(&mut asking, 1).await, published);
+    let told = [gate(&mut asking).await, gate(&mut asking).await];
+    assert_eq!(
+        told.map(|gate| (gate.pool, gate.state)),
+        [(None, lagging), (Some(pool), GateState::LIVE)]
+    );
+    assert_eq!(told[0].next_seq, 1);
+    assert_eq!(take(&mut plain, 1).await, published);
     fixture.stop().await;
 }

@@ -253,6 +253,23 @@ impl ChainClient {
     pub async fn logs(&self, filter: &Filter) -> Result<Vec<Log>, ClientError> {
         self.read("eth_getLogs", (filter.clone(),)).await
     }
+
+    /// Every log of the canonical chain that begins with these two topics, in order. Nodes refuse what takes them too long.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn topic_logs(
+        &self,
+        [first, second]: [B256; 2],
+    ) -> Result<Vec<alloy_primitives::Log>, ClientError> {
+        let filter = Filter::new()
+            .from_block(BlockNumberOrTag::Earliest)
+            .to_block(BlockNumberOrTag::Latest)
+            .event_signature(first)
+            .topic1(second);
+        let logs = self.logs(&filter).await?;
+        Ok(logs.into_iter().map(|log| log.inner).collect())
+    }
 }
 
 fn recover(block: SealedBlock) -> Result<RecoveredBlock, ClientError> {

@@ -6,16 +6,25 @@ use crate::{
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use weir_feed::FeedProducer;
-use weir_primitives::ChainUpdate;
+use weir_primitives::{ChainUpdate, OpenUpdate};
 use weir_runtime::Shutdown;
 
 /// Updates that may wait for the engine. The sender waits when it is full: no update is ever dropped.
 pub const UPDATE_QUEUE: usize = 256;
 
+/// What the engine is told. Both in the order in which the chain told them: a step after the block that it is on top of.
+#[derive(Debug, Clone)]
+pub enum LiquidityInput {
+    /// Sealed blocks.
+    Chain(ChainUpdate),
+    /// The block that is being built.
+    Open(Arc<OpenUpdate>),
+}
+
 /// Follows chain updates with the arena, and publishes views and feed events.
 pub struct LiquidityDriver {
     engine: LiquidityEngine,
-    updates: mpsc::Receiver<ChainUpdate>,
+    updates: mpsc::Receiver<LiquidityInput>,
 }
 
 impl std::fmt::Debug for LiquidityDriver {
@@ -33,7 +42,7 @@ impl LiquidityDriver {
         options: LiquidityOptions,
         source: Arc<dyn BlockSource>,
         feed: FeedProducer,
-    ) -> (Self, LiquidityHandle, mpsc::Sender<ChainUpdate>) {
+    ) -> (Self, LiquidityHandle, mpsc::Sender<LiquidityInput>) {
         let handle = LiquidityHandle::new(options.chain_id);
         let (sender, updates) = mpsc::channel(UPDATE_QUEUE);
         let engine = LiquidityEngine::new(options, source, feed, handle.clone());
@@ -57,8 +66,13 @@ impl LiquidityDriver {
             };
             let Some(update) = update else { return Ok(()) };
             let stop = shutdown.clone();
-            let follow =
-                move |engine: &mut LiquidityEngine| engine.follow(&update, &|| stop.is_cancelled());
+            let follow = move |engine: &mut LiquidityEngine| match &update {
+                LiquidityInput::Chain(update) => engine.follow(update, &|| stop.is_cancelled()),
+                LiquidityInput::Open(update) => {
+                    engine.follow_open(update);
+                    Ok(())
+                }
+            };
             self.engine = off_worker(self.engine, follow).await?;
         }
     }

@@ -4,13 +4,14 @@ use crate::{
     BlockSource, DegradedReason, HaltReason, LiquidityError, LiquidityHandle, LiquidityOptions,
     LiquidityView, PoolSelection, TradingState,
     metrics::{count_rebuild, record_arena, record_update},
+    open::OpenTracker,
     writer::{ArenaWriter, UpdateOutcome},
 };
 use alloy_primitives::B256;
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 use weir_arena::{ApplyError, BlockEnvelope, PoolIdx, PoolKey};
 use weir_feed::{FeedProducer, FeedUpdate};
-use weir_primitives::{ChainSegment, ChainUpdate, ExecutedBlock};
+use weir_primitives::{ChainSegment, ChainUpdate, ExecutedBlock, OpenUpdate};
 
 /// How an update relates to the arena's tip.
 enum Step<'a> {
@@ -38,6 +39,7 @@ pub(crate) struct LiquidityEngine {
     source: Arc<dyn BlockSource>,
     feed: FeedProducer,
     writer: ArenaWriter,
+    open: OpenTracker,
     undecodable: u64,
 }
 
@@ -48,8 +50,9 @@ impl LiquidityEngine {
         feed: FeedProducer,
         handle: LiquidityHandle,
     ) -> Self {
+        let open = OpenTracker::new(handle.clone(), Some(feed.clone()));
         let writer = ArenaWriter::new(options.arena_config(), handle);
-        Self { options, source, feed, writer, undecodable: 0 }
+        Self { options, source, feed, writer, open, undecodable: 0 }
     }
 
     /// Builds the arena from all stored blocks and publishes it. What it had is dropped.
@@ -69,6 +72,11 @@ impl LiquidityEngine {
     ) -> Result<(), LiquidityError> {
         let followed = self.take_update(update, stop);
         self.halt_on_error(followed)
+    }
+
+    /// Follows the open block. What does not fit is left out: the sealed block says it all again.
+    pub(crate) fn follow_open(&mut self, update: &OpenUpdate) {
+        self.open.follow(&self.writer.arena, update);
     }
 
     fn halt_on_error(&self, result: Result<(), LiquidityError>) -> Result<(), LiquidityError> {
@@ -306,7 +314,9 @@ impl LiquidityEngine {
         let history = self.writer.history.clone();
         let unchanged = self.writer.handle.unchanged();
         let base_fee = self.writer.base_fee;
-        let view = LiquidityView { state, head, base_fee, dirty, vanished, history, ..unchanged };
+        let open = self.open.view(&self.writer.arena);
+        let view =
+            LiquidityView { state, head, base_fee, open, dirty, vanished, history, ..unchanged };
         self.writer.handle.publish(view);
         record_arena(&self.writer.arena, state, self.undecodable);
     }

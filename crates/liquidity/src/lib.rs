@@ -9,6 +9,9 @@ pub use state::{DegradedReason, HaltReason, TradingState};
 mod gate;
 pub use gate::{GateEvent, GateRefusal, HaltCause, HaltEvidence, PoolGate, gate_check};
 
+mod feed_gates;
+pub use feed_gates::publish_gates;
+
 mod health;
 pub use health::{HealthReason, LiquidityHealth, SourceView};
 
@@ -19,26 +22,33 @@ mod error;
 pub use error::LiquidityError;
 
 mod view;
-pub use view::{GATE_QUEUE, LiquidityHandle, LiquidityView};
+pub use view::{GATE_QUEUE, LiquidityHandle, LiquidityView, OpenView};
 
 mod set;
 pub use set::{LiquiditySet, SetError};
 
 mod whitelist;
-pub use whitelist::{listed_pools, pool_static};
+pub use whitelist::{described_pools, listed_pools, pool_static};
+
+mod spill;
+pub use spill::{SPILL_SEGMENT_BLOCKS, SnapshotSpill, SpillOptions, SpillStoreError, SpilledState};
 
 mod metrics;
 pub use metrics::describe_metrics;
 
 mod writer;
 
+mod open;
+
 mod engine;
 
 mod driver;
-pub use driver::{LiquidityDriver, UPDATE_QUEUE};
+pub use driver::{LiquidityDriver, LiquidityInput, UPDATE_QUEUE};
 
 mod reader;
-pub use reader::{PoolRefusal, ReadError, ReadFuture, StateReader};
+pub use reader::{
+    NodeFuture, NodeState, PoolRefusal, ReadError, ReadFuture, StateReader, describe_pool,
+};
 
 mod sync;
 pub use sync::{
@@ -51,7 +61,7 @@ mod adapter;
 pub use adapter::{FollowerSource, FollowerSourceError, NatsFeedSource, WhitelistFeed};
 
 mod paths;
-pub use paths::{BaseTokens, PathsDriver, PathsHandle, PathsOptions, PathsView};
+pub use paths::{BaseTokens, PathsChange, PathsDriver, PathsHandle, PathsOptions, PathsView};
 
 mod service;
 pub use service::LiquidityService;

@@ -49,6 +49,10 @@ pub fn describe_metrics() {
         "From an update's arrival to its publication, in seconds."
     );
     metrics::describe_histogram!("weir_arena_dirty_pools", "Pools touched by an update.");
+    metrics::describe_histogram!(
+        "weir_arena_step_seconds",
+        "From the arrival of an open block's step that touches pools to its publication, in seconds."
+    );
     describe_source_metrics();
 }
 
@@ -61,6 +65,23 @@ fn describe_source_metrics() {
     metrics::describe_counter!(
         "weir_arena_source_gaps_total",
         "Times the source lost blocks, by kind: told, unlinked or refused."
+    );
+    metrics::describe_gauge!(
+        "weir_arena_spill_blocks",
+        "Blocks older than the undo ring whose snapshots are on disk."
+    );
+    metrics::describe_gauge!("weir_arena_spill_bytes", "Their size on disk, in bytes.");
+    metrics::describe_counter!(
+        "weir_arena_spill_hits_total",
+        "Questions about older blocks that were answered from disk."
+    );
+    metrics::describe_counter!(
+        "weir_arena_spill_misses_total",
+        "Questions about older blocks that are not on disk."
+    );
+    metrics::describe_counter!(
+        "weir_arena_spill_errors_total",
+        "Failures after which snapshots are not spilled any more."
     );
     metrics::describe_counter!(
         "weir_arena_feed_faults_total",
@@ -132,6 +153,11 @@ pub(crate) fn record_update(chain_id: u64, outcome: &UpdateOutcome, took: Durati
         observe("weir_arena_reorg_depth_blocks", outcome.reverted as f64);
         metrics::counter!("weir_arena_reorgs_total", "chain" => chain, "kind" => kind).increment(1);
     }
+}
+
+pub(crate) fn record_step(chain_id: u64, took: Duration) {
+    let chain = chain_id.to_string();
+    metrics::histogram!("weir_arena_step_seconds", "chain" => chain).record(took.as_secs_f64());
 }
 
 pub(crate) fn record_arena(arena: &PoolArena, state: TradingState, undecodable: u64) {

@@ -1,16 +1,35 @@
 //! What readers see: one immutable value, replaced as a whole.
 
 use crate::{
-    GateEvent, SourceView, TradingState,
+    GateEvent, SnapshotSpill, SourceView, TradingState,
     gate::{GateBook, changed_gates},
 };
 use arc_swap::ArcSwap;
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, OnceLock},
+};
 use tokio::sync::{broadcast, watch};
 use weir_arena::{PoolIdx, PoolKey, PoolSnapshot};
+use weir_primitives::BlockRef;
 
 /// Gate events that a subscriber may be behind before it is told that it missed some.
 pub const GATE_QUEUE: usize = 1024;
+
+/// Pool states in the block that is being built, after the steps so far. Provisional: the sealed block supersedes it.
+#[derive(Debug, Clone)]
+pub struct OpenView {
+    /// Number, parent and timestamp of the open block; its hash is zero.
+    pub block: BlockRef,
+    /// Base fee per gas of the open block in wei.
+    pub base_fee: u64,
+    /// Steps so far that touched pools.
+    pub steps: u32,
+    /// All pools after them. Pools that the open block created are not among them.
+    pub pools: Arc<PoolSnapshot>,
+    /// Pools that the last of them touched, ascending.
+    pub touched: Arc<[PoolIdx]>,
+}
 
 /// Pool states after one block, with those of the blocks before it.
 #[derive(Debug, Clone)]
@@ -21,6 +40,9 @@ pub struct LiquidityView {
     pub head: Arc<PoolSnapshot>,
     /// Base fee per gas of the block applied last, in wei; what the next one's is about.
     pub base_fee: u64,
+    /// The open block on top of the tip, where the source tells of it and its steps have touched pools. There is none while
+    /// the states may not be traded on.
+    pub open: Option<Arc<OpenView>>,
     /// Pools whose state or status may differ from the view before, ascending; all of them after a rebuild.
     pub dirty: Arc<[PoolIdx]>,
     /// Pools that left since the view before.
@@ -38,6 +60,7 @@ impl LiquidityView {
             state: TradingState::Resyncing { pools: 0 },
             head: Arc::new(PoolSnapshot::empty(chain_id)),
             base_fee: 0,
+            open: None,
             dirty: Arc::default(),
             vanished: Arc::default(),
             source: SourceView::default(),
@@ -63,6 +86,7 @@ struct Shared {
     view: ArcSwap<LiquidityView>,
     generation: watch::Sender<u64>,
     gates: broadcast::Sender<GateEvent>,
+    spill: OnceLock<Arc<SnapshotSpill>>,
 }
 
 /// Access to what the driver publishes. Cheap to clone; reads never wait for the writer.
@@ -75,12 +99,25 @@ impl LiquidityHandle {
     pub(crate) fn new(chain_id: u64) -> Self {
         let view = ArcSwap::from_pointee(LiquidityView::starting(chain_id));
         let (generation, gates) = (watch::Sender::new(0), broadcast::Sender::new(GATE_QUEUE));
-        Self { shared: Arc::new(Shared { view, generation, gates }) }
+        let spill = OnceLock::new();
+        Self { shared: Arc::new(Shared { view, generation, gates, spill }) }
     }
 
     /// EIP-155 chain id.
     pub fn chain_id(&self) -> u64 {
         self.shared.view.load().head.chain_id()
+    }
+
+    /// Keeps snapshots that leave the view, and answers from them. Call it before the engine runs; the first call counts.
+    pub fn attach_spill(&self, spill: Arc<SnapshotSpill>) {
+        if self.shared.spill.set(spill).is_err() {
+            tracing::warn!("engine has a place for old snapshots already");
+        }
+    }
+
+    /// Where snapshots are that have left the view, if they are kept.
+    pub fn spill(&self) -> Option<&Arc<SnapshotSpill>> {
+        self.shared.spill.get()
     }
 
     /// The newest view.
@@ -103,7 +140,10 @@ impl LiquidityHandle {
         self.shared.gates.subscribe()
     }
 
-    pub(crate) fn publish(&self, view: LiquidityView) {
+    pub(crate) fn publish(&self, mut view: LiquidityView) {
+        if !view.state.is_quotable() {
+            view.open = None;
+        }
         let new = Arc::new(view);
         let old = self.shared.view.swap(Arc::clone(&new));
         self.shared.generation.send_modify(|generation| *generation += 1);

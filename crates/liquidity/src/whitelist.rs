@@ -1,5 +1,6 @@
 //! Whitelist rows as the arena takes them.
 
+use crate::{NodeState, PoolRefusal, ReadError, reader::describe_all};
 use alloy_primitives::Address;
 use weir_arena::{PoolId, PoolKey, PoolStatic, Protocol};
 use weir_feed::{Rejection, RejectionReason, Whitelist, WhitelistPool, WhitelistProtocol};
@@ -18,6 +19,28 @@ pub fn listed_pools(whitelist: &Whitelist) -> (Vec<PoolStatic>, Vec<Rejection>) 
         }
     }
     (pools, rejected)
+}
+
+/// The pools that `whitelist` names without describing them, read from the chain, and those that are not what they are said to be.
+///
+/// # Errors
+/// If the node does not answer.
+pub async fn described_pools(
+    whitelist: &Whitelist,
+    node: &dyn NodeState,
+) -> Result<(Vec<PoolStatic>, Vec<(PoolKey, PoolRefusal)>), ReadError> {
+    let chain_id = whitelist.chain_id;
+    let (mut pools, mut refused) = (Vec::new(), Vec::new());
+    for (row, answer) in describe_all(node, chain_id, whitelist.unresolved.clone()).await {
+        match answer {
+            Ok(pool) => pools.push(pool),
+            Err(ReadError::Refused(refusal)) => {
+                refused.push((PoolKey { chain_id, id: row.id }, refusal));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((pools, refused))
 }
 
 /// One row as the arena takes it. A V4 row's address is its PoolManager, and its hooks are part of what it is.

@@ -83,8 +83,12 @@ impl ArenaWriter {
                 tracing::error!(?evidence, "pool is halted: an event contradicts its state");
             }
         }
-        if self.history.len() > self.config.ring_blocks {
-            self.history.pop_front();
+        if self.history.len() > self.config.ring_blocks
+            && let Some(oldest) = self.history.pop_front()
+            && let Some(spill) = self.handle.spill()
+        {
+            // No revert reaches it any more.
+            spill.push(&oldest);
         }
         self.history.push_back(self.arena.snapshot());
         outcome.blocks += 1;

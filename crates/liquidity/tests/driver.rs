@@ -3,22 +3,25 @@
 
 mod common;
 use alloy_primitives::{Address, U256};
-use common::{CHAIN, Chain, Dice, PAIR, POOL, TOKEN0, TOKEN1, V2_FACTORY, V3_FACTORY};
+use common::{
+    CHAIN, Chain, Dice, PAIR, POOL, TOKEN0, TOKEN1, V2_FACTORY, V3_FACTORY, World, steps_of,
+};
 use std::sync::Arc;
 use tokio::{sync::mpsc, task::JoinHandle};
 use weir_arena::{
-    ArenaConfig, Discovery, PoolArena, PoolKey, PoolState, PoolStatic, PoolStatus, Protocol,
+    ArenaConfig, Discovery, PoolArena, PoolKey, PoolSnapshot, PoolState, PoolStatic, PoolStatus,
+    Protocol,
 };
 use weir_feed::{
     ConsumerOptions, FeedConsumer, FeedEvent, FeedProducer, FeedServer, GapReason, ServerOptions,
     Start,
 };
 use weir_liquidity::{
-    BlockSource, LiquidityDriver, LiquidityError, LiquidityHandle, LiquidityOptions,
-    LiquidityService, LiquidityView, PoolSelection, TradingState,
+    BlockSource, LiquidityDriver, LiquidityError, LiquidityHandle, LiquidityInput,
+    LiquidityOptions, LiquidityService, LiquidityView, PoolSelection, TradingState,
 };
-use weir_primitives::{BlockRef, ChainUpdate, ExecutedBlock, StateError};
-use weir_rpc::{ListPools, PathHop, PoolsBackend};
+use weir_primitives::{BlockRef, ChainUpdate, ExecutedBlock, OpenStep, OpenUpdate, StateError};
+use weir_rpc::{ListPools, PathHop, PoolBlock, PoolsBackend};
 use weir_runtime::{Shutdown, ShutdownReason};
 
 fn served(handle: &LiquidityHandle) -> Arc<LiquidityService> {
@@ -27,7 +30,7 @@ fn served(handle: &LiquidityHandle) -> Arc<LiquidityService> {
 
 struct Engine {
     handle: LiquidityHandle,
-    updates: mpsc::Sender<ChainUpdate>,
+    updates: mpsc::Sender<LiquidityInput>,
     feed: FeedProducer,
     shutdown: Shutdown,
     task: JoinHandle<Result<(), LiquidityError>>,
@@ -63,7 +66,24 @@ impl Engine {
     }
 
     async fn send(&self, update: ChainUpdate) {
-        self.updates.send(update).await.unwrap();
+        self.updates.send(LiquidityInput::Chain(update)).await.unwrap();
+    }
+
+    async fn tell(&self, update: Arc<OpenUpdate>) {
+        self.updates.send(LiquidityInput::Open(update)).await.unwrap();
+    }
+
+    /// Waits until the open block has so many steps; zero is none.
+    async fn open(&self, steps: u32) -> Arc<LiquidityView> {
+        let mut changes = self.handle.subscribe();
+        loop {
+            changes.mark_unchanged();
+            let view = self.handle.view();
+            if view.open.as_ref().map_or(0, |open| open.steps) == steps {
+                return view;
+            }
+            changes.changed().await.unwrap();
+        }
     }
 
     async fn stop(self) {
@@ -75,11 +95,15 @@ impl Engine {
 /// What the engine says must be what the contracts hold.
 fn assert_equals_contracts(view: &LiquidityView, chain: &Chain) {
     let world = chain.tip_world();
-    let pool = |address| view.head.get(&PoolKey::address(CHAIN, address));
     if world.reference().number == 0 {
         assert!(view.head.is_empty());
         return;
     }
+    assert_pools(&view.head, &world);
+}
+
+fn assert_pools(pools: &PoolSnapshot, world: &World) {
+    let pool = |address| pools.get(&PoolKey::address(CHAIN, address));
     let pair = pool(PAIR).unwrap();
     assert!(matches!(pair.state(), PoolState::V2(state) if state.reserves == world.reserves));
     let PoolState::V3(state) = pool(POOL).unwrap().state() else { panic!() };
@@ -222,9 +246,11 @@ async fn past_blocks_are_answered_with_their_ticks() {
     assert!(oldest <= tip - 16);
     for number in oldest..=tip {
         let world = chain.world(number);
-        let pool =
-            served(&engine.handle).get_pool(&POOL.to_string(), Some(number)).unwrap().unwrap();
-        assert_eq!(pool.block_hash, world.reference().hash);
+        let pool = served(&engine.handle)
+            .get_pool(&POOL.to_string(), PoolBlock::Number(number))
+            .unwrap()
+            .unwrap();
+        assert_eq!(pool.block_hash, Some(world.reference().hash));
         assert_eq!(pool.liquidity, Some(world.slot.liquidity.to_string()));
         assert_eq!(pool.sqrt_price_x96, Some(world.slot.sqrt_price.to_string()));
         let ticks: Vec<_> = pool
@@ -236,16 +262,23 @@ async fn past_blocks_are_answered_with_their_ticks() {
         let expected: Vec<_> =
             world.ticks.iter().map(|(tick, info)| (tick.get(), info.net.to_string())).collect();
         assert_eq!(ticks, expected, "block {number}");
-        let pair =
-            served(&engine.handle).get_pool(&PAIR.to_string(), Some(number)).unwrap().unwrap();
+        let pair = served(&engine.handle)
+            .get_pool(&PAIR.to_string(), PoolBlock::Number(number))
+            .unwrap()
+            .unwrap();
         assert_eq!(pair.reserve0, Some(world.reserves.reserve0.to_string()));
     }
     for number in [oldest - 1, tip + 1] {
-        let refused = served(&engine.handle).get_pool(&PAIR.to_string(), Some(number)).unwrap_err();
+        let refused = served(&engine.handle)
+            .get_pool(&PAIR.to_string(), PoolBlock::Number(number))
+            .unwrap_err();
         assert!(refused.to_string().contains("block is not kept"), "{refused}");
     }
-    assert_eq!(served(&engine.handle).get_pool(&TOKEN0.to_string(), None).unwrap(), None);
-    assert!(served(&engine.handle).get_pool("nonsense", None).is_err());
+    assert_eq!(
+        served(&engine.handle).get_pool(&TOKEN0.to_string(), PoolBlock::Latest).unwrap(),
+        None
+    );
+    assert!(served(&engine.handle).get_pool("nonsense", PoolBlock::Latest).is_err());
     engine.stop().await;
 }
 
@@ -259,13 +292,13 @@ async fn quotes_follow_paths_and_refuse_with_a_reason() {
         |pool: alloy_primitives::Address, token_in| PathHop { pool: pool.to_string(), token_in };
     let amount = U256::from(1_000_000);
     let path = [hop(PAIR, TOKEN0), hop(POOL, TOKEN1)];
-    let quote = served(&engine.handle).quote(&path, amount).unwrap();
+    let quote = served(&engine.handle).quote(&path, amount, PoolBlock::Latest).unwrap();
     let world = chain.tip_world();
-    assert_eq!(quote.block_hash, world.reference().hash);
+    assert_eq!(quote.block_hash, Some(world.reference().hash));
     assert_eq!(quote.hops[0].amount_out, quote.hops[1].amount_in);
     assert_eq!((quote.hops[1].token_out, &quote.hops[1].amount_out), (TOKEN0, &quote.amount_out));
     let refused = |path: &[PathHop], amount| {
-        served(&engine.handle).quote(path, amount).unwrap_err().to_string()
+        served(&engine.handle).quote(path, amount, PoolBlock::Latest).unwrap_err().to_string()
     };
     assert!(refused(&[hop(TOKEN0, TOKEN0)], amount).contains("pool is unknown"));
     assert!(refused(&[hop(PAIR, POOL)], amount).contains("token is not in the pool"));
@@ -292,7 +325,8 @@ async fn no_quotes_before_the_first_rebuild() {
         LiquidityDriver::new(LiquidityOptions::own_chain(CHAIN), source, feed);
     assert_eq!(handle.state(), TradingState::Resyncing { pools: 0 });
     let hop = PathHop { pool: PAIR.to_string(), token_in: TOKEN0 };
-    let refused = served(&handle).quote(&[hop], U256::from(1)).unwrap_err().to_string();
+    let refused =
+        served(&handle).quote(&[hop], U256::from(1), PoolBlock::Latest).unwrap_err().to_string();
     assert!(refused.contains("no quotes now: resyncing"), "{refused}");
     assert!(served(&handle).list_pools(&ListPools::default()).unwrap().is_empty());
 }
@@ -351,4 +385,112 @@ async fn a_broken_store_halts_with_a_reason() {
     let error = driver.run(Shutdown::new()).await.unwrap_err();
     assert!(matches!(error, LiquidityError::MissingBlock { number: 2 }), "{error:?}");
     assert_eq!(handle.state().name(), "halted");
+}
+
+/// The update's one block, told step by step before it is sealed.
+fn steps(chain: &Chain, update: &ChainUpdate) -> Vec<Arc<OpenUpdate>> {
+    let block = update.new().unwrap().tip();
+    steps_of(chain.world(block.reference().number - 1).reference(), block)
+}
+
+#[tokio::test]
+async fn the_open_block_is_what_its_sealed_block_will_be() {
+    let (mut dice, chain) = (Dice(11), Chain::new());
+    let engine = Engine::start(&chain);
+    engine.send(chain.commit(1, &mut dice)).await;
+    engine.at(&chain).await;
+    let mut events = engine.feed.subscribe(Start::Live);
+    let mut told = 0;
+    for _ in 0..40 {
+        let sealed = chain.tip_world();
+        let update = chain.commit(1, &mut dice);
+        let steps = steps(&chain, &update);
+        for step in &steps {
+            engine.tell(Arc::clone(step)).await;
+        }
+        let view = engine.open(steps.len() as u32).await;
+        assert_pools(&view.head, &sealed);
+        if let Some(open) = &view.open {
+            assert_pools(&open.pools, &chain.tip_world());
+            assert_eq!(open.block.parent_hash, sealed.reference().hash);
+            let served = served(&engine.handle);
+            let pending = served.get_pool(&PAIR.to_string(), PoolBlock::Pending).unwrap().unwrap();
+            assert_eq!((pending.block_number, pending.block_hash), (open.block.number, None));
+            assert_eq!(pending.reserve0, Some(chain.tip_world().reserves.reserve0.to_string()));
+        }
+        for index in 0..steps.len() as u32 {
+            let Some(FeedEvent::Step(step)) = events.next().await else { panic!("step {index}") };
+            assert_eq!((step.index, step.first_tx), (index, index));
+            told += 1;
+        }
+        engine.send(update).await;
+        let view = engine.at(&chain).await;
+        assert!(view.open.is_none(), "the sealed block supersedes its steps");
+        assert_equals_contracts(&view, &chain);
+        assert!(matches!(events.next().await, Some(FeedEvent::Block(_))));
+    }
+    assert!(told > 20, "steps were told: {told}");
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn an_open_block_is_taken_back_and_one_with_a_lost_step_is_not_shown() {
+    let (mut dice, chain) = (Dice(12), Chain::new());
+    let engine = Engine::start(&chain);
+    engine.send(chain.commit(3, &mut dice)).await;
+    engine.at(&chain).await;
+    let parent_hash = chain.tip_world().reference().hash;
+    let (update, steps) = loop {
+        let update = chain.commit(1, &mut dice);
+        let steps = steps(&chain, &update);
+        if steps.len() > 1 {
+            break (update, steps);
+        }
+        chain.reorg(1, 0, &mut dice);
+    };
+    let mut events = engine.feed.subscribe(Start::Live);
+    let service = served(&engine.handle);
+    let mut updates = service.subscribe_pools();
+    let publishing = tokio::spawn(service.publish(engine.shutdown.clone()));
+    // It compares with what it saw when it started.
+    tokio::task::yield_now().await;
+    engine.tell(Arc::clone(&steps[0])).await;
+    let told = updates.recv().await.unwrap();
+    assert_eq!((told.block_hash, told.steps, told.pools.is_empty()), (None, Some(1), false));
+    for step in &steps[1..] {
+        engine.tell(Arc::clone(step)).await;
+    }
+    engine.open(steps.len() as u32).await;
+    let other = Arc::new(OpenUpdate::Retracted { parent_hash: chain.tip_world().reference().hash });
+    engine.tell(other).await;
+    let is_retracted = |event| matches!(event, Some(FeedEvent::StepRetracted(_)));
+    engine.tell(Arc::new(OpenUpdate::Retracted { parent_hash })).await;
+    engine.open(0).await;
+    assert!(is_retracted(events.next().await));
+    let sealed = loop {
+        let told = updates.recv().await.unwrap();
+        if told.steps.is_none() {
+            break told;
+        }
+    };
+    assert_eq!(sealed.block_hash, Some(parent_hash), "the tip holds again");
+    assert!(!sealed.pools.is_empty());
+    // Without its first step nothing is known of the block; with it, it begins anew.
+    engine.tell(Arc::clone(&steps[1])).await;
+    engine.tell(Arc::clone(&steps[0])).await;
+    let view = engine.open(1).await;
+    assert_eq!(view.open.as_ref().unwrap().block.parent_hash, parent_hash);
+    // A step is lost.
+    engine.tell(Arc::clone(&steps[0])).await;
+    engine.tell(Arc::clone(&steps[0])).await;
+    let Some(OpenUpdate::Appended(last)) = steps.last().map(|step| &**step) else { panic!() };
+    let late = OpenStep { first_tx: last.first_tx + 1, ..last.clone() };
+    engine.tell(Arc::new(OpenUpdate::Appended(late))).await;
+    engine.open(0).await;
+    assert!(is_retracted(events.next().await));
+    engine.send(update).await;
+    assert_equals_contracts(&*engine.at(&chain).await, &chain);
+    assert!(matches!(events.next().await, Some(FeedEvent::Block(_))));
+    engine.stop().await;
+    publishing.await.unwrap().unwrap();
 }

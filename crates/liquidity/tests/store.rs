@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use tokio::{sync::mpsc, task::JoinHandle};
 use weir_feed::{FeedEvent, FeedProducer, Start};
 use weir_liquidity::{
-    BlockSource, LiquidityDriver, LiquidityError, LiquidityHandle, LiquidityOptions, LiquidityView,
-    TradingState,
+    BlockSource, LiquidityDriver, LiquidityError, LiquidityHandle, LiquidityInput,
+    LiquidityOptions, LiquidityView, TradingState,
 };
 use weir_primitives::{BlockRef, ChainUpdate, ExecutedBlock, StateError};
 use weir_runtime::{Shutdown, ShutdownReason};
@@ -58,7 +58,7 @@ impl Store {
 
 struct Engine {
     handle: LiquidityHandle,
-    updates: mpsc::Sender<ChainUpdate>,
+    updates: mpsc::Sender<LiquidityInput>,
     feed: FeedProducer,
     shutdown: Shutdown,
     task: JoinHandle<Result<(), LiquidityError>>,
@@ -88,7 +88,7 @@ impl Engine {
     }
 
     async fn send(&self, update: ChainUpdate, chain: &Chain) -> Arc<LiquidityView> {
-        self.updates.send(update).await.unwrap();
+        self.updates.send(LiquidityInput::Chain(update)).await.unwrap();
         let tip = chain.tip().unwrap();
         self.live(|view| view.head.tip() == Some(tip)).await
     }
@@ -145,7 +145,7 @@ async fn lost_updates_are_read_from_the_store_and_late_ones_skipped() {
     let mut events = engine.feed.subscribe(Start::Oldest);
     let late = chain.commit(2, &mut dice);
     engine.send(chain.commit(1, &mut dice), &chain).await;
-    engine.updates.send(late).await.unwrap();
+    engine.updates.send(LiquidityInput::Chain(late)).await.unwrap();
     let view = engine.send(chain.commit(1, &mut dice), &chain).await;
     assert_eq!(store.rebuilds(), 1);
     for number in 0..=7 {

@@ -17,6 +17,9 @@ pub use block::{
 mod logged;
 pub use logged::{LoggedBlock, LoggedTransaction};
 
+mod open;
+pub use open::{OpenStep, OpenUpdate};
+
 mod segment;
 pub use segment::{ChainSegment, SegmentError};
 

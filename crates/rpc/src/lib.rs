@@ -9,9 +9,10 @@ pub use backend::{
     BestRouteView, ChainBackend, CoverageView, DepthView, GateView, GoneView, HopView, LevelView,
     ListOpportunities, ListPools, NonceGap, OpportunitiesView, OpportunityChangesView,
     OpportunityView, OrderBookRequest, OrderBookView, PathHop, PendingTransactions, PendingView,
-    PoolContent, PoolFeesView, PoolGateView, PoolStatus, PoolTransaction, PoolUpdatesView,
-    PoolView, PoolsBackend, PoolsReceiver, QuoteView, Readiness, ReorgOutcome, ReorgRequest,
-    ReorgTransactions, RouteLegView, SlotProof, SubmitError, SyncStatus, TickView, UpdateReceiver,
+    PoolBlock, PoolContent, PoolFeesView, PoolGateView, PoolStatus, PoolTransaction,
+    PoolUpdatesView, PoolView, PoolsBackend, PoolsReceiver, QuoteView, Readiness, ReorgOutcome,
+    ReorgRequest, ReorgTransactions, RouteLegView, SlotProof, SubmitError, SyncStatus, TickView,
+    UpdateReceiver,
 };
 
 pub mod error;
@@ -39,3 +40,4 @@ mod net;
 mod txpool;
 mod web3;
 mod weir;
+mod witness;

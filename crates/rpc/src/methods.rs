@@ -2,6 +2,7 @@
 
 use crate::{
     api::Api, args::Args, debug, dev, eth, json::Answer, message::Params, net, txpool, web3, weir,
+    witness,
 };
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -15,9 +16,9 @@ pub(crate) enum Handler {
     Heavy(fn(&Api, &Args<'_>) -> Answer),
     /// A write: it waits for the journal, never for a thread.
     Async(fn(Arc<Api>, Params) -> BoxFuture<'static, Answer>),
-    /// `eth_subscribe` and `weir_subscribe`.
+    /// `eth_subscribe`, `weir_subscribe` and `debug_executionWitnessStream`.
     Subscribe(Namespace),
-    /// `eth_unsubscribe` and `weir_unsubscribe`.
+    /// `eth_unsubscribe`, `weir_unsubscribe` and `debug_unsubscribe`.
     Unsubscribe,
 }
 
@@ -28,6 +29,8 @@ pub(crate) enum Namespace {
     Eth,
     /// Those of the liquidity engine.
     Weir,
+    /// Witnesses.
+    Debug,
 }
 
 impl Namespace {
@@ -36,6 +39,7 @@ impl Namespace {
         match self {
             Self::Eth => "eth_subscription",
             Self::Weir => "weir_subscription",
+            Self::Debug => "debug_subscription",
         }
     }
 }
@@ -99,6 +103,15 @@ const fn heavy(
 
 /// Every method, by namespace and name.
 pub(crate) static METHODS: &[Method] = &[
+    heavy("debug_executionWitness", "block,mode?", witness::execution_witness),
+    heavy("debug_executionWitnessByBlockHash", "hash,mode?", witness::execution_witness_by_hash),
+    Method {
+        name: "debug_executionWitnessStream",
+        params: "mode?",
+        handler: Handler::Subscribe(Namespace::Debug),
+    },
+    heavy("debug_generateBlockWitness", "block?", witness::generate_block_witness),
+    heavy("debug_generateWitness", "transaction", witness::generate_witness),
     heavy("debug_getRawBlock", "block", debug::raw_block),
     quick("debug_getRawHeader", "block", debug::raw_header),
     heavy("debug_getRawReceipts", "block", debug::raw_receipts),
@@ -107,6 +120,7 @@ pub(crate) static METHODS: &[Method] = &[
     heavy("debug_traceBlockByNumber", "block,options?", debug::trace_block_by_number),
     heavy("debug_traceCall", "request,block?,options?", debug::trace_call),
     heavy("debug_traceTransaction", "hash,options?", debug::trace_transaction),
+    Method { name: "debug_unsubscribe", params: "subscriptionId", handler: Handler::Unsubscribe },
     quick("eth_accounts", "", eth::accounts),
     quick("eth_blobBaseFee", "", eth::blob_base_fee),
     quick("eth_blockNumber", "", eth::block_number),
@@ -193,11 +207,11 @@ pub(crate) static METHODS: &[Method] = &[
     Method { name: "weir_devReorg", params: "depth,options?", handler: Handler::Async(dev::reorg) },
     quick("weir_gate", "chainId?", weir::gate),
     heavy("weir_getAccessSet", "hash", weir::access_set),
-    quick("weir_getPool", "id,block?", weir::pool),
+    heavy("weir_getPool", "id,block?", weir::pool),
     heavy("weir_listPools", "filter?", weir::list_pools),
     quick("weir_opportunities", "filter?", weir::opportunities),
     heavy("weir_orderBook", "request", weir::order_book),
-    heavy("weir_quote", "path,amountIn", weir::quote),
+    heavy("weir_quote", "path,amountIn,block?", weir::quote),
     Method {
         name: "weir_subscribe",
         params: "kind,options?",

@@ -8,7 +8,7 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use futures_util::future::BoxFuture;
 use std::{future::ready, sync::Arc};
 use tokio::sync::broadcast;
-use weir_evm::{ChainSpec, SealedHeader};
+use weir_evm::{ChainSpec, ExecutionWitness, SealedHeader};
 use weir_primitives::{
     Account, ChainUpdate, ExecutedBlock, Heads, StateDiff, StateError, StateProvider,
     TransactionStatus,
@@ -156,6 +156,14 @@ impl ChainBackend for NodeBackend {
         self.chain.view().snapshot().history_oldest().map_err(BackendError::store)
     }
 
+    fn witness(&self, number: u64, hash: &B256) -> Result<Arc<ExecutionWitness>, BackendError> {
+        Ok(self.chain.witnesses().get(number, hash)?)
+    }
+
+    fn transaction_witness(&self, raw: &Bytes) -> Result<ExecutionWitness, BackendError> {
+        crate::self_check::transaction_witness(self.chain.spec(), &self.chain.view(), raw)
+    }
+
     fn readiness(&self) -> Readiness {
         match self.ingress.journal_failure() {
             Some(failure) => Readiness::NotReady { reason: failure.to_string() },
@@ -273,9 +281,10 @@ fn submit_error(error: IngressError) -> SubmitError {
     let (code, data) = match &error {
         IngressError::NonceGap { expected } => (NONCE_GAP, Some(format!("{expected:#x}"))),
         IngressError::Pool(PoolError::Full { .. }) => (LIMIT_REACHED, None),
-        IngressError::Decode(_) | IngressError::Signature(_) | IngressError::Pool(_) => {
-            (INVALID_TRANSACTION, None)
-        }
+        IngressError::Decode(_)
+        | IngressError::Signature(_)
+        | IngressError::Pool(_)
+        | IngressError::Quarantined { .. } => (INVALID_TRANSACTION, None),
         IngressError::State(_) | IngressError::Journal(_) | IngressError::Stopping => {
             tracing::error!(%error, "transaction could not be accepted");
             (INTERNAL, None)

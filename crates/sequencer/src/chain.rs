@@ -6,12 +6,15 @@ pub(crate) use branch::Branch;
 mod lock;
 pub use lock::ReorgLock;
 
+use crate::Witnesses;
+use alloy_primitives::B256;
 use arc_swap::ArcSwap;
 use std::{collections::VecDeque, fmt, sync::Arc};
 use tokio::sync::{broadcast, watch};
 use weir_evm::{ChainSpec, SealedHeader};
 use weir_primitives::{
-    BlockRef, ChainSegment, ChainUpdate, ExecutedBlock, Heads, StateDiff, StateError, StateProvider,
+    BlockRef, ChainSegment, ChainUpdate, ExecutedBlock, Heads, OpenStep, OpenUpdate, StateDiff,
+    StateError, StateProvider,
 };
 use weir_storage::{BlockCommit, HistoricalState, Snapshot, StorageError, Store};
 use weir_trie::{HashedDiff, TrieUpdates};
@@ -25,6 +28,9 @@ const RECENT_TRANSACTIONS_MAX: usize = 50_000;
 
 /// Updates a subscriber may fall behind before it is told that it lagged. Blocks are freed once all have read them.
 const SUBSCRIBER_QUEUE_UPDATES: usize = 64;
+
+/// Steps of open blocks a subscriber may fall behind before it misses some.
+const OPEN_QUEUE_UPDATES: usize = 1_024;
 
 /// What readers see between two blocks: the head, its state, and the recent past.
 #[derive(Clone)]
@@ -163,9 +169,11 @@ pub struct Chain {
     store: Arc<dyn Store>,
     view: ArcSwap<ChainView>,
     updates: broadcast::Sender<Arc<ChainUpdate>>,
+    open: broadcast::Sender<Arc<OpenUpdate>>,
     head: watch::Sender<BlockRef>,
     reorg_lock: Arc<ReorgLock>,
     reorg_blocks: usize,
+    witnesses: Witnesses,
 }
 
 impl fmt::Debug for Chain {
@@ -195,6 +203,7 @@ impl Chain {
             Heads::new(head.reference(), genesis, genesis).expect("genesis is not above the head");
         let blocks = VecDeque::from([head.clone()]);
         let (sender, _) = watch::channel(head.reference());
+        let witnesses = Witnesses::new(Arc::clone(&store));
         let (diffs, orphans) = (VecDeque::new(), Arc::default());
         let view = ChainView { heads, head, snapshot, diffs, blocks, orphans };
         Ok(Self {
@@ -202,9 +211,11 @@ impl Chain {
             store,
             view: ArcSwap::from_pointee(view),
             updates: broadcast::Sender::new(SUBSCRIBER_QUEUE_UPDATES),
+            open: broadcast::Sender::new(OPEN_QUEUE_UPDATES),
             head: sender,
             reorg_lock: Arc::default(),
             reorg_blocks,
+            witnesses,
         })
     }
 
@@ -233,6 +244,11 @@ impl Chain {
         &self.reorg_lock
     }
 
+    /// The witnesses of the newest blocks.
+    pub const fn witnesses(&self) -> &Witnesses {
+        &self.witnesses
+    }
+
     /// What the chain looks like now. Cheap; never blocks the writer.
     pub fn view(&self) -> Arc<ChainView> {
         self.view.load_full()
@@ -246,6 +262,26 @@ impl Chain {
     /// Every update from now on. A receiver told that it lagged must read the chain anew.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<ChainUpdate>> {
         self.updates.subscribe()
+    }
+
+    /// What happens to the open block from now on. A step is sent after the update of the block that it is on top of. A
+    /// receiver that lagged has missed steps, and waits for the sealed block.
+    pub fn subscribe_open(&self) -> broadcast::Receiver<Arc<OpenUpdate>> {
+        self.open.subscribe()
+    }
+
+    /// Tells of a step of the open block, which is made only if somebody listens.
+    pub(crate) fn announce_step(&self, step: impl FnOnce() -> OpenStep) {
+        if self.open.receiver_count() > 0 {
+            // It fails if the last listener has just left, and then nobody misses it.
+            let _ = self.open.send(Arc::new(OpenUpdate::Appended(step())));
+        }
+    }
+
+    /// Tells that the open block on top of `parent_hash` is dropped.
+    pub(crate) fn retract_open(&self, parent_hash: B256) {
+        // As above.
+        let _ = self.open.send(Arc::new(OpenUpdate::Retracted { parent_hash }));
     }
 
     /// Stores a sealed block durably and makes it the head, in that order; [`Self::announce`] then tells the others.

@@ -8,6 +8,12 @@ use std::collections::VecDeque;
 /// Reasons kept; the oldest is forgotten first.
 const REASONS_MAX: usize = 16_384;
 
+/// Transactions remembered that must not come again; the oldest is forgotten first.
+const QUARANTINED_MAX: usize = 4_096;
+
+/// Why a transaction must not come again.
+const QUARANTINED: &str = "quarantined: with it the block did not pass the check before publishing";
+
 /// A bounded memory of dropped transactions, so that "what became of it" has an answer.
 #[derive(Debug, Default)]
 pub struct DropLog {
@@ -18,6 +24,7 @@ pub struct DropLog {
 struct Inner {
     reasons: B256Map<String>,
     order: VecDeque<B256>,
+    quarantined: VecDeque<B256>,
 }
 
 impl DropLog {
@@ -33,6 +40,21 @@ impl DropLog {
                 inner.reasons.remove(&oldest);
             }
         }
+    }
+
+    /// Remembers that a transaction must not come again, and answers the reason.
+    pub(crate) fn quarantine(&self, hash: B256) -> &'static str {
+        let mut inner = self.inner.lock();
+        inner.quarantined.push_back(hash);
+        while inner.quarantined.len() > QUARANTINED_MAX {
+            inner.quarantined.pop_front();
+        }
+        QUARANTINED
+    }
+
+    /// Whether a transaction must not come again.
+    pub fn is_quarantined(&self, hash: &B256) -> bool {
+        self.inner.lock().quarantined.contains(hash)
     }
 
     /// Forgets a transaction that was accepted after all.

@@ -67,6 +67,12 @@ pub enum IngressError {
     /// The transaction could not be made durable and is not accepted.
     #[error("transaction cannot be made durable")]
     Journal(#[from] JournalError),
+    /// A block with it did not pass the check before publishing; it is not tried again.
+    #[error("transaction is quarantined: hash={hash}")]
+    Quarantined {
+        /// Hash of the transaction.
+        hash: B256,
+    },
     /// The node is stopping.
     #[error("node is stopping")]
     Stopping,
@@ -223,6 +229,12 @@ impl Ingress {
         }
     }
 
+    /// Remembers that a transaction left the pool and must not come again.
+    pub(crate) fn quarantine(&self, hash: B256) {
+        let reason = self.drops.quarantine(hash);
+        self.dropped(hash, reason);
+    }
+
     /// Why nothing can be made durable any more, if that is so.
     pub fn journal_failure(&self) -> Option<&JournalError> {
         self.journal.as_ref()?.failure()
@@ -231,6 +243,10 @@ impl Ingress {
     /// Decodes, recovers and checks everything that needs no state.
     fn check(&self, raw: &[u8]) -> Result<PoolTransaction, IngressError> {
         let tx = decode_transaction(raw)?;
+        let hash = *tx.tx_hash();
+        if self.drops.is_quarantined(&hash) {
+            return Err(IngressError::Quarantined { hash });
+        }
         let sender = recover_sender(&tx)?;
         let (fork, rules) = self.rules();
         let gas = intrinsic_gas(&tx, fork);

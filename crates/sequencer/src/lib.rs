@@ -18,6 +18,9 @@ pub use sequencing::{SequencingConfig, SequencingDriver, SequencingError};
 mod reorg;
 pub use reorg::{ReorgError, ReorgHandle, ReorgInbox, reorg_channel};
 
+mod self_check;
+pub use self_check::{SelfCheckOptions, Witnesses};
+
 mod genesis;
 pub use genesis::{DEV_ACCOUNTS, DEV_BALANCE_ETHER, DEV_CHAIN_ID, dev_spec, genesis_state};
 

@@ -16,6 +16,10 @@ const REORGS: &str = "weir_chain_reorgs_total";
 const REORGED_BLOCKS: &str = "weir_chain_reorged_blocks_total";
 const ROOT: &str = "weir_seal_root_seconds";
 const STORE: &str = "weir_seal_store_seconds";
+const WITNESS: &str = "weir_witness_seconds";
+const WITNESS_BYTES: &str = "weir_witness_bytes";
+const CHECK: &str = "weir_self_check_seconds";
+const CHECK_FAILURES: &str = "weir_self_check_failures_total";
 const ACCEPTED: &str = "weir_txpool_accepted_total";
 const DROPPED: &str = "weir_txpool_dropped_total";
 const PENDING: &str = "weir_txpool_pending";
@@ -32,11 +36,29 @@ pub fn describe_metrics() {
     describe_counter!(REORGED_BLOCKS, "Blocks that left the own chain by reorgs since the start");
     describe_histogram!(ROOT, Unit::Seconds, "Time to finish a block and compute its roots");
     describe_histogram!(STORE, Unit::Seconds, "Time to store a sealed block durably");
+    describe_histogram!(WITNESS, Unit::Seconds, "Time to make the witness of a block");
+    describe_histogram!(WITNESS_BYTES, Unit::Bytes, "Size of the witness of a block");
+    describe_histogram!(CHECK, Unit::Seconds, "Time to check a sealed block by its witness");
+    describe_counter!(
+        CHECK_FAILURES,
+        "Sealed blocks that did not pass their check; none was published"
+    );
     describe_counter!(ACCEPTED, "Transactions accepted into the pool");
     describe_counter!(DROPPED, "Transactions that left the pool without being included");
     describe_gauge!(PENDING, "Transactions in the pool that are executable next or behind such");
     describe_gauge!(QUEUED, "Transactions in the pool that wait for a missing nonce");
     describe_gauge!(JOURNAL, Unit::Bytes, "Size of the journal of accepted transactions");
+}
+
+#[expect(clippy::cast_precision_loss, reason = "histograms are floating point; 2^53 bytes are far")]
+pub(crate) fn witness(time: Duration, bytes: usize) {
+    histogram!(WITNESS).record(time.as_secs_f64());
+    histogram!(WITNESS_BYTES).record(bytes as f64);
+}
+
+pub(crate) fn self_checked(time: Duration, has_passed: bool) {
+    histogram!(CHECK).record(time.as_secs_f64());
+    counter!(CHECK_FAILURES).increment(u64::from(!has_passed));
 }
 
 pub(crate) fn accepted() {

@@ -1,25 +1,29 @@
 //! The loop that turns the pool into blocks.
 
+mod announcing;
+mod checked;
 mod reorg;
 #[cfg(test)]
 mod tests;
 
 use crate::{
-    Chain, ChainError, ChainView, DropLog, Ingress, ReorgInbox, SharedPool,
+    Chain, ChainError, ChainView, DropLog, Ingress, ReorgInbox, SelfCheckOptions, SharedPool,
     ingress::sender_state,
     metrics::{self, SealTimes},
+    sequencing::announcing::StepAnnouncer,
 };
 use alloy_primitives::{Address, B256, Bytes, keccak256, map::B256Set};
+use checked::Checked;
 use std::{
     fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
 use weir_builder::{BlockBuilder, BuildError, Step, StepLimits};
-use weir_evm::{BlockAttributes, SealedHeader};
+use weir_evm::{BlockAttributes, SealedHeader, StatelessError, WitnessError};
 use weir_primitives::{ExecutedBlock, StateError, StateProvider};
 use weir_runtime::{Clock, Shutdown};
-use weir_storage::{JournalError, Snapshot};
+use weir_storage::{JournalError, StorageError};
 use weir_trie::StateTrie;
 use weir_txpool::SenderState;
 
@@ -61,6 +65,27 @@ pub enum SequencingError {
     /// The state after a block could not be read.
     #[error("state cannot be read")]
     State(#[from] StateError),
+    /// The witness of a block could not be made: the store is at fault.
+    #[error("witness cannot be made: number={number}")]
+    Witness {
+        /// Number of the block.
+        number: u64,
+        /// What failed.
+        #[source]
+        source: WitnessError,
+    },
+    /// The witness of a block could not be stored.
+    #[error("witness cannot be stored")]
+    WitnessStore(#[source] StorageError),
+    /// Not even a block without transactions passes the check. None was published.
+    #[error("sealed block does not pass its check: number={number}")]
+    SelfCheck {
+        /// Number of the block.
+        number: u64,
+        /// What the verifier says.
+        #[source]
+        source: Box<StatelessError>,
+    },
     /// The journal could not be rewritten.
     #[error("journal cannot be rewritten")]
     Journal(#[from] JournalError),
@@ -78,6 +103,7 @@ pub struct SequencingDriver<C> {
     journal_compact_bytes: u64,
     /// `None` unless reorgs may be asked for.
     reorgs: Option<ReorgInbox>,
+    self_check: SelfCheckOptions,
 }
 
 impl<C> fmt::Debug for SequencingDriver<C> {
@@ -98,8 +124,27 @@ impl<C: Clock> SequencingDriver<C> {
     ) -> Self {
         let trie = StateTrie::new(chain.view().head().block.header().state_root);
         let journal_compact_bytes = JOURNAL_COMPACT_BYTES;
-        let reorgs = None;
-        Self { chain, pool, ingress, drops, trie, config, clock, journal_compact_bytes, reorgs }
+        let driver = Self {
+            chain,
+            pool,
+            ingress,
+            drops,
+            trie,
+            config,
+            clock,
+            journal_compact_bytes,
+            reorgs: None,
+            self_check: SelfCheckOptions::default(),
+        };
+        driver.with_self_check(SelfCheckOptions::default())
+    }
+
+    /// Checks sealed blocks, and keeps their witnesses, as these options say.
+    #[must_use]
+    pub fn with_self_check(mut self, options: SelfCheckOptions) -> Self {
+        self.chain.witnesses().keep_blocks(options.witness_blocks);
+        self.self_check = options;
+        self
     }
 
     /// Also does the reorgs that are asked for through `inbox`: a development chain.
@@ -126,19 +171,23 @@ impl<C: Clock> SequencingDriver<C> {
         let attributes = self.attributes(&parent);
         let seal_at = self.seal_at(&attributes);
         let mut builder = self.open(&view, attributes)?;
+        let mut announcer = StepAnnouncer::new(view.heads().unsafe_head());
         while !shutdown.is_cancelled() {
             if self.serve_reorg()? {
-                return Ok(());
+                break;
             }
             let now = self.clock.now();
             if now >= seal_at {
-                return self.seal(builder, &**view.snapshot(), number);
+                return self.seal(builder, &view);
             }
             let step = self.step(&mut builder, seal_at).map_err(failed)?;
             if step.transactions.is_empty() {
                 self.pool.wait((seal_at - now).min(self.config.step_time));
+            } else {
+                announcer.announce(&self.chain, builder.open());
             }
         }
+        announcer.retract(&self.chain);
         Ok(())
     }
 
@@ -198,22 +247,22 @@ impl<C: Clock> SequencingDriver<C> {
         Ok(step)
     }
 
-    fn seal(
-        &mut self,
-        builder: BlockBuilder,
-        snapshot: &dyn Snapshot,
-        number: u64,
-    ) -> Result<(), SequencingError> {
+    fn seal(&mut self, builder: BlockBuilder, view: &ChainView) -> Result<(), SequencingError> {
         let started = Instant::now();
-        let sealed = builder.seal(&mut self.trie, snapshot);
-        let sealed = sealed.map_err(|source| SequencingError::Build { number, source })?;
+        let Checked { sealed, witness, removed } = self.seal_checked(builder, view)?;
+        self.settle_removed(&removed);
         let root = started.elapsed();
         self.chain.append(&sealed.executed, &sealed.hashed, &sealed.updates)?;
         let store = started.elapsed() - root;
         self.update_pool(&sealed.executed)?;
         self.trie.evict(TRIE_NODES_MAX);
         metrics::sealed(&sealed.executed, SealTimes { root, store });
+        let block = sealed.executed.reference();
+        if let Some(witness) = witness {
+            self.chain.witnesses().show(block, witness);
+        }
         self.chain.announce(sealed.executed);
+        self.chain.witnesses().store(block).map_err(SequencingError::WitnessStore)?;
         if self.ingress.journal_bytes() > self.journal_compact_bytes {
             self.ingress.compact_journal()?;
             let left = self.ingress.journal_bytes();

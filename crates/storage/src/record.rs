@@ -12,6 +12,8 @@ pub enum RecordNamespace {
     Derivation = 2,
     /// Whitelists, checkpoints and cursors of the liquidity engine.
     Liquidity = 3,
+    /// Witnesses of the newest blocks.
+    Witness = 4,
 }
 
 /// One write among several that are applied together or not at all.

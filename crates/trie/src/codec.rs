@@ -7,6 +7,9 @@ use alloy_trie::{Nibbles, nodes::encode_path_leaf};
 /// Prefix of an RLP string of 32 bytes.
 const HASH_PREFIX: u8 = EMPTY_STRING_CODE + HASHED_NODE_BYTES as u8;
 
+/// Fewest children and values of a branch.
+const BRANCH_ENTRIES_MIN: usize = 2;
+
 /// Appends the RLP of a node whose children are all named.
 pub(crate) fn encode(node: &Node, out: &mut Vec<u8>) {
     match node {
@@ -137,7 +140,9 @@ fn decode_branch(items: &[&[u8]; 17]) -> Option<Node> {
     }
     let value = Header::decode_bytes(&mut { items[16] }, false).ok()?;
     branch.value = (!value.is_empty()).then(|| value.into());
-    Some(Node::Branch(branch))
+    // With fewer it would be a leaf or an extension, and removals count on that.
+    let entries = branch.children.len() + usize::from(branch.value.is_some());
+    (entries >= BRANCH_ENTRIES_MIN).then_some(Node::Branch(branch))
 }
 
 /// Reads a hex-prefix path and whether it belongs to a leaf.
@@ -212,11 +217,13 @@ mod tests {
                 };
                 branch.insert(nibble, child);
             }
+            let entries = branch.children.len() + usize::from(branch.value.is_some());
             let node = Node::Branch(branch);
             let mut rlp = Vec::new();
             encode(&node, &mut rlp);
             prop_assert!(rlp.len() <= encoded_len_max(&node));
-            prop_assert_eq!(reencode(&rlp), Some(rlp));
+            let expected = (BRANCH_ENTRIES_MIN <= entries).then(|| rlp.clone());
+            prop_assert_eq!(reencode(&rlp), expected);
         }
     }
 }

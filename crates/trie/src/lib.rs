@@ -12,6 +12,11 @@ pub use source::{EmptyNodes, NodePath, NodeSource};
 mod state;
 pub use state::StateTrie;
 
+mod read;
+
+mod witness;
+pub use witness::{WitnessNodes, witness_nodes};
+
 mod updates;
 pub use updates::TrieUpdates;
 

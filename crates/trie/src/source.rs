@@ -8,14 +8,29 @@ use std::fmt;
 /// Read access to the stored nodes of one state, by path.
 ///
 /// Nodes shorter than 32 bytes stand inside their parent and are not stored, except the root.
-/// The trie checks the hash of what it gets, so a source need not. A source must hold every change that
-/// was taken from the trie and is no longer in its memory.
+/// The trie checks the hash of what it gets, so a source need not, unless it says that it does. A source must hold
+/// every change that was taken from the trie and is no longer in its memory.
 pub trait NodeSource: Send + Sync {
     /// RLP of the node of the account trie at `path`.
     fn account_node(&self, path: &Nibbles) -> Result<Option<Bytes>, TrieError>;
 
     /// RLP of the node at `path` of the storage trie of `account` (Keccak-256 of the address).
     fn storage_node(&self, account: &B256, path: &Nibbles) -> Result<Option<Bytes>, TrieError>;
+
+    /// RLP of the node that stands at `at` and that its parent names by `hash`: what tries ask for.
+    ///
+    /// By default the node at that path. A source that keeps nodes by their hash answers by the hash.
+    fn named_node(&self, at: &NodePath, _hash: B256) -> Result<Option<Bytes>, TrieError> {
+        match &at.account {
+            None => self.account_node(&at.path),
+            Some(account) => self.storage_node(account, &at.path),
+        }
+    }
+
+    /// Whether what [`Self::named_node`] gives is known to have the hash that was asked for. It is not hashed again then.
+    fn answers_by_hash(&self) -> bool {
+        false
+    }
 }
 
 impl<T: NodeSource + ?Sized> NodeSource for std::sync::Arc<T> {
@@ -24,6 +39,12 @@ impl<T: NodeSource + ?Sized> NodeSource for std::sync::Arc<T> {
     }
     fn storage_node(&self, account: &B256, path: &Nibbles) -> Result<Option<Bytes>, TrieError> {
         (**self).storage_node(account, path)
+    }
+    fn named_node(&self, at: &NodePath, hash: B256) -> Result<Option<Bytes>, TrieError> {
+        (**self).named_node(at, hash)
+    }
+    fn answers_by_hash(&self) -> bool {
+        (**self).answers_by_hash()
     }
 }
 
@@ -69,11 +90,11 @@ pub(crate) struct Loader<'a> {
 impl Loader<'_> {
     /// Loads the node at `path` and checks that it is the one its parent names.
     pub(crate) fn load(&self, path: &Nibbles, expected: B256) -> Result<Bytes, TrieError> {
-        let rlp = match &self.account {
-            None => self.source.account_node(path)?,
-            Some(account) => self.source.storage_node(account, path)?,
-        };
+        let rlp = self.source.named_node(&self.at(path), expected)?;
         let rlp = rlp.ok_or_else(|| TrieError::Missing { path: self.at(path), expected })?;
+        if self.source.answers_by_hash() {
+            return Ok(rlp);
+        }
         let found = alloy_primitives::keccak256(&rlp);
         if found != expected {
             return Err(TrieError::Mismatch { path: self.at(path), expected, found });

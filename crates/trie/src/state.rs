@@ -36,15 +36,15 @@ struct StorageJob<'a> {
 /// An error of [`StateTrie::apply`] poisons the trie: every later `apply` answers [`TrieError::Poisoned`] and the
 /// updates not yet taken are lost. Build a new one with `StateTrie::new(last stored root)`.
 pub struct StateTrie {
-    accounts: MerkleTrie,
-    storages: B256Map<Box<MerkleTrie>>,
+    pub(crate) accounts: MerkleTrie,
+    pub(crate) storages: B256Map<Box<MerkleTrie>>,
     /// Accounts whose leaf may hold an outdated storage root.
     unrooted: B256Set,
     /// Accounts whose storage trie may have updates.
     touched: B256Set,
     wiped: B256Set,
     epoch: u32,
-    is_poisoned: bool,
+    pub(crate) is_poisoned: bool,
 }
 
 impl StateTrie {
@@ -135,12 +135,7 @@ impl StateTrie {
         account: B256,
         source: &dyn NodeSource,
     ) -> Result<Option<B256>, TrieError> {
-        let path = Nibbles::unpack_array(&account.0);
-        let value = self.accounts.get(&path, &Loader { source, account: None })?;
-        let leaf = value.map(TrieLeaf::decode);
-        leaf.map(|leaf| leaf.ok_or(TrieError::MalformedAccount { account }))
-            .transpose()
-            .map(|leaf| leaf.map(|leaf| leaf.storage_root))
+        Ok(self.account(account, source)?.map(|leaf| leaf.storage_root))
     }
 
     /// Forgets the storage trie of an account, and has the stored one deleted if there may be one.

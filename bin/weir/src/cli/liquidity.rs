@@ -1,6 +1,6 @@
 //! `weir liquidity`: which chains to follow and what to serve.
 
-use crate::settings::{LogFormatSetting, PathSettings};
+use crate::settings::{LogFormatSetting, PathSettings, SpillSettings};
 use alloy_primitives::Address;
 use clap::Args;
 use std::{
@@ -169,6 +169,9 @@ pub(crate) struct LiquidityArgs {
     /// What is logged, per module: for example info,weir_liquidity=debug.
     #[arg(long, default_value = "info", value_name = "FILTER")]
     pub(crate) log_filter: String,
+
+    #[command(flatten)]
+    pub(crate) spill: SpillSettings,
 
     #[command(flatten)]
     pub(crate) paths: PathSettings,

@@ -8,10 +8,13 @@ use alloy_primitives::B256;
 use jsonrpsee::rpc_params;
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap, io::Read, os::unix::net::UnixStream, path::Path, process::Command,
-    time::Instant,
+    collections::BTreeMap, io::Read, os::unix::net::UnixStream, path::Path, path::PathBuf,
+    process::Command, time::Instant,
 };
-use weir_feed::{FeedEvent, RecordedFeed, UpstreamMessage, decode_upstream};
+use weir_feed::{
+    ConsumerOptions, FeedConsumer, FeedEvent, GateState, RecordedFeed, UpstreamMessage,
+    decode_upstream,
+};
 use weir_testkit::{Child, NatsServer, Peers};
 
 /// A running `weir liquidity`.
@@ -100,7 +103,10 @@ async fn a_followed_node_is_equal_through_reorgs() {
     let node = Node::start(&["--ephemeral"]);
     trade(&node, peers.root());
     let ws = node.ready["ws"].as_str().expect("an address");
-    let daemon = Daemon::start(&["--source", ws]);
+    let folder = folder();
+    let spill = folder.path().to_str().expect("the path is text");
+    let ring = ["--ring-blocks", "2", "--snapshot-spill", spill];
+    let daemon = Daemon::start(&[&["--source", ws][..], &ring].concat());
     let (chain, pools) = (node.client(), daemon.client());
     live_at(&pools, chain.head().await).await;
     let ready = get(&format!("{}/health/ready", daemon.http));
@@ -125,6 +131,8 @@ async fn a_followed_node_is_equal_through_reorgs() {
         check(&node, &daemon);
     }
 
+    older_states_are_answered(&chain, &pools, &listed).await;
+
     let error = pools.refused("eth_blockNumber", rpc_params![]).await;
     assert!(error.contains("no chain of its own"), "{error}");
     let paths = pools.call("weir_opportunities", rpc_params![]).await;
@@ -137,6 +145,20 @@ async fn a_followed_node_is_equal_through_reorgs() {
         json!({"tokenIn": pool["token0"], "tokenOut": pool["token1"], "amountIn": "1000000000"});
     let route = pools.call("weir_bestRoute", rpc_params![trade]).await;
     assert_ne!(route["amountOut"], "0", "{route}");
+}
+
+/// Below an undo ring of two blocks, the daemon's answers are those of the node, which keeps 128.
+async fn older_states_are_answered(chain: &Client, pools: &Client, listed: &Value) {
+    let number = chain.head().await - 6;
+    for pool in listed.as_array().expect("pools") {
+        let ask = || rpc_params![&pool["id"], format!("{number:#x}")];
+        let ours = pools.call("weir_getPool", ask()).await;
+        let theirs = chain.call("weir_getPool", ask()).await;
+        for field in ["blockHash", "reserve0", "reserve1", "sqrtPriceX96", "liquidity", "tick"] {
+            assert_eq!(ours[field], theirs[field], "{field} of {pool}");
+        }
+        assert!(ours["ticks"].is_null(), "{ours}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -305,6 +327,87 @@ async fn a_list_over_nats_says_what_is_followed() {
     check(&node, &daemon);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_takes_its_list_over_nats() {
+    let Some(peers) = Peers::find() else { return };
+    let Some(nats) = NatsServer::start() else { return };
+    let folder = folder();
+    let url = format!("{}#61972", nats.url());
+    let node = Node::start(&["--ephemeral", "--whitelist", &url]);
+    trade(&node, peers.root());
+    let chain = node.client();
+    // Behind its barrier the engine follows nothing and says why.
+    let gate = chain.call("weir_gate", rpc_params![]).await;
+    assert_eq!((&gate["state"], &gate["livePools"]), (&json!("resyncing"), &json!(0)), "{gate}");
+
+    // Discovery by a follower of the same node says what there is.
+    let ws = node.ready["ws"].as_str().expect("an address");
+    let daemon = Daemon::start(&["--source", ws]);
+    live_at(&daemon.client(), chain.head().await).await;
+    let found = daemon.client().call("weir_listPools", rpc_params![]).await;
+    let found = found.as_array().expect("pools");
+    let (first, later) = found.split_at(3);
+    let list = folder.path().join("pools.json");
+    let publish = |kind: &str, document: Value| {
+        std::fs::write(&list, document.to_string()).expect("the list can be written");
+        let mut command = weir();
+        command.args(["whitelist", "publish"]).arg(&list);
+        succeeds(command.args(["--nats", &url, "--kind", kind, "--wait", "1"]))
+    };
+
+    let rows: Vec<Value> = first.iter().map(row).collect();
+    let published = publish("full", json!({"chain_id": 61_972, "pools": rows}));
+    assert!(published.contains("hydrated=3 rejected=0"), "{published}");
+    live_at(&chain, chain.head().await).await;
+    check_own(&node, 3);
+
+    // The oldest form: names and protocols, and what they are is read from the chain.
+    let names: Vec<&Value> = later.iter().map(|pool| &pool["id"]).collect();
+    let protocols: Vec<&Value> = later.iter().map(|pool| &pool["protocol"]).collect();
+    assert!(protocols.iter().any(|protocol| *protocol == "v4"), "{protocols:?}");
+    let minimal = json!({"chain_id": 61_972, "pools": names, "protocols": protocols});
+    let published = publish("add", minimal);
+    let expected = format!("hydrated={} rejected=0", later.len());
+    assert!(published.contains(&expected), "{published}");
+    trade(&node, peers.root());
+    for depth in [1, 2] {
+        chain.call("weir_devReorg", rpc_params![depth]).await;
+        chain.next_block().await;
+    }
+    live_at(&chain, chain.head().await).await;
+    check_own(&node, found.len());
+
+    // The feed says what may be traded on, to those who ask.
+    let feed = PathBuf::from(node.ready["feed"].as_str().expect("a path"));
+    let options = ConsumerOptions { gates: true, ..ConsumerOptions::at(feed) };
+    let mut consumer = FeedConsumer::connect(options).await.expect("the feed is served");
+    let overall = loop {
+        match consumer.next().await.expect("the feed goes on") {
+            FeedEvent::Gate(gate) if gate.pool.is_none() => break gate.state,
+            _ => {}
+        }
+    };
+    assert_eq!(overall, GateState::LIVE);
+
+    // What is no pool is told so, with the reason.
+    let token = &found[0]["token0"];
+    let wrong = json!({"chain_id": 61_972, "pools": [token], "protocols": ["v3"]});
+    let published = publish("add", wrong);
+    assert!(published.contains("added=0") && published.contains("rejected=1"), "{published}");
+
+    let gone = json!({"chain_id": 61_972, "type": "remove", "pool_addresses": names});
+    let published = publish("remove", gone);
+    assert!(published.contains(&format!("removed={}", later.len())), "{published}");
+    live_at(&chain, chain.head().await).await;
+    check_own(&node, 3);
+}
+
+/// Compares a node's pools with its own contracts.
+fn check_own(node: &Node, pools: usize) {
+    let report = succeeds(weir().args(["pools", "check", "--rpc", &node.http]));
+    assert!(report.contains(&format!("compared {pools} pools")), "{report}");
+}
+
 /// A pool as a whitelist describes it.
 fn row(pool: &Value) -> Value {
     let token = |token: &Value| json!({"address": token, "decimals": 18});
@@ -323,4 +426,63 @@ fn row(pool: &Value) -> Value {
         row["hooks"] = if pool["hooks"].is_null() { zero } else { pool["hooks"].clone() };
     }
     row
+}
+
+/// Waits until a pool is seen in the open block, and answers it.
+async fn open_pool(pools: &Client, ids: &[String]) -> Value {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        for id in ids {
+            let pool = pools.call("weir_getPool", rpc_params![id, "pending"]).await;
+            if pool["blockHash"].is_null() {
+                return pool;
+            }
+        }
+        assert!(Instant::now() < deadline, "no pool was seen in an open block");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pools_follow_the_open_block_step_by_step() {
+    let Some(peers) = Peers::find() else { return };
+    let node = Node::start(&["--ephemeral"]);
+    trade(&node, peers.root());
+    let feed = node.ready["feed"].as_str().expect("a path");
+    let daemon = Daemon::start(&["--source", &format!("unix:{feed}"), "--node", &node.http]);
+    let (chain, pools) = (node.client(), daemon.client());
+    live_at(&pools, chain.head().await).await;
+    let listed = pools.call("weir_listPools", rpc_params![]).await;
+    let ids: Vec<String> = listed
+        .as_array()
+        .expect("pools")
+        .iter()
+        .filter_map(|pool| pool["id"].as_str().map(str::to_owned))
+        .collect();
+
+    let tail = Child::start(weir().args(["feed", "tail", "--json", "--socket", feed]));
+    let mut load = weir();
+    load.args(["load", "--rpc", &node.http, "--scenario", "mixed", "--duration", "3s"]);
+    load.args(["--accounts", "8", "--rate", "60", "--json", "--artifacts"]).arg(peers.root());
+    let load = tokio::task::spawn_blocking(move || succeeds(&mut load));
+    for client in [&chain, &pools] {
+        let open = open_pool(client, &ids).await;
+        assert_eq!(open["status"], "live", "{open}");
+        assert!(open["blockNumber"].as_u64() > Some(0), "{open}");
+    }
+    let mut seen = (false, false);
+    while seen != (true, true) {
+        let line: Value = serde_json::from_str(&tail.line(PATIENCE)).expect("a line of JSON");
+        match line["type"].as_str() {
+            Some("step") if line["updates"].as_array().is_some_and(|it| !it.is_empty()) => {
+                seen.0 = true;
+            }
+            // The block that supersedes the steps.
+            Some("block") => seen.1 = seen.0,
+            _ => {}
+        }
+    }
+    load.await.expect("the load runs");
+    chain.next_block().await;
+    live_at(&pools, chain.head().await).await;
+    check(&node, &daemon);
 }

@@ -7,3 +7,4 @@ mod l1;
 mod liquidity;
 mod node;
 mod observe;
+mod witness;

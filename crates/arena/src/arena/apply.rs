@@ -76,19 +76,7 @@ impl PoolArena {
         if let Some(tip) = self.tip.filter(|tip| !block.is_child_of(tip)) {
             return Err(ApplyError::NotChildOfTip { block, tip });
         }
-        let mut last: Option<&EventRecord> = None;
-        for record in envelope.events() {
-            let log_index = record.log_index;
-            if record.pool.chain_id != expected {
-                return Err(ApplyError::ForeignPool { log_index, pool: record.pool });
-            }
-            if let Some(last) = last
-                && (log_index <= last.log_index || record.tx_index < last.tx_index)
-            {
-                return Err(ApplyError::EventsOutOfOrder { log_index, previous: last.log_index });
-            }
-            last = Some(record);
-        }
+        check_events(expected, None, envelope.events())?;
         Ok(())
     }
 
@@ -180,11 +168,33 @@ impl PoolArena {
     }
 }
 
+/// Checks that events are of the chain and follow one another, the first of them `last`: transaction and log index. Returns
+/// those of the last event.
+pub(super) fn check_events(
+    chain_id: u64,
+    mut last: Option<(u32, u32)>,
+    events: &[EventRecord],
+) -> Result<Option<(u32, u32)>, ApplyError> {
+    for record in events {
+        let (tx_index, log_index) = (record.tx_index, record.log_index);
+        if record.pool.chain_id != chain_id {
+            return Err(ApplyError::ForeignPool { log_index, pool: record.pool });
+        }
+        if let Some((last_tx, previous)) = last
+            && (log_index <= previous || tx_index < last_tx)
+        {
+            return Err(ApplyError::EventsOutOfOrder { log_index, previous });
+        }
+        last = Some((tx_index, log_index));
+    }
+    Ok(last)
+}
+
 const fn record_number(run: &BlockRun) -> u64 {
     run.undo.block.number
 }
 
-fn evidence(
+pub(super) fn evidence(
     block: BlockRef,
     record: &EventRecord,
     before: crate::SwapState52,

@@ -24,6 +24,9 @@ sol! {
         function swap(address recipient, bool zeroForOne, int256 amount, uint160 limit, bytes data) returns (int256, int256);
         function setFeeProtocol(uint8 fee0, uint8 fee1);
     }
+    interface PancakePool {
+        function setFeeProtocol(uint32 fee0, uint32 fee1);
+    }
 }
 
 pub(crate) mod v4 {
@@ -51,6 +54,10 @@ pub(crate) mod v4 {
 pub(crate) const TOKEN0: Address = address!("0x1000000000000000000000000000000000000001");
 /// The higher token.
 pub(crate) const TOKEN1: Address = address!("0x2000000000000000000000000000000000000002");
+/// Stands for PancakeSwap's `PancakeV3PoolDeployer`, which its npm package leaves out.
+pub(crate) const DEPLOYER: Address = address!("0x4000000000000000000000000000000000000004");
+/// Has PancakeSwap's creation code of pools as its own code, for the deployer to copy.
+pub(crate) const POOL_CODE: Address = address!("0x4000000000000000000000000000000000000005");
 /// Calls pools and pays in their callbacks.
 pub(crate) const ACTOR: Address = address!("0x3000000000000000000000000000000000000003");
 
@@ -156,6 +163,11 @@ pub(crate) fn actor_code() -> Bytes {
         Op::To(1),
         Op::Code(&hex!("57 80 63d348799714")),
         Op::To(1),
+        // the same by PancakeSwap's names
+        Op::Code(&hex!("57 80 6323a69e7514")),
+        Op::To(1),
+        Op::Code(&hex!("57 80 6399eee9d014")),
+        Op::To(1),
         // copy all but the first word; call it; give back what it gives back
         Op::Code(&hex!("57 60203603 80 60205f37 5f5f82 5f5f 5f35 5a f1 3d5f5f3e")),
         Op::To(2),
@@ -175,6 +187,27 @@ pub(crate) fn actor_code() -> Bytes {
         ops.push(Op::Code(&hex!("50")));
     }
     ops.push(Op::Code(&hex!("00")));
+    assemble(&ops)
+}
+
+/// `parameters()` and `deploy(factory, token0, token1, fee, tickSpacing)` of PancakeSwap's deployer: the pool is created by `CREATE2`
+/// with the hash of tokens and fee as its salt, and asks for its parameters meanwhile.
+pub(crate) fn deployer_code() -> Bytes {
+    let mut ops =
+        vec![Op::Code(&hex!("5f3560e01c 638903573014")), Op::To(1), Op::Code(&hex!("57"))];
+    for place in 0..5u8 {
+        // storage[place] = argument
+        ops.push(Op::Owned(vec![0x60, 4 + 32 * place, 0x35, 0x60, place, 0x55]));
+    }
+    // salt = keccak256(token0, token1, fee)
+    ops.push(Op::Code(&hex!("6060 6024 5f 37 6060 5f 20")));
+    ops.push(Op::Owned([&hex!("73")[..], POOL_CODE.as_slice(), &hex!("3b 80 5f 5f 73")].concat()));
+    ops.push(Op::Owned([POOL_CODE.as_slice(), &hex!("3c 5f 5f f5 5f52 60205ff3")].concat()));
+    ops.push(Op::At(1));
+    for place in 0..5u8 {
+        ops.push(Op::Owned(vec![0x60, place, 0x54, 0x60, 32 * place, 0x52]));
+    }
+    ops.push(Op::Code(&hex!("60a0 5f f3")));
     assemble(&ops)
 }
 

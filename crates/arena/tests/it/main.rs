@@ -7,6 +7,7 @@ mod contracts;
 mod decoding;
 mod history;
 mod holds;
+mod open;
 mod rebuild;
 mod singletons;
 mod v2_contracts;

@@ -1,21 +1,52 @@
-//! Uniswap V3's own bytecode against the arena, to the wei.
+//! Uniswap V3's own bytecode, and PancakeSwap V3's, against the arena, to the wei.
 
 use crate::{
     chain::{CHAIN_ID, Chain, Draft},
     contracts::{
-        ACTOR, Pool, TOKEN0, TOKEN1, createPoolCall, creation_code, enableFeeAmountCall, forwarded,
-        word_of,
+        ACTOR, DEPLOYER, POOL_CODE, PancakePool, Pool, TOKEN0, TOKEN1, createPoolCall,
+        creation_code, deployer_code, enableFeeAmountCall, forwarded, word_of,
     },
 };
-use alloy_primitives::{Address, I256, TxKind, U160, U256, aliases::I24, aliases::U24, keccak256};
+use alloy_primitives::{
+    Address, B256, I256, TxKind, U160, U256, aliases::I24, aliases::U24, b256, keccak256,
+};
 use alloy_sol_types::SolCall;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use weir_amm::{Direction, SqrtPriceX96, SwapKind, Tick, TickSpacing, V3Terms};
-use weir_arena::{ArenaConfig, Discovery, PoolArena, PoolKey, PoolState, PoolStatus, V3State};
+use weir_arena::{
+    ArenaConfig, Discovery, PoolArena, PoolKey, PoolState, PoolStatus, Protocol, V3State,
+};
 use weir_primitives::{ChainSegment, ChainUpdate, ExecutedBlock};
 
-/// Fee in millionths and spacing of the tiers, the first one enabled by the test.
-const TIERS: [(u32, i32); 4] = [(100, 1), (500, 10), (3000, 60), (10_000, 200)];
+/// Whose contracts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fork {
+    Uniswap,
+    Pancake,
+}
+
+impl Fork {
+    /// Fee in millionths and spacing of the tiers; Uniswap's first one is enabled by the test.
+    const fn tiers(self) -> [(u32, i32); 4] {
+        match self {
+            Self::Uniswap => [(100, 1), (500, 10), (3_000, 60), (10_000, 200)],
+            Self::Pancake => [(100, 1), (500, 10), (2_500, 50), (10_000, 200)],
+        }
+    }
+
+    /// Slots that come before Uniswap's: PancakeSwap's protocol fee has no room in the first one.
+    const fn shift(self) -> u64 {
+        match self {
+            Self::Uniswap => 0,
+            Self::Pancake => 1,
+        }
+    }
+}
+
+/// `keccak256` of the creation code of PancakeSwap's pools, by which its routers compute their addresses
+/// (`PoolAddress.POOL_INIT_CODE_HASH`).
+const PANCAKE_INIT_CODE_HASH: B256 =
+    b256!("0x6ce8eb472fa82df5469c6ab6d485f17c3ad13c8cd7af59b3d4a8026c5ce0f7e2");
 
 #[derive(Debug, Clone)]
 struct Position {
@@ -28,6 +59,7 @@ struct Position {
 /// A chain with pools, cloned to make a fork.
 #[derive(Clone)]
 struct World {
+    fork: Fork,
     chain: Chain,
     pools: Vec<(Address, i32)>,
     positions: Vec<Position>,
@@ -39,18 +71,40 @@ fn arena() -> PoolArena {
     PoolArena::new(ArenaConfig { discovery: Discovery::All, ..ArenaConfig::new(CHAIN_ID) })
 }
 
-/// Deploys factory and pools at the given prices, feeding the arena.
-fn world(arena: &mut PoolArena, prices: [U256; 4]) -> Option<World> {
-    let code = creation_code(
-        "@uniswap/v3-core/artifacts/contracts/UniswapV3Factory.sol/UniswapV3Factory.json",
-    )?;
-    let mut chain = Chain::new();
+/// The factory's creation, with what it needs in place, and where it goes.
+fn factory(fork: Fork, chain: &mut Chain) -> Option<(Address, Vec<ExecutedBlock>)> {
     let factory = chain.next_contract();
-    let mut blocks = vec![chain.block(&[(TxKind::Create, code)])];
-    let enable =
-        enableFeeAmountCall { fee: U24::from(100), tickSpacing: I24::try_from(1).unwrap() };
-    blocks.push(chain.block(&[(TxKind::Call(factory), enable.abi_encode().into())]));
-    for (fee, _) in TIERS {
+    if fork == Fork::Uniswap {
+        let code = creation_code(
+            "@uniswap/v3-core/artifacts/contracts/UniswapV3Factory.sol/UniswapV3Factory.json",
+        )?;
+        let created = chain.block(&[(TxKind::Create, code)]);
+        let enable =
+            enableFeeAmountCall { fee: U24::from(100), tickSpacing: I24::try_from(1).unwrap() };
+        let enabled = chain.block(&[(TxKind::Call(factory), enable.abi_encode().into())]);
+        return Some((factory, vec![created, enabled]));
+    }
+    let artifacts = "@pancakeswap/v3-core/artifacts/contracts";
+    let code = creation_code(&format!("{artifacts}/PancakeV3Factory.sol/PancakeV3Factory.json"))?;
+    let pool = creation_code(&format!("{artifacts}/PancakeV3Pool.sol/PancakeV3Pool.json"))?;
+    assert_eq!(keccak256(&pool), PANCAKE_INIT_CODE_HASH);
+    chain.etch(DEPLOYER, deployer_code());
+    chain.etch(POOL_CODE, pool);
+    let create = [code.as_ref(), DEPLOYER.into_word().as_slice()].concat();
+    Some((factory, vec![chain.block(&[(TxKind::Create, create.into())])]))
+}
+
+/// Where PancakeSwap's routers look for a pool.
+fn pancake_address(fee: u32) -> Address {
+    let words = [TOKEN0.into_word(), TOKEN1.into_word(), B256::from(U256::from(fee))];
+    DEPLOYER.create2(keccak256(words.concat()), PANCAKE_INIT_CODE_HASH)
+}
+
+/// Deploys factory and pools at the given prices, feeding the arena.
+fn world(fork: Fork, arena: &mut PoolArena, prices: [U256; 4]) -> Option<World> {
+    let mut chain = Chain::new();
+    let (factory, mut blocks) = factory(fork, &mut chain)?;
+    for (fee, _) in fork.tiers() {
         let create = createPoolCall { a: TOKEN1, b: TOKEN0, fee: U24::from(fee) };
         blocks.push(chain.block(&[(TxKind::Call(factory), create.abi_encode().into())]));
     }
@@ -60,10 +114,14 @@ fn world(arena: &mut PoolArena, prices: [U256; 4]) -> Option<World> {
         let statics = pool.statics();
         assert_eq!((statics.token0, statics.token1, statics.factory), (TOKEN0, TOKEN1, factory));
         assert_eq!(pool.status(), PoolStatus::Uninitialized);
-        let tier = TIERS.iter().position(|tier| *tier == (statics.fee_pips, statics.tick_spacing));
+        let tier =
+            fork.tiers().iter().position(|tier| *tier == (statics.fee_pips, statics.tick_spacing));
         let weir_arena::PoolId::Address(address) = statics.key.id else {
             panic!("V3 pools are contracts")
         };
+        if fork == Fork::Pancake {
+            assert_eq!(address, pancake_address(statics.fee_pips));
+        }
         pools[tier.unwrap()] = (address, statics.tick_spacing);
     }
     let mut draft = chain.draft();
@@ -72,7 +130,7 @@ fn world(arena: &mut PoolArena, prices: [U256; 4]) -> Option<World> {
     }
     let block = chain.seal(draft);
     commit(arena, vec![block]);
-    Some(World { chain, pools, positions: Vec::new(), used: Vec::new() })
+    Some(World { fork, chain, pools, positions: Vec::new(), used: Vec::new() })
 }
 
 fn commit(arena: &mut PoolArena, blocks: Vec<ExecutedBlock>) {
@@ -141,11 +199,17 @@ impl World {
             30..=49 if !self.positions.is_empty() => self.burn(rng, draft),
             50..=54 => {
                 let fees = [0u8, 4, 5, 10];
-                let set = Pool::setFeeProtocolCall {
-                    fee0: fees[rng.random_range(0..4)],
-                    fee1: fees[rng.random_range(0..4)],
+                let (fee0, fee1) = (fees[rng.random_range(0..4)], fees[rng.random_range(0..4)]);
+                let is_set = match self.fork {
+                    Fork::Uniswap => draft.call(address, &Pool::setFeeProtocolCall { fee0, fee1 }),
+                    Fork::Pancake => {
+                        // Ten-thousandths, a tenth to four tenths or none.
+                        let [fee0, fee1] =
+                            [fee0, fee1].map(|fee| (u32::from(fee) * 1_000).min(4_000));
+                        draft.call(address, &PancakePool::setFeeProtocolCall { fee0, fee1 })
+                    }
                 };
-                assert!(draft.call(address, &set));
+                assert!(is_set);
             }
             _ => {
                 let call = self.random_swap(rng, arena, pool).0;
@@ -228,7 +292,7 @@ impl World {
         for _ in 0..count {
             let pool = rng.random_range(0..self.pools.len());
             let state = self.state(arena, pool);
-            let (fee_pips, spacing) = TIERS[pool];
+            let (fee_pips, spacing) = self.fork.tiers()[pool];
             let terms = V3Terms {
                 fee: weir_amm::FeePips::new(fee_pips).unwrap(),
                 spacing: TickSpacing::new(spacing).unwrap(),
@@ -264,9 +328,9 @@ impl World {
             assert_eq!(state.slot.sqrt_price.get(), slot0 & (U256::MAX >> 96));
             let tick: U256 = (slot0 >> 160) & U256::from(0xff_ffff);
             assert_eq!(word_of(state.slot.tick) & U256::from(0xff_ffff), tick);
-            let fee_protocol: U256 = (slot0 >> 232) & U256::from(0xff);
-            assert_eq!(U256::from(state.fee_protocol), fee_protocol);
-            let liquidity = self.chain.storage(*address, U256::from(4)) & U256::from(u128::MAX);
+            self.compare_fee_protocol(arena, index, slot0);
+            let slot = U256::from(4 + self.fork.shift());
+            let liquidity = self.chain.storage(*address, slot) & U256::from(u128::MAX);
             assert_eq!(U256::from(state.slot.liquidity.get()), liquidity);
             let mut ticks: Vec<_> = self
                 .used
@@ -285,15 +349,30 @@ impl World {
         }
     }
 
+    /// A pool of a factory that is not known is taken for Uniswap's until an event says otherwise.
+    fn compare_fee_protocol(&self, arena: &PoolArena, pool: usize, slot0: U256) {
+        let (address, _) = self.pools[pool];
+        let key = PoolKey::address(CHAIN_ID, address);
+        let protocol = arena.pool(arena.find(&key).unwrap()).unwrap().statics().protocol;
+        let theirs: U256 = match (self.fork, protocol) {
+            (Fork::Uniswap, _) => (slot0 >> 232) & U256::from(0xff),
+            (Fork::Pancake, Protocol::PancakeV3) => {
+                self.chain.storage(address, U256::ONE) & U256::from(u32::MAX)
+            }
+            (Fork::Pancake, _) => return,
+        };
+        assert_eq!(U256::from(self.state(arena, pool).fee_protocol), theirs);
+    }
+
     fn compare_tick(&self, state: &V3State, address: Address, tick: i32, spacing: i32) {
-        let info = self.chain.storage(address, mapping(tick, 5));
+        let info = self.chain.storage(address, mapping(tick, 5 + self.fork.shift()));
         let (gross, net) = (info & U256::from(u128::MAX), info >> 128usize);
         let ours = state.ticks.info(Tick::new(tick).unwrap());
         assert_eq!(U256::from(ours.map_or(0, |info| info.gross)), gross);
         assert_eq!(U256::from(ours.map_or(0, |info| info.net) as u128), net);
         let spacing = TickSpacing::new(spacing).unwrap();
         let word = (spacing.compress(tick) >> 8) as i16;
-        let theirs = self.chain.storage(address, mapping(i32::from(word), 6));
+        let theirs = self.chain.storage(address, mapping(i32::from(word), 6 + self.fork.shift()));
         assert_eq!(state.ticks.bitmap_word(word, spacing), theirs);
     }
 
@@ -304,7 +383,8 @@ impl World {
             let spacing = TickSpacing::new(*spacing).unwrap();
             let last = (spacing.compress(887_272) >> 8) as i16;
             for word in -last - 1..=last {
-                let theirs = self.chain.storage(*address, mapping(i32::from(word), 6));
+                let theirs =
+                    self.chain.storage(*address, mapping(i32::from(word), 6 + self.fork.shift()));
                 assert_eq!(state.ticks.bitmap_word(word, spacing), theirs);
             }
         }
@@ -332,10 +412,10 @@ fn at(tick: i32) -> U256 {
 }
 
 /// Random histories on real contracts; after each block all state, and some quotes, are compared.
-fn follow(seed: u64, prices: [U256; 4], blocks: usize) {
+fn follow(fork: Fork, seed: u64, prices: [U256; 4], blocks: usize) {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut arena = arena();
-    let Some(mut world) = world(&mut arena, prices) else { return };
+    let Some(mut world) = world(fork, &mut arena, prices) else { return };
     let mut answered = 0;
     for _ in 0..blocks {
         let block = world.random_block(&mut rng, &arena);
@@ -349,25 +429,43 @@ fn follow(seed: u64, prices: [U256; 4], blocks: usize) {
 
 #[test]
 fn arena_equals_the_contracts_at_ordinary_prices() {
-    follow(1, [at(0), at(200_311), at(-73_140), at(46_054)], 150);
+    follow(Fork::Uniswap, 1, [at(0), at(200_311), at(-73_140), at(46_054)], 150);
 }
 
 #[test]
 fn arena_equals_the_contracts_at_borders_of_ticks_and_words() {
-    follow(2, [at(256), at(-2_560), at(60 * 256) - U256::ONE, at(-200 * 512) + U256::ONE], 150);
+    follow(
+        Fork::Uniswap,
+        2,
+        [at(256), at(-2_560), at(60 * 256) - U256::ONE, at(-200 * 512) + U256::ONE],
+        150,
+    );
 }
 
 #[test]
 fn arena_equals_the_contracts_at_the_ends_of_the_prices() {
     let (lowest, highest) = (SqrtPriceX96::MIN.get(), SqrtPriceX96::MAX.get() - U256::ONE);
-    follow(3, [lowest, highest, at(-880_000), at(880_000)], 100);
+    follow(Fork::Uniswap, 3, [lowest, highest, at(-880_000), at(880_000)], 100);
+}
+
+#[test]
+fn arena_equals_the_contracts_of_pancakeswap() {
+    follow(Fork::Pancake, 5, [at(0), at(200_311), at(50 * 256) - U256::ONE, at(46_054)], 150);
+}
+
+#[test]
+fn arena_equals_the_contracts_of_pancakeswap_at_the_ends_of_the_prices() {
+    let (lowest, highest) = (SqrtPriceX96::MIN.get(), SqrtPriceX96::MAX.get() - U256::ONE);
+    follow(Fork::Pancake, 6, [lowest, highest, at(-880_000), at(880_000)], 60);
 }
 
 #[test]
 fn arena_follows_reorgs_of_the_contracts() {
     let mut rng = StdRng::seed_from_u64(4);
     let mut arena = arena();
-    let Some(world) = world(&mut arena, [at(1), at(-10), at(59), at(200)]) else { return };
+    let Some(world) = world(Fork::Uniswap, &mut arena, [at(1), at(-10), at(59), at(200)]) else {
+        return;
+    };
     // The world at each block, and the block that made it.
     let mut trunk: Vec<(World, Option<ExecutedBlock>)> = vec![(world, None)];
     for round in 0..40 {

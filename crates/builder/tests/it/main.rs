@@ -8,3 +8,4 @@ mod interleaving;
 mod pool;
 mod script;
 mod support;
+mod witness;

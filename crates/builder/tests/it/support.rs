@@ -111,10 +111,19 @@ pub(crate) struct Chain {
 
 impl Chain {
     pub(crate) fn new(gas_limit: u64) -> Self {
+        Self::with_contracts(gas_limit, [])
+    }
+
+    /// A chain that starts with these accounts, too.
+    pub(crate) fn with_contracts(
+        gas_limit: u64,
+        contracts: impl IntoIterator<Item = (Address, GenesisAccount)>,
+    ) -> Self {
         let ether = U256::from(10).pow(U256::from(18));
         let funded = (0..FUNDED).map(|index| (signer(index).address(), ether));
         let mut genesis = ChainSpec::dev(CHAIN_ID, funded).genesis().clone();
         genesis.gas_limit = gas_limit;
+        genesis.alloc.extend(contracts);
         let codes = [
             (COUNTER, bytes!("5f546001015f555f5fa000")),
             (REVERTER, bytes!("5f5ffd")),
@@ -172,6 +181,7 @@ impl Chain {
         let diff = Arc::clone(executed.diff.as_ref().unwrap());
         assert_eq!(again.diff, *diff);
         assert_eq!(again.gas_used, header.gas_used);
+        assert_eq!(again.accesses, *output.accesses, "rejected transactions read nothing");
         assert_eq!(output.hashed, hash_diff(&diff));
         self.write_leaves(&diff);
         assert_eq!(header.state_root, self.root_from_scratch());

@@ -129,7 +129,8 @@ impl BlockSimulation {
     ) -> Result<Vec<SimulatedBlock>, BlockSimulationError> {
         let planned = plan::plan(self.blocks, &base)?;
         let ancestors = Arc::new(SimulatedAncestors::new(state, base.number));
-        let overlay = Overlay::new(&spec, Arc::clone(&ancestors) as Arc<dyn StateProvider>);
+        let overlay =
+            Overlay::new(Arc::clone(&spec.codes), Arc::clone(&ancestors) as Arc<dyn StateProvider>);
         let mut simulator = Simulator {
             spec,
             ancestors,

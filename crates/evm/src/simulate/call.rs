@@ -111,7 +111,7 @@ impl Simulation {
     }
 
     pub(crate) fn overlay(&self) -> Overlay {
-        Overlay::new(&self.spec, Arc::clone(&self.state))
+        Overlay::new(Arc::clone(&self.spec.codes), Arc::clone(&self.state))
     }
 
     /// Runs `body` with an EVM in which nothing is ever committed, and the sender's nonce.

@@ -30,7 +30,8 @@ pub fn trace_block(
     options: &TraceOptions,
     only: Option<usize>,
 ) -> Result<Vec<TransactionTrace>, TraceError> {
-    let mut execution = Execution::begin(Arc::clone(spec), block.header(), state)?;
+    let mut execution =
+        Execution::begin(Arc::clone(spec), block.header(), state, Arc::clone(&spec.codes))?;
     let mut budget = Budget::default();
     let mut traces = Vec::new();
     for (index, (transaction, sender)) in signed(block).enumerate() {
@@ -69,7 +70,8 @@ pub fn access_set(
     state: Arc<dyn StateProvider>,
     index: usize,
 ) -> Result<Option<AccessSet>, TraceError> {
-    let mut execution = Execution::begin(Arc::clone(spec), block.header(), state)?;
+    let mut execution =
+        Execution::begin(Arc::clone(spec), block.header(), state, Arc::clone(&spec.codes))?;
     for (at, (transaction, sender)) in signed(block).enumerate() {
         if at < index {
             replay(&mut execution, at, (transaction, sender))?;
@@ -91,7 +93,8 @@ pub fn states_after_each(
     block: &RecoveredBlock,
     state: Arc<dyn StateProvider>,
 ) -> Result<Vec<StateDiff>, TraceError> {
-    let mut execution = Execution::begin(Arc::clone(spec), block.header(), state)?;
+    let mut execution =
+        Execution::begin(Arc::clone(spec), block.header(), state, Arc::clone(&spec.codes))?;
     let mut diffs = Vec::with_capacity(block.transactions().len());
     for (index, signed) in signed(block).enumerate() {
         replay(&mut execution, index, signed)?;

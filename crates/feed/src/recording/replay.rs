@@ -61,6 +61,7 @@ fn count(event: &FeedEvent, report: &mut ReplayReport) {
         }
         FeedEvent::ReorgEnd(_)
         | FeedEvent::Heartbeat(_)
+        | FeedEvent::Gate(_)
         | FeedEvent::Step(_)
         | FeedEvent::StepRetracted(_) => {}
     }
@@ -126,6 +127,7 @@ impl Stretches {
             FeedEvent::ReorgStart(_)
             | FeedEvent::ReorgEnd(_)
             | FeedEvent::Heartbeat(_)
+            | FeedEvent::Gate(_)
             | FeedEvent::Step(_)
             | FeedEvent::StepRetracted(_) => {}
         }

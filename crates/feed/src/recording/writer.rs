@@ -81,12 +81,12 @@ impl RecordingWriter {
         self.put(&frames)
     }
 
-    /// Appends an event. Heartbeats say nothing about the chain and are left out.
+    /// Appends an event. Heartbeats and gates say nothing about the chain and are left out.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub fn write(&mut self, event: &FeedEvent) -> Result<(), RecordingError> {
-        if matches!(event, FeedEvent::Heartbeat(_)) {
+        if matches!(event, FeedEvent::Heartbeat(_) | FeedEvent::Gate(_)) {
             return Ok(());
         }
         let mut frames = Vec::new();

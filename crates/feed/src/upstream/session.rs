@@ -137,6 +137,7 @@ impl UpstreamSession {
             FeedEvent::ReorgEnd(end) => self.reorg_end(end, frames).await,
             FeedEvent::Heartbeat(_)
             | FeedEvent::Gap(_)
+            | FeedEvent::Gate(_)
             | FeedEvent::Snapshot(_)
             | FeedEvent::Step(_)
             | FeedEvent::StepRetracted(_) => Ok(()),

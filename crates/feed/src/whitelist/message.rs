@@ -123,6 +123,9 @@ impl Row {
         match (kind, value) {
             (WhitelistKind::Remove, _) => removed_id(value).map(Self::Removed),
             (_, Value::String(_)) => WhitelistAddress::parse(value, protocol).map(Self::Address),
+            (_, Value::Object(row)) if let Some(named) = WhitelistAddress::of_row(row) => {
+                named.map(Self::Address)
+            }
             _ => WhitelistPool::parse(value).map(|pool| Self::Pool(Box::new(pool))),
         }
     }

@@ -140,7 +140,7 @@ fn require<T>(value: Option<T>, field: &'static str) -> Result<T, RejectionReaso
 }
 
 /// A field that is present and not null.
-fn field<'a>(row: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+pub(super) fn field<'a>(row: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     row.get(name).filter(|value| !value.is_null())
 }
 
@@ -169,7 +169,7 @@ pub(super) fn protocol_named(name: &str) -> Result<WhitelistProtocol, RejectionR
     }
 }
 
-fn address(
+pub(super) fn address(
     row: &Map<String, Value>,
     name: &str,
     path: &'static str,

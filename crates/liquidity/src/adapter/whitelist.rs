@@ -1,31 +1,46 @@
 //! A whitelist over NATS for an engine: changes in, acknowledgements out.
 
 use crate::{
-    EngineInput, LiquidityHandle, WhitelistApplied as EngineApplied,
+    EngineInput, LiquidityHandle, NodeState, WhitelistApplied as EngineApplied,
     WhitelistChange as EngineChange, pool_static,
+    reader::{Described, describe_all},
 };
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use weir_arena::{PoolKey, PoolStatic};
 use weir_feed::{
-    AppliedRejection, RejectionReason, WhitelistApplied, WhitelistChange, WhitelistHandle,
-    WhitelistTracker, WhitelistVersion,
+    AppliedRejection, RejectionReason, WhitelistAddress, WhitelistApplied, WhitelistChange,
+    WhitelistHandle, WhitelistTracker, WhitelistVersion,
 };
+use weir_follower::Backoff;
+use weir_primitives::Severity;
 use weir_runtime::Shutdown;
+
+/// First wait after a node that did not answer; it doubles up to [`RETRY_MAX`].
+const RETRY_BASE: Duration = Duration::from_millis(200);
+/// Longest wait after a node that did not answer.
+const RETRY_MAX: Duration = Duration::from_secs(10);
 
 /// Changes that the engine may be behind; older ones are acknowledged with the next.
 const UNACKNOWLEDGED_MAX: usize = 1_024;
 
-/// Hands a whitelist's changes to an engine at the blocks from which they count, and answers the publisher.
-#[derive(Debug)]
+/// Hands a whitelist's changes to an engine at the blocks from which they count, and answers the publisher. What a row leaves out is
+/// read from the node; a change with such rows waits for its answers, and those after it wait with it.
 pub struct WhitelistFeed {
     whitelist: WhitelistHandle,
+    node: Arc<dyn NodeState>,
     engine: LiquidityHandle,
     inputs: mpsc::Sender<EngineInput>,
     applied: mpsc::Receiver<EngineApplied>,
     tracker: WhitelistTracker,
     is_open: bool,
     sent: VecDeque<Sent>,
+}
+
+impl std::fmt::Debug for WhitelistFeed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WhitelistFeed").field("tracker", &self.tracker).finish_non_exhaustive()
+    }
 }
 
 /// A change that the engine has and has not acknowledged.
@@ -38,15 +53,17 @@ struct Sent {
 }
 
 impl WhitelistFeed {
-    /// A feed of the engine behind `inputs` and `applied`.
+    /// A feed of the engine behind `inputs` and `applied`; `node` is of its chain.
     pub fn new(
         whitelist: WhitelistHandle,
+        node: Arc<dyn NodeState>,
         engine: LiquidityHandle,
         inputs: mpsc::Sender<EngineInput>,
         applied: mpsc::Receiver<EngineApplied>,
     ) -> Self {
         let tracker = WhitelistTracker::new();
-        Self { whitelist, engine, inputs, applied, tracker, is_open: false, sent: VecDeque::new() }
+        let sent = VecDeque::new();
+        Self { whitelist, node, engine, inputs, applied, tracker, is_open: false, sent }
     }
 
     /// Runs until shutdown, or until the engine or the whitelist's reader is gone.
@@ -63,12 +80,12 @@ impl WhitelistFeed {
                 update = self.whitelist.next() => match update {
                     Some(update) => {
                         self.tracker.push(update);
-                        self.hand_over().await
+                        self.hand_over(&shutdown).await
                     }
                     None => false,
                 },
                 // A change may wait for the block that it names.
-                changed = published.changed() => changed.is_ok() && self.hand_over().await,
+                changed = published.changed() => changed.is_ok() && self.hand_over(&shutdown).await,
             };
             if !goes_on {
                 return;
@@ -76,17 +93,23 @@ impl WhitelistFeed {
         }
     }
 
-    /// Gives the engine what counts by now. `false` if it is gone.
-    async fn hand_over(&mut self) -> bool {
+    /// Gives the engine what counts by now. `false` if it is gone, or at shutdown.
+    async fn hand_over(&mut self, shutdown: &Shutdown) -> bool {
         if !self.tracker.is_ready() {
             return true;
         }
         let block = self.engine.view().head.tip().map_or(0, |tip| tip.number);
         let change = self.tracker.drain(block);
-        if change.updates == 0 && change.removed.is_empty() && change.added.is_empty() {
+        let is_same = change.removed.is_empty() && change.added.is_empty();
+        if change.updates == 0 && is_same && change.unresolved.is_empty() {
             return true;
         }
-        for input in self.inputs_of(change) {
+        let described = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return false,
+            described = self.describe(change.unresolved.clone()) => described,
+        };
+        for input in self.inputs_of(change, described) {
             if self.inputs.send(EngineInput::Whitelist(input)).await.is_err() {
                 return false;
             }
@@ -94,8 +117,35 @@ impl WhitelistFeed {
         true
     }
 
+    /// What the chain says of rows that name their pools alone. It asks until the node has answered for all of them.
+    async fn describe(&self, mut rows: Vec<WhitelistAddress>) -> Vec<Described> {
+        let mut described = Vec::with_capacity(rows.len());
+        let mut backoff = Backoff::new(RETRY_BASE, RETRY_MAX);
+        while !rows.is_empty() {
+            let answers = describe_all(&*self.node, self.engine.chain_id(), rows).await;
+            rows = Vec::new();
+            for (row, answer) in answers {
+                match answer {
+                    Err(error) if error.severity() != Severity::Halt => {
+                        tracing::warn!(pool = %row.id, %error, "listed pool is not described yet");
+                        rows.push(row);
+                    }
+                    answer => described.push((row, answer)),
+                }
+            }
+            if !rows.is_empty() {
+                tokio::time::sleep(backoff.next_wait()).await;
+            }
+        }
+        described
+    }
+
     /// Removals first. The first change opens the engine's barrier.
-    fn inputs_of(&mut self, change: WhitelistChange) -> Vec<EngineChange> {
+    fn inputs_of(
+        &mut self,
+        change: WhitelistChange,
+        described: Vec<Described>,
+    ) -> Vec<EngineChange> {
         let chain_id = self.engine.chain_id();
         let mut rejected: Vec<AppliedRejection> =
             change.rejected.iter().map(AppliedRejection::from).collect();
@@ -106,8 +156,14 @@ impl WhitelistFeed {
                 Err(reason) => rejected.push(rejection(row.id().to_string(), &reason)),
             }
         }
-        for row in &change.unresolved {
-            rejected.push(rejection(row.id.to_string(), &RejectionReason::MetadataMissing));
+        for (row, answer) in described {
+            match answer {
+                Ok(pool) => pools.push(pool),
+                Err(error) => rejected.push(AppliedRejection {
+                    id: row.id.to_string(),
+                    reason: error.refusal().map_or_else(|| error.to_string(), |it| it.to_string()),
+                }),
+            }
         }
         let snapshot_id = self.next_id();
         if self.sent.len() == UNACKNOWLEDGED_MAX {

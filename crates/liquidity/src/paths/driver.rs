@@ -5,9 +5,10 @@ use crate::{LiquidityError, LiquidityHandle};
 use std::time::Instant;
 use weir_runtime::Shutdown;
 
-/// Keeps a chain's opportunities up to date: after each block only cycles through pools that it touched are evaluated.
+/// Keeps a chain's opportunities up to date: after each block, and after each step of the open block where the source tells of
+/// them, only cycles through pools that it touched are evaluated.
 ///
-/// It runs beside the arena and never holds it up: blocks that come while it evaluates are taken together.
+/// It runs beside the arena and never holds it up: what comes while it evaluates is taken together.
 #[derive(Debug)]
 pub struct PathsDriver {
     evaluator: Evaluator,
@@ -47,7 +48,7 @@ impl PathsDriver {
         }
         let work = tokio::task::spawn_blocking(move || {
             let started = Instant::now();
-            self.evaluator.evaluate(&view.head, view.base_fee, &self.paths);
+            self.evaluator.evaluate(&view, &self.paths);
             record(view.head.chain_id(), &self.paths.view(), started.elapsed());
             self
         });

@@ -1,8 +1,9 @@
 //! The path engine with its base tokens, which may follow the pools.
 
 use super::{BaseTokens, PathsHandle, PathsOptions, PathsView};
+use crate::LiquidityView;
 use alloy_primitives::{Address, U256};
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 use weir_arena::PoolSnapshot;
 use weir_route::{BaseToken, GasTerms, PathEngine, PathOptions, TokenPrice};
 
@@ -28,20 +29,19 @@ impl Evaluator {
         Self { options, engine, chosen_at: None }
     }
 
-    /// Takes over a snapshot and publishes what it changed.
-    pub(super) fn evaluate(
-        &mut self,
-        snapshot: &PoolSnapshot,
-        base_fee: u64,
-        handle: &PathsHandle,
-    ) {
+    /// Takes over the newest pools, those of the open block if there is one, and publishes what they changed.
+    pub(super) fn evaluate(&mut self, pools: &LiquidityView, handle: &PathsHandle) {
+        let open = pools.open.as_deref();
+        let snapshot = open.map_or(&pools.head, |open| &open.pools);
+        let base_fee = open.map_or(pools.base_fee, |open| open.base_fee);
         self.choose_bases(snapshot);
         let terms = GasTerms { base_fee, priority_fee: self.options.priority_fee };
         self.engine.evaluate_changed(snapshot, terms);
         let cycles = self.engine.cycles();
         let bases = self.engine.options().bases.iter().map(|base| base.token);
         let view = PathsView {
-            block: snapshot.tip(),
+            pools: Some(Arc::clone(snapshot)),
+            steps: open.map(|open| open.steps),
             opportunities: self.engine.ranked(LISTED_MAX).into(),
             cycles: cycles.map_or(0, weir_route::CycleSet::len),
             is_truncated: cycles.is_some_and(|cycles| cycles.truncated().is_some()),

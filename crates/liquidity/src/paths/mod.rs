@@ -4,7 +4,7 @@ mod options;
 pub use options::{BaseTokens, PathsOptions};
 
 mod view;
-pub use view::{PathsHandle, PathsView};
+pub use view::{PathsChange, PathsHandle, PathsView};
 
 mod metrics;
 pub(crate) use metrics::describe;

@@ -4,17 +4,19 @@ use alloy_primitives::Address;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use tokio::sync::broadcast;
-use weir_primitives::BlockRef;
+use weir_arena::PoolSnapshot;
 use weir_route::{Opportunity, OpportunityDelta, PathCoverage, TokenGraph};
 
 /// Changes that a subscriber may be behind before it is told that it missed some.
 const CHANGES_QUEUE: usize = 256;
 
-/// Opportunities after one block.
+/// Opportunities after one block, or in an open one.
 #[derive(Debug, Clone, Default)]
 pub struct PathsView {
-    /// The block; `None` before the first evaluation.
-    pub block: Option<BlockRef>,
+    /// The pools evaluated, with the block they are of; `None` before the first evaluation.
+    pub pools: Option<Arc<PoolSnapshot>>,
+    /// Steps of the open block that they are after; `None` for a sealed block.
+    pub steps: Option<u32>,
     /// Best first.
     pub opportunities: Arc<[Opportunity]>,
     /// Cycles watched.
@@ -29,11 +31,20 @@ pub struct PathsView {
     pub graph: Option<Arc<TokenGraph>>,
 }
 
+/// How opportunities changed, and what with.
+#[derive(Debug)]
+pub struct PathsChange {
+    /// The opportunities after it.
+    pub view: Arc<PathsView>,
+    /// The difference.
+    pub delta: OpportunityDelta,
+}
+
 #[derive(Debug)]
 struct Shared {
     chain_id: u64,
     view: ArcSwap<PathsView>,
-    changes: broadcast::Sender<Arc<(Option<BlockRef>, OpportunityDelta)>>,
+    changes: broadcast::Sender<Arc<PathsChange>>,
 }
 
 /// Access to what a [`PathsDriver`](crate::PathsDriver) publishes. Cheap to clone.
@@ -58,21 +69,21 @@ impl PathsHandle {
         self.shared.view.load_full()
     }
 
-    /// Changes from now on, with the block they came with.
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<(Option<BlockRef>, OpportunityDelta)>> {
+    /// Changes from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<PathsChange>> {
         self.shared.changes.subscribe()
     }
 
     /// Publishes an evaluation; listeners are told if it changed anything.
     pub(super) fn publish(&self, view: PathsView, delta: &OpportunityDelta) {
-        let block = view.block;
-        self.shared.view.store(Arc::new(view));
+        let view = Arc::new(view);
+        self.shared.view.store(Arc::clone(&view));
         let is_changed = !(delta.appeared.is_empty()
             && delta.changed.is_empty()
             && delta.disappeared.is_empty());
         if is_changed && self.shared.changes.receiver_count() > 0 {
             // It fails if the last listener has just left, and then nobody misses it.
-            let _ = self.shared.changes.send(Arc::new((block, delta.clone())));
+            let _ = self.shared.changes.send(Arc::new(PathsChange { view, delta: delta.clone() }));
         }
     }
 }

@@ -48,6 +48,30 @@ alloy_sol_types::sol! {
         ) external returns (int256 amount0, int256 amount1);
     }
 
+    #[derive(Debug)]
+    interface V2Factory {
+        function getPair(address token0, address token1) external view returns (address pair);
+    }
+
+    #[derive(Debug)]
+    interface V3Factory {
+        function getPool(address token0, address token1, uint24 fee) external view returns (address pool);
+    }
+
+    #[derive(Debug)]
+    interface ManagerEvents {
+        event Initialize(
+            bytes32 indexed id,
+            address indexed currency0,
+            address indexed currency1,
+            uint24 fee,
+            int24 tickSpacing,
+            address hooks,
+            uint160 sqrtPriceX96,
+            int24 tick
+        );
+    }
+
     /// What identifies a V4 pool: the id is the hash of the five words.
     #[derive(Debug, PartialEq, Eq)]
     struct PoolKey {

@@ -1,21 +1,24 @@
-//! Pool states over JSON-RPC.
+//! Pool states from a node.
 
 use super::{
-    PoolRefusal, ReadError, ReadFuture, StateReader,
+    NodeState, PoolRefusal, ReadError, ReadFuture, StateReader,
     contract::ContractReader,
     layout::{v2_hydration, v3_hydration, v4_hydration, v4_key},
 };
 use weir_arena::{Hydration, PoolId, PoolStatic, Protocol};
-use weir_follower::ChainClient;
 use weir_primitives::BlockRef;
 
-impl StateReader for ChainClient {
+impl<N: NodeState> StateReader for N {
     fn read<'a>(&'a self, pool: &'a PoolStatic, at: BlockRef) -> ReadFuture<'a> {
         Box::pin(read(self, pool, at))
     }
 }
 
-async fn read(node: &ChainClient, pool: &PoolStatic, at: BlockRef) -> Result<Hydration, ReadError> {
+async fn read(
+    node: &dyn NodeState,
+    pool: &PoolStatic,
+    at: BlockRef,
+) -> Result<Hydration, ReadError> {
     let reader = ContractReader { node, block_hash: at.hash };
     match (pool.protocol, pool.key.id) {
         (Protocol::UniswapV2, PoolId::Address(address)) => {

@@ -1,10 +1,13 @@
 //! What the pool contracts say at one block hash.
 
-use super::{PoolRefusal, ReadError, abi};
-use alloy_primitives::{Address, B256, Bytes, U256};
+use super::{NodeState, PoolRefusal, ReadError, abi};
+use alloy_primitives::{
+    Address, B256, Bytes, U256,
+    aliases::{I24, U24},
+};
 use alloy_sol_types::SolCall;
 use weir_amm::{Tick, TickSpacing};
-use weir_follower::{CallRequest, ChainClient};
+use weir_follower::CallRequest;
 
 /// A V2 pair.
 #[derive(Debug, Clone)]
@@ -28,6 +31,16 @@ pub(crate) struct ContractV3 {
     pub(crate) range: Concentrated,
 }
 
+/// What a V3 pool fixes at its creation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FactsV3 {
+    pub(super) token0: Address,
+    pub(super) token1: Address,
+    pub(super) factory: Address,
+    pub(super) fee: U24,
+    pub(super) spacing: I24,
+}
+
 /// Price and liquidity of a V3 or V4 pool.
 #[derive(Debug, Clone)]
 pub(crate) struct Concentrated {
@@ -44,9 +57,9 @@ pub(crate) struct Concentrated {
 }
 
 /// Reads contracts of one node at one block.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct ContractReader<'a> {
-    pub(crate) node: &'a ChainClient,
+    pub(crate) node: &'a dyn NodeState,
     pub(crate) block_hash: B256,
 }
 
@@ -69,28 +82,39 @@ impl ContractReader<'_> {
         })
     }
 
-    pub(crate) async fn v3(&self, pool: Address) -> Result<ContractV3, ReadError> {
+    pub(super) async fn v3_facts(&self, pool: Address) -> Result<FactsV3, ReadError> {
         let calls = [
             abi::V2Pair::token0Call {}.abi_encode(),
             abi::V2Pair::token1Call {}.abi_encode(),
             abi::V2Pair::factoryCall {}.abi_encode(),
             abi::V3Pool::feeCall {}.abi_encode(),
             abi::V3Pool::tickSpacingCall {}.abi_encode(),
-            abi::V3Pool::slot0Call {}.abi_encode(),
-            abi::V3Pool::liquidityCall {}.abi_encode(),
         ];
-        let [token0, token1, factory, fee, spacing, slot0, liquidity] =
-            self.call(pool, calls).await?;
-        let slot0 = decode::<abi::V3Pool::slot0Call>(&slot0)?;
-        let spacing = decode::<abi::V3Pool::tickSpacingCall>(&spacing)?;
-        let spacing = TickSpacing::new(spacing.as_i32()).map_err(|_| ReadError::NOT_A_POOL)?;
-        let (words_read, words) = self.words(pool, spacing).await?;
-        let ticks = self.ticks(pool, spacing, &words).await?;
-        Ok(ContractV3 {
+        let [token0, token1, factory, fee, spacing] = self.call(pool, calls).await?;
+        Ok(FactsV3 {
             token0: decode::<abi::V2Pair::token0Call>(&token0)?,
             token1: decode::<abi::V2Pair::token1Call>(&token1)?,
             factory: decode::<abi::V2Pair::factoryCall>(&factory)?,
-            fee: decode::<abi::V3Pool::feeCall>(&fee)?.to(),
+            fee: decode::<abi::V3Pool::feeCall>(&fee)?,
+            spacing: decode::<abi::V3Pool::tickSpacingCall>(&spacing)?,
+        })
+    }
+
+    pub(crate) async fn v3(&self, pool: Address) -> Result<ContractV3, ReadError> {
+        let facts = self.v3_facts(pool).await?;
+        let calls =
+            [abi::V3Pool::slot0Call {}.abi_encode(), abi::V3Pool::liquidityCall {}.abi_encode()];
+        let [slot0, liquidity] = self.call(pool, calls).await?;
+        let slot0 = decode::<abi::V3Pool::slot0Call>(&slot0)?;
+        let spacing =
+            TickSpacing::new(facts.spacing.as_i32()).map_err(|_| ReadError::NOT_A_POOL)?;
+        let (words_read, words) = self.words(pool, spacing).await?;
+        let ticks = self.ticks(pool, spacing, &words).await?;
+        Ok(ContractV3 {
+            token0: facts.token0,
+            token1: facts.token1,
+            factory: facts.factory,
+            fee: facts.fee.to(),
             fee_protocol: slot0.feeProtocol,
             range: Concentrated {
                 spacing,
@@ -145,7 +169,7 @@ impl ContractReader<'_> {
         Ok(ticks)
     }
 
-    async fn call<const N: usize>(
+    pub(super) async fn call<const N: usize>(
         &self,
         pool: Address,
         calls: [Vec<u8>; N],
@@ -160,8 +184,7 @@ impl ContractReader<'_> {
         calls: impl Iterator<Item = Vec<u8>>,
     ) -> Result<Vec<Bytes>, ReadError> {
         let calls: Vec<_> = calls.map(|data| CallRequest { to: pool, data: data.into() }).collect();
-        let outcomes = self.node.call_many(&calls, self.block_hash).await;
-        let outcomes = outcomes.map_err(ReadError::node)?;
+        let outcomes = self.node.call_many(calls, self.block_hash).await?;
         let returned = outcomes.iter().map(|outcome| outcome.returned().cloned());
         let returned: Option<Vec<Bytes>> = returned.collect();
         let returned = returned.ok_or(ReadError::NOT_A_POOL)?;
@@ -172,7 +195,7 @@ impl ContractReader<'_> {
     }
 
     async fn code(&self, pool: Address) -> Result<Bytes, ReadError> {
-        self.node.code(pool, self.block_hash).await.map_err(ReadError::node)
+        self.node.code(pool, self.block_hash).await
     }
 }
 

@@ -4,7 +4,13 @@ pub(crate) mod abi;
 mod client;
 pub(crate) mod contract;
 pub(crate) mod contract_v4;
+mod describe;
 mod layout;
+mod node;
+
+pub use describe::describe_pool;
+pub(crate) use describe::{Described, describe_all};
+pub use node::{NodeFuture, NodeState};
 
 use alloy_primitives::{Address, B256};
 use std::{future::Future, pin::Pin};
@@ -56,6 +62,12 @@ pub enum PoolRefusal {
     /// The protocol cannot be read from a node.
     #[error("protocol cannot be read")]
     Protocol,
+    /// No PoolManager has announced the key of a pool that is named by its id alone, or the node does not search for it.
+    #[error("key of the pool is not found")]
+    KeyUnknown,
+    /// Several contracts have announced a pool of this id.
+    #[error("several contracts keep a pool of this id")]
+    ManagerAmbiguous,
     /// A later change removed the pool before it was read.
     #[error("pool was removed before it was read")]
     Removed,
@@ -81,6 +93,19 @@ pub enum ReadError {
 impl ReadError {
     pub(crate) const NOT_A_POOL: Self = Self::Refused(PoolRefusal::NotAPool);
 
+    /// A node that does not answer, for whatever reason of its own.
+    pub fn other(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Node(Box::new(error))
+    }
+
+    /// Why the pool is refused, if it is.
+    pub const fn refusal(&self) -> Option<&PoolRefusal> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            Self::UnknownBlock { .. } | Self::Node(_) => None,
+        }
+    }
+
     pub(crate) fn node(error: ClientError) -> Self {
         match error {
             ClientError::UnknownBlock { hash } => Self::UnknownBlock { hash },
@@ -101,7 +126,7 @@ impl ReadError {
 /// What [`StateReader::read`] returns.
 pub type ReadFuture<'a> = Pin<Box<dyn Future<Output = Result<Hydration, ReadError>> + Send + 'a>>;
 
-/// Reads pools from something that has the chain's state: a node.
+/// Reads pools from something that has the chain's state. Every [`NodeState`] does.
 pub trait StateReader: Send + Sync + 'static {
     /// The pool's whole state after block `at`, after checking that the contract is the pool that `pool` describes.
     fn read<'a>(&'a self, pool: &'a PoolStatic, at: BlockRef) -> ReadFuture<'a>;

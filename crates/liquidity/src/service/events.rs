@@ -1,7 +1,12 @@
 //! From what the engines publish to what subscribers are sent.
 
-use super::{LiquidityService, gate::gate_view, paths, pools::pool_view};
-use crate::{LiquidityHandle, LiquidityView, PathsHandle};
+use super::{
+    LiquidityService,
+    gate::gate_view,
+    paths,
+    pools::{hash_of, pool_view},
+};
+use crate::{LiquidityHandle, LiquidityView, OpenView, PathsHandle};
 use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
 use weir_arena::{Pool, PoolIdx, PoolKey, PoolSnapshot};
@@ -45,11 +50,11 @@ impl Publisher {
     fn send(&mut self) {
         let view = self.handle.view();
         let sent = std::mem::replace(&mut self.sent, Arc::clone(&view));
-        if self.service.updates.receiver_count() > 0
-            && let Some(update) = pool_updates(&sent, &view)
-        {
-            // It fails if the last listener has just left, and then nobody misses it.
-            let _ = self.service.updates.send(Arc::new(update));
+        if self.service.updates.receiver_count() > 0 {
+            for update in [pool_updates(&sent, &view), open_updates(&sent, &view)] {
+                // It fails if the last listener has just left, and then nobody misses it.
+                let _ = update.map(|update| self.service.updates.send(Arc::new(update)));
+            }
         }
         if self.service.gates.receiver_count() > 0 {
             let gate = gate_view(&view, GATE_POOLS_MAX);
@@ -67,9 +72,37 @@ fn is_same_gate(sent: &GateView, now: &GateView) -> bool {
         == (&now.state, &now.reason, now.live_pools, &now.pools)
 }
 
+/// Pools of the open block as far as its steps changed them since `old`; all that they touched if `old` is of another block.
+fn open_updates(old: &LiquidityView, new: &LiquidityView) -> Option<PoolUpdatesView> {
+    let open = new.open.as_ref()?;
+    let before = old.open.as_ref().filter(|before| before.block == open.block);
+    if before.is_some_and(|before| before.steps == open.steps) {
+        return None;
+    }
+    let before = before.map_or(&new.head, |before| &before.pools);
+    let changed = open.pools.pools().filter(|(idx, pool)| is_changed(before, *idx, pool));
+    Some(PoolUpdatesView {
+        chain_id: open.pools.chain_id(),
+        block_number: open.block.number,
+        block_hash: None,
+        steps: Some(open.steps),
+        generation: open.pools.generation(),
+        pools: changed.map(|(_, pool)| pool_view(new, pool, open.block, false)).collect(),
+        removed: Vec::new(),
+    })
+}
+
 fn pool_updates(old: &LiquidityView, new: &LiquidityView) -> Option<PoolUpdatesView> {
+    let is_gone = |open: &&Arc<OpenView>| new.open.as_ref().is_none_or(|it| it.block != open.block);
+    // What was told of an open block that was taken back does not hold, though its parent is still the tip.
+    let gone = old.open.as_ref().filter(is_gone).map(|open| &open.pools);
+    if Arc::ptr_eq(&old.head, &new.head) && old.state == new.state && gone.is_none() {
+        return None;
+    }
     let block = new.head.tip()?;
-    let changed = new.head.pools().filter(|(idx, pool)| is_changed(&old.head, *idx, pool));
+    let changed = new.head.pools().filter(|(idx, pool)| {
+        is_changed(&old.head, *idx, pool) || gone.is_some_and(|open| is_changed(open, *idx, pool))
+    });
     let pools: Vec<_> = changed.map(|(_, pool)| pool_view(new, pool, block, false)).collect();
     let is_gone = |key: &PoolKey| new.head.get(key).is_none();
     let keys = old.head.pools().map(|(_, pool)| pool.statics().key);
@@ -80,7 +113,8 @@ fn pool_updates(old: &LiquidityView, new: &LiquidityView) -> Option<PoolUpdatesV
     Some(PoolUpdatesView {
         chain_id: new.head.chain_id(),
         block_number: block.number,
-        block_hash: block.hash,
+        block_hash: hash_of(&block),
+        steps: None,
         generation: new.head.generation(),
         pools,
         removed,
@@ -113,11 +147,10 @@ pub(super) async fn forward_paths(
         };
         match change {
             Ok(change) => {
-                let (block, delta) = &*change;
-                let Some(pools) = service.pools.get(handle.chain_id()) else { return };
-                let view = paths::changes_view(&pools.view(), *block, delta);
-                // It fails if nobody listens.
-                let _ = service.changes.send(Arc::new(view));
+                if let Some(view) = paths::changes_view(&change) {
+                    // It fails if nobody listens.
+                    let _ = service.changes.send(Arc::new(view));
+                }
             }
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(chain = handle.chain_id(), missed, "opportunity events were missed");

@@ -16,7 +16,7 @@ use tokio::sync::broadcast;
 use weir_arena::PoolKey;
 use weir_rpc::{
     BackendError, BestRouteRequest, BestRouteView, GateView, ListOpportunities, ListPools,
-    OpportunitiesView, OpportunityChangesView, OrderBookRequest, OrderBookView, PathHop,
+    OpportunitiesView, OpportunityChangesView, OrderBookRequest, OrderBookView, PathHop, PoolBlock,
     PoolUpdatesView, PoolView, PoolsBackend, PoolsReceiver, QuoteView, Readiness,
 };
 use weir_runtime::Shutdown;
@@ -144,13 +144,19 @@ impl PoolsBackend for LiquidityService {
         Ok(listed.into_iter().skip(offset).take(limit).collect())
     }
 
-    fn get_pool(&self, id: &str, block: Option<u64>) -> Result<Option<PoolView>, BackendError> {
+    fn get_pool(&self, id: &str, block: PoolBlock) -> Result<Option<PoolView>, BackendError> {
         let (chain_id, id) = pools::parse_id(id)?;
-        let view = self.view(chain_id)?;
-        pools::get(&view, &PoolKey { chain_id: view.head.chain_id(), id }, block)
+        let handle = self.handle(chain_id)?;
+        let key = PoolKey { chain_id: handle.chain_id(), id };
+        pools::get(&handle.view(), handle.spill().map(|spill| &**spill), &key, block)
     }
 
-    fn quote(&self, path: &[PathHop], amount_in: U256) -> Result<QuoteView, BackendError> {
+    fn quote(
+        &self,
+        path: &[PathHop],
+        amount_in: U256,
+        block: PoolBlock,
+    ) -> Result<QuoteView, BackendError> {
         let mut chain_id = None;
         for hop in path {
             match pools::parse_id(&hop.pool)?.0 {
@@ -161,7 +167,7 @@ impl PoolsBackend for LiquidityService {
                 None => {}
             }
         }
-        pools::quote_path(&*self.view(chain_id)?, path, amount_in)
+        pools::quote_path(&*self.view(chain_id)?, path, amount_in, block)
     }
 
     fn best_route(&self, request: &BestRouteRequest) -> Result<BestRouteView, BackendError> {

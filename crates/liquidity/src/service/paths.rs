@@ -1,14 +1,12 @@
 //! Routes and opportunities as the server shows them.
 
+use super::pools::hash_of;
 use super::pools::{hop_view, with_cause};
-use crate::{GateRefusal, LiquidityView, PathsView, gate_check};
+use crate::{GateRefusal, LiquidityView, PathsChange, PathsView, gate_check};
 use alloy_primitives::U256;
 use weir_amm::{Direction, SwapKind};
 use weir_arena::PoolSnapshot;
-use weir_primitives::BlockRef;
-use weir_route::{
-    Gone, Opportunity, OpportunityDelta, PathCoverage, Route, RouteLeg, RouteOptions, TokenGraph,
-};
+use weir_route::{Gone, Opportunity, PathCoverage, Route, RouteLeg, RouteOptions, TokenGraph};
 use weir_rpc::{
     BackendError, BestRouteRequest, BestRouteView, CoverageView, GoneView, HopView,
     ListOpportunities, OpportunitiesView, OpportunityChangesView, OpportunityView, RouteLegView,
@@ -80,35 +78,36 @@ pub(super) fn opportunities(
 ) -> Result<OpportunitiesView, BackendError> {
     gate_check(view, []).map_err(|refusal| refused(&refusal))?;
     let paths = paths.ok_or_else(|| BackendError::refused("no paths are evaluated"))?;
-    let block = paths.block.ok_or_else(|| BackendError::refused("no block is evaluated yet"))?;
+    let evaluated = paths.pools.as_deref().and_then(|pools| Some((pools, pools.tip()?)));
+    let (pools, block) =
+        evaluated.ok_or_else(|| BackendError::refused("no block is evaluated yet"))?;
     let is_wanted = |found: &&Opportunity| request.base.is_none_or(|base| base == found.base);
     let wanted = paths.opportunities.iter().filter(is_wanted);
     let shown = wanted.take(request.limit.unwrap_or(usize::MAX));
     Ok(OpportunitiesView {
         chain_id: view.head.chain_id(),
         block_number: block.number,
-        block_hash: block.hash,
+        block_hash: hash_of(&block),
+        steps: paths.steps,
         cycles: paths.cycles as u64,
         is_truncated: paths.is_truncated,
         bases: paths.bases.to_vec(),
-        opportunities: shown.map(|found| opportunity_view(&view.head, found)).collect(),
+        opportunities: shown.map(|found| opportunity_view(pools, found)).collect(),
     })
 }
 
-/// What a block changed.
-pub(super) fn changes_view(
-    view: &LiquidityView,
-    block: Option<BlockRef>,
-    delta: &OpportunityDelta,
-) -> OpportunityChangesView {
-    let block = block.unwrap_or_default();
-    let show = |found: &[Opportunity]| {
-        found.iter().map(|found| opportunity_view(&view.head, found)).collect()
-    };
-    OpportunityChangesView {
-        chain_id: view.head.chain_id(),
+/// What a block, or a step of the open one, changed; `None` before the first evaluation.
+pub(super) fn changes_view(change: &PathsChange) -> Option<OpportunityChangesView> {
+    let PathsChange { view, delta } = change;
+    let pools = view.pools.as_deref()?;
+    let block = pools.tip()?;
+    let show =
+        |found: &[Opportunity]| found.iter().map(|found| opportunity_view(pools, found)).collect();
+    Some(OpportunityChangesView {
+        chain_id: pools.chain_id(),
         block_number: block.number,
-        block_hash: block.hash,
+        block_hash: hash_of(&block),
+        steps: view.steps,
         appeared: show(&delta.appeared),
         changed: show(&delta.changed),
         disappeared: delta
@@ -117,7 +116,7 @@ pub(super) fn changes_view(
             .map(|(id, gone)| GoneView { id: id.0, reason: gone_name(gone).to_owned() })
             .collect(),
         coverage: coverage_view(delta.coverage),
-    }
+    })
 }
 
 const fn gone_name(gone: &Gone) -> &'static str {

@@ -1,6 +1,6 @@
 //! Pools and quotes as the JSON-RPC server shows them.
 
-use crate::{LiquidityView, PoolGate, gate_check};
+use crate::{LiquidityView, PoolGate, SnapshotSpill, SpilledState, gate_check};
 use alloy_primitives::{Address, B256, U256};
 use weir_amm::{Direction, SwapKind, TickList, V3Slot, V4Fees};
 use weir_arena::{
@@ -9,7 +9,8 @@ use weir_arena::{
 use weir_primitives::BlockRef;
 use weir_route::{HopQuote, Path, Quote, quote};
 use weir_rpc::{
-    BackendError, HopView, ListPools, PathHop, PoolFeesView, PoolView, QuoteView, TickView,
+    BackendError, HopView, ListPools, PathHop, PoolBlock, PoolFeesView, PoolView, QuoteView,
+    TickView,
 };
 
 /// The pools of one chain that a request asks for, as many as it wants.
@@ -28,14 +29,23 @@ pub(super) fn list(
     Ok(pools.map(|pool| pool_view(view, pool, block, false)).collect())
 }
 
-/// One pool with its ticks, now or after a block that is still kept.
+/// One pool with its ticks: in the open block, now, or after a block that is still kept; without ticks, after an older one that
+/// was spilled.
 pub(super) fn get(
     view: &LiquidityView,
+    spill: Option<&SnapshotSpill>,
     key: &PoolKey,
-    block: Option<u64>,
+    block: PoolBlock,
 ) -> Result<Option<PoolView>, BackendError> {
-    if view.head.get(key).is_none() {
-        return Ok(None);
+    let Some(pool) = view.head.get(key) else { return Ok(None) };
+    if let (PoolBlock::Number(number), Some(spill)) = (block, spill)
+        && view.oldest().is_some_and(|oldest| number < oldest)
+        && let Some(spilled) = spill.state_at(&key.id, number).map_err(|error| {
+            tracing::warn!(%error, "spilled snapshot is not read");
+            BackendError::refused(error.to_string())
+        })?
+    {
+        return spilled_view(view, pool, &spilled);
     }
     let snapshot = at(view, block)?;
     let Some(block) = snapshot.tip() else { return Ok(None) };
@@ -47,18 +57,24 @@ pub(super) fn quote_path(
     view: &LiquidityView,
     path: &[PathHop],
     amount_in: U256,
+    block: PoolBlock,
 ) -> Result<QuoteView, BackendError> {
     let refused = |refusal: crate::GateRefusal| BackendError::refused(refusal.to_string());
     gate_check(view, []).map_err(refused)?;
     let path = parse_path(&view.head, path)?;
     let pools = path.hops().iter().filter_map(|hop| view.head.pool(hop.pool));
     gate_check(view, pools.map(|pool| pool.statics().key)).map_err(refused)?;
-    let quote = quote(&view.head, &path, SwapKind::ExactIn(amount_in));
+    let quote = quote(at(view, block)?, &path, SwapKind::ExactIn(amount_in));
     quote.map(quote_view).map_err(|error| BackendError::refused(with_cause(&error)))
 }
 
-fn at(view: &LiquidityView, block: Option<u64>) -> Result<&PoolSnapshot, BackendError> {
-    let Some(block) = block else { return Ok(&view.head) };
+/// The pools of a block. The open block is the tip as long as no step has touched a pool.
+fn at(view: &LiquidityView, block: PoolBlock) -> Result<&PoolSnapshot, BackendError> {
+    let block = match (block, &view.open) {
+        (PoolBlock::Number(number), _) => number,
+        (PoolBlock::Pending, Some(open)) => return Ok(&open.pools),
+        (PoolBlock::Pending | PoolBlock::Latest, _) => return Ok(&view.head),
+    };
     view.at(block).map(|snapshot| &**snapshot).ok_or_else(|| {
         let (oldest, tip) = (view.oldest(), view.head.tip().map(|tip| tip.number));
         let (oldest, tip) = (oldest.unwrap_or_default(), tip.unwrap_or_default());
@@ -118,6 +134,11 @@ pub(super) fn with_cause(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
+/// The block's hash; an open block has none yet.
+pub(super) fn hash_of(block: &BlockRef) -> Option<B256> {
+    (!block.hash.is_zero()).then_some(block.hash)
+}
+
 pub(super) fn pool_view(
     view: &LiquidityView,
     pool: &Pool,
@@ -142,7 +163,7 @@ pub(super) fn pool_view(
         hooks: (!statics.hooks.is_zero()).then_some(statics.hooks),
         fees: None,
         block_number: block.number,
-        block_hash: block.hash,
+        block_hash: hash_of(&block),
         reserve0: None,
         reserve1: None,
         sqrt_price_x96: None,
@@ -166,6 +187,33 @@ pub(super) fn pool_view(
         }
     }
     shown
+}
+
+/// A pool after a block below the undo ring: its swap state alone.
+fn spilled_view(
+    view: &LiquidityView,
+    pool: &Pool,
+    spilled: &SpilledState,
+) -> Result<Option<PoolView>, BackendError> {
+    let SpilledState { number, hash, state } = *spilled;
+    let Some(state) = state else {
+        let reason = format!("pool was not known then: block={number}");
+        return Err(BackendError::refused(reason));
+    };
+    let block = BlockRef { number, hash, ..BlockRef::default() };
+    let mut shown = pool_view(view, pool, block, false);
+    shown.fees = None;
+    if pool.statics().protocol == Protocol::UniswapV2 {
+        let reserves = state.v2();
+        shown.reserve0 = Some(reserves.reserve0.to_string());
+        shown.reserve1 = Some(reserves.reserve1.to_string());
+        return Ok(Some(shown));
+    }
+    let slot = state.v3().map_err(|error| BackendError::refused(error.to_string()))?;
+    shown.sqrt_price_x96 = Some(slot.sqrt_price.to_string());
+    shown.tick = Some(slot.tick);
+    shown.liquidity = Some(slot.liquidity.to_string());
+    Ok(Some(shown))
 }
 
 fn show_ranges(
@@ -196,7 +244,7 @@ fn quote_view(quote: Quote) -> QuoteView {
         amount_in: quote.amount_in.to_string(),
         amount_out: quote.amount_out.to_string(),
         block_number: block.number,
-        block_hash: block.hash,
+        block_hash: hash_of(&block),
         generation: quote.generation,
         hops: quote.hops.iter().map(hop_view).collect(),
     }

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     HaltReason, LiquidityError, LiquidityHandle, SourceView, TradingState,
     metrics::{GapKind, count_gap, record_arena, record_source, record_update},
+    open::OpenTracker,
     writer::{ArenaWriter, UpdateOutcome},
 };
 use std::{sync::Arc, time::Instant};
@@ -59,6 +60,7 @@ pub struct SourceEngine {
     pub(super) gates: Gates,
     pub(super) source: SourceView,
     pub(super) bracket: FeedBracket,
+    pub(super) open: OpenTracker,
     /// Whether blocks may be applied: the first full list is there, or none is waited for.
     pub(super) is_open: bool,
     /// The newest block of the source while none may be applied.
@@ -76,6 +78,7 @@ impl SourceEngine {
         let mut starting = handle.unchanged();
         starting.source = source;
         handle.publish(starting);
+        let open = OpenTracker::new(handle.clone(), feed.clone());
         let engine = Self {
             feed,
             writer,
@@ -86,6 +89,7 @@ impl SourceEngine {
             gates: Gates::default(),
             source,
             bracket: FeedBracket::default(),
+            open,
             is_open: !options.has_whitelist,
             seen: None,
             next_id: 0,
@@ -126,6 +130,10 @@ impl SourceEngine {
     fn take_input(&mut self, input: EngineInput, now: Instant) -> Result<(), LiquidityError> {
         match input {
             EngineInput::Chain(update) => self.follow(SourceUpdate::from(&update), now),
+            EngineInput::Open(update) => {
+                self.open.follow(&self.writer.arena, &update);
+                Ok(())
+            }
             EngineInput::Source(update) => self.follow(update, now),
             EngineInput::Feed(event) => self.take_event(event, now),
             EngineInput::Status(status) => {
@@ -257,6 +265,7 @@ impl SourceEngine {
             feed.offer_snapshot(std::sync::Arc::clone(&view.head));
         }
         view.base_fee = self.writer.base_fee;
+        view.open = self.open.view(&self.writer.arena);
         view.dirty = dirty.into();
         view.vanished = vanished.into();
         view.history.clone_from(&self.writer.history);

@@ -1,10 +1,10 @@
 //! Feed events as updates: a reorg's bracket is one update.
 
 use super::{EngineInput, SourceBlock, SourceEngine, SourceStatus, SourceUpdate, engine::Step};
-use crate::{LiquidityError, TradingState};
+use crate::{LiquidityError, TradingState, open::DecodedStep};
 use std::time::Instant;
 use weir_arena::PoolStatus;
-use weir_feed::{FeedEvent, FeedSnapshot};
+use weir_feed::{FeedEvent, FeedSnapshot, FeedStep, StepUpdate};
 
 /// A reorg whose end has not come yet.
 #[derive(Debug, Default)]
@@ -38,8 +38,9 @@ impl FeedBracket {
                 let head = (heartbeat.next_seq > 0).then_some(heartbeat.head_number);
                 Some(EngineInput::Status(SourceStatus { is_connected: true, head }))
             }
-            // Steps are of a block that is still open: this engine waits for its end.
-            FeedEvent::Step(_) | FeedEvent::StepRetracted(_) => None,
+            // The engine looks at steps before: they are of a block that is still open.
+            // What the producer trades on is its own business: this engine judges by what it has.
+            FeedEvent::Step(_) | FeedEvent::StepRetracted(_) | FeedEvent::Gate(_) => None,
             FeedEvent::Snapshot(snapshot) => {
                 self.open = None;
                 let reset = Some(snapshot.block);
@@ -69,6 +70,11 @@ impl SourceEngine {
         {
             return self.take_snapshot(snapshot, now);
         }
+        match &event {
+            FeedEvent::Step(step) => self.take_step(step),
+            FeedEvent::StepRetracted(_) => self.open.retract(),
+            _ => {}
+        }
         match self.bracket.push(event) {
             Some(EngineInput::Source(update)) => self.follow(update, now),
             Some(EngineInput::Status(status)) => {
@@ -81,6 +87,19 @@ impl SourceEngine {
             }
             None => Ok(()),
         }
+    }
+
+    fn take_step(&mut self, step: &FeedStep) {
+        let FeedStep { number, parent_hash, index, first_tx, .. } = *step;
+        let events = step.events.to_vec();
+        let decoded = DecodedStep {
+            update: StepUpdate { number, parent_hash, first_tx, events },
+            place: u64::from(index)..u64::from(index) + 1,
+            // The feed does not tell the open block's own: the tip's are near, and are what is known.
+            timestamp: self.writer.tip().map_or(0, |tip| tip.timestamp),
+            base_fee: self.writer.base_fee,
+        };
+        self.open.take(&self.writer.arena, decoded);
     }
 
     /// Begins anew with the producer's states instead of reading them: without a whitelist, what it follows is followed.

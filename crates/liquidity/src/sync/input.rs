@@ -4,7 +4,9 @@ use alloy_primitives::Address;
 use std::sync::Arc;
 use weir_arena::{BlockEnvelope, Extracted, PoolFilter, PoolKey, PoolStatic};
 use weir_feed::{Completeness, FeedEvent};
-use weir_primitives::{BlockRef, ChainSegment, ChainUpdate, ExecutedBlock, LoggedBlock};
+use weir_primitives::{
+    BlockRef, ChainSegment, ChainUpdate, ExecutedBlock, LoggedBlock, OpenUpdate,
+};
 
 /// A block of any source.
 #[derive(Debug, Clone)]
@@ -147,6 +149,8 @@ pub enum WhitelistChange {
 pub enum EngineInput {
     /// Blocks of this process's own sequencer.
     Chain(ChainUpdate),
+    /// Steps of the block that this process's own sequencer is building.
+    Open(Arc<OpenUpdate>),
     /// Blocks of a followed node, or of a file.
     Source(SourceUpdate),
     /// An event of a feed.

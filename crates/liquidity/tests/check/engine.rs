@@ -14,7 +14,7 @@ use weir_liquidity::{
     CheckError, CheckOptions, CheckReport, LiquidityDriver, LiquidityError, LiquidityHandle,
     LiquidityOptions, LiquidityService, TradingState, pools_check,
 };
-use weir_rpc::{ListPools, PathHop, PoolsBackend};
+use weir_rpc::{ListPools, PathHop, PoolBlock, PoolsBackend};
 use weir_runtime::{Shutdown, ShutdownReason};
 
 /// An engine that has taken in all blocks of a node.
@@ -100,8 +100,9 @@ async fn serve(mut stream: TcpStream, handle: LiquidityHandle, lie: Lie) {
 
 fn answer(handle: &LiquidityHandle, request: &Value, lie: Lie) -> Value {
     let (method, params) = (request["method"].as_str().unwrap(), &request["params"]);
-    let number = |value: &Value| {
-        value.as_str().map(|text| u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap())
+    let block = |value: &Value| {
+        let number = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap();
+        value.as_str().map_or(PoolBlock::Latest, |text| PoolBlock::Number(number(text)))
     };
     let result = match method {
         "weir_listPools" => {
@@ -111,13 +112,13 @@ fn answer(handle: &LiquidityHandle, request: &Value, lie: Lie) -> Value {
                 .map(|pools| json!(pools))
         }
         "weir_getPool" => LiquidityService::pools_only(handle.clone())
-            .get_pool(params[0].as_str().unwrap(), number(&params[1]))
+            .get_pool(params[0].as_str().unwrap(), block(&params[1]))
             .map(|pool| json!(pool)),
         "weir_quote" => {
             let path: Vec<PathHop> = serde_json::from_value(params[0].clone()).unwrap();
             let amount: U256 = serde_json::from_value(params[1].clone()).unwrap();
             LiquidityService::pools_only(handle.clone())
-                .quote(&path, amount)
+                .quote(&path, amount, PoolBlock::Latest)
                 .map(|quote| json!(quote))
         }
         other => panic!("{other}"),

@@ -13,8 +13,8 @@ use weir_amm::{
 };
 use weir_liquidity::BlockSource;
 use weir_primitives::{
-    Block, BlockRef, ChainSegment, ChainUpdate, ExecutedBlock, RecoveredBlock, StateError,
-    Transaction,
+    Block, BlockRef, ChainSegment, ChainUpdate, ExecutedBlock, LoggedTransaction, OpenStep,
+    OpenUpdate, RecoveredBlock, StateError, Transaction,
 };
 
 pub const CHAIN: u64 = 61_972;
@@ -274,6 +274,27 @@ impl World {
             },
         ));
     }
+}
+
+/// What a sequencer tells while it builds the child of `parent`: a step for each transaction.
+pub fn steps_of(parent: BlockRef, block: &ExecutedBlock) -> Vec<Arc<OpenUpdate>> {
+    let mut first_log = 0;
+    let header = block.block.header();
+    let transactions = block.block.transactions().iter().zip(&*block.receipts);
+    let step = |(first_tx, (tx, receipt)): (usize, (&Transaction, &EthereumReceipt))| {
+        let transaction = LoggedTransaction { hash: *tx.tx_hash(), logs: receipt.logs.clone() };
+        let step = OpenStep {
+            parent,
+            timestamp: header.timestamp,
+            base_fee: header.base_fee_per_gas.unwrap(),
+            first_tx: first_tx as u32,
+            first_log,
+            transactions: vec![transaction],
+        };
+        first_log += receipt.logs.len() as u32;
+        Arc::new(OpenUpdate::Appended(step))
+    };
+    transactions.enumerate().map(step).collect()
 }
 
 /// A canonical chain that can be changed, and read as the node's store.

@@ -14,7 +14,7 @@ use weir_liquidity::{
     LiquiditySet, PoolGate, PoolRefusal, SetError, SourceBlock, SourceOptions, SourceStatus,
     SourceUpdate, TradingState, WhitelistChange, WorkDone, gate_check,
 };
-use weir_rpc::{PathHop, PoolsBackend};
+use weir_rpc::{PathHop, PoolBlock, PoolsBackend};
 
 fn whitelist(change: WhitelistChange) -> EngineInput {
     EngineInput::Whitelist(change)
@@ -171,7 +171,7 @@ fn a_difference_found_in_the_background_halts_the_pool_for_good() {
     assert!(refused.to_string().contains("field=reserve1"), "{refused}");
     let hop = PathHop { pool: PAIR.to_string(), token_in: TOKEN0 };
     let quote = LiquidityService::pools_only(bench.handle.clone())
-        .quote(&[hop], U256::from(1000))
+        .quote(&[hop], U256::from(1000), PoolBlock::Latest)
         .unwrap_err();
     assert!(quote.to_string().contains("halted"), "{quote}");
     // Neither events nor reorgs nor a gap end it.

@@ -11,3 +11,4 @@ mod gates;
 mod histories;
 mod model;
 mod socket;
+mod spill;

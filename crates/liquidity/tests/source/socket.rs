@@ -1,16 +1,16 @@
 //! A whole chain of programs: an engine publishes a feed, another follows it over the socket and reads states from a node.
 
 use crate::{
-    common::{CHAIN, Chain, Dice},
+    common::{CHAIN, Chain, Dice, steps_of},
     model::{Archive, full, is_state, pair, pool, state},
 };
 use std::sync::Arc;
 use weir_feed::{ConsumerOptions, FeedProducer, FeedServer, ServerOptions};
 use weir_liquidity::{
-    BlockSource, FeedSource, LiquidityDriver, LiquidityHandle, LiquidityOptions, LiquidityView,
-    SourceDriver, SourceOptions, TradingState,
+    BlockSource, FeedSource, LiquidityDriver, LiquidityHandle, LiquidityInput, LiquidityOptions,
+    LiquidityView, OpenView, SourceDriver, SourceOptions, TradingState,
 };
-use weir_primitives::BlockRef;
+use weir_primitives::{BlockRef, ChainUpdate};
 use weir_runtime::{Shutdown, ShutdownReason};
 
 async fn live_at(handle: &LiquidityHandle, tip: BlockRef) -> Arc<LiquidityView> {
@@ -20,6 +20,22 @@ async fn live_at(handle: &LiquidityHandle, tip: BlockRef) -> Arc<LiquidityView> 
         let view = handle.view();
         if view.state == TradingState::Live && view.head.tip() == Some(tip) {
             return view;
+        }
+        changes.changed().await.unwrap();
+    }
+}
+
+/// The open block on `parent` after so many steps.
+async fn open_at(handle: &LiquidityHandle, parent: BlockRef, steps: usize) -> Arc<OpenView> {
+    let mut changes = handle.subscribe();
+    loop {
+        changes.mark_unchanged();
+        let open = handle.view().open.clone();
+        let is_wanted = |open: &Arc<OpenView>| {
+            open.block.parent_hash == parent.hash && open.steps as usize == steps
+        };
+        if let Some(open) = open.filter(is_wanted) {
+            return open;
         }
         changes.changed().await.unwrap();
     }
@@ -59,6 +75,7 @@ async fn a_follower_behind_a_feed_equals_the_contracts_through_reorgs_and_new_ep
         changes.changed().await.unwrap();
     }
 
+    let mut steps = 0;
     for round in 0..24u64 {
         let moved = match round % 4 {
             // Deeper than both rings: the producer begins a new epoch.
@@ -67,7 +84,23 @@ async fn a_follower_behind_a_feed_equals_the_contracts_through_reorgs_and_new_ep
             _ => chain.commit(2, &mut dice),
         };
         archive.keep(&chain);
-        updates.send(moved).await.unwrap();
+        // Before its first block the follower stands nowhere, and an open block is on top of nothing.
+        if let ChainUpdate::Committed(new) = &moved
+            && handle.view().head.tip().is_some()
+        {
+            let parent = chain.world(new.first().reference().number - 1).reference();
+            for (index, step) in steps_of(parent, new.first()).into_iter().enumerate() {
+                updates.send(LiquidityInput::Open(step)).await.unwrap();
+                let open = open_at(&own, parent, index + 1).await;
+                let followed = open_at(&handle, parent, index + 1).await;
+                steps += 1;
+                for row in [pair(), pool()] {
+                    let state = open.pools.get(&row.key).map(|pool| pool.state());
+                    assert_eq!(followed.pools.get(&row.key).map(|pool| pool.state()), state);
+                }
+            }
+        }
+        updates.send(LiquidityInput::Chain(moved)).await.unwrap();
         let world = chain.tip_world();
         live_at(&own, world.reference()).await;
         let view = live_at(&handle, world.reference()).await;
@@ -82,6 +115,7 @@ async fn a_follower_behind_a_feed_equals_the_contracts_through_reorgs_and_new_ep
             if head.next_seq == 0 { 0 } else { world.reference().number }
         });
     }
+    assert!(steps > 10, "open blocks were followed: {steps}");
     let applied = ports.applied.recv().await.unwrap();
     assert_eq!(applied.hydrated, [pair().key, pool().key]);
     shutdown.trigger(ShutdownReason::Done);

@@ -8,7 +8,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use tokio::sync::broadcast;
-use weir_evm::{ChainSpec, SealedHeader};
+use weir_evm::{ChainSpec, ExecutionWitness, SealedHeader};
 use weir_primitives::{
     Account, ChainUpdate, ExecutedBlock, Heads, StateDiff, StateError, StateProvider,
     TransactionStatus,
@@ -154,6 +154,22 @@ pub trait ChainBackend: Send + Sync + 'static {
     /// # Errors
     /// [`BackendError::Unsupported`] unless overridden.
     fn history_oldest(&self) -> Result<u64, BackendError> {
+        Err(BackendError::Unsupported)
+    }
+
+    /// The witness of a sealed canonical block.
+    ///
+    /// # Errors
+    /// [`StateError::Pruned`] if it is not kept, [`BackendError::Unsupported`] unless overridden.
+    fn witness(&self, _number: u64, _hash: &B256) -> Result<Arc<ExecutionWitness>, BackendError> {
+        Err(BackendError::Unsupported)
+    }
+
+    /// The witness of an encoded transaction as if it were alone in the next block. Leaves no trace.
+    ///
+    /// # Errors
+    /// [`BackendError::Unsupported`] unless overridden.
+    fn transaction_witness(&self, _raw: &Bytes) -> Result<ExecutionWitness, BackendError> {
         Err(BackendError::Unsupported)
     }
 

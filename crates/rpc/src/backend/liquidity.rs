@@ -30,7 +30,19 @@ pub struct ListPools {
     pub limit: Option<u64>,
 }
 
-/// One pool after one block.
+/// Which block's pools are meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PoolBlock {
+    /// The newest block of the engine.
+    #[default]
+    Latest,
+    /// The block that is being built, as far as the engine knows it; else the newest.
+    Pending,
+    /// A block of the window that is kept.
+    Number(u64),
+}
+
+/// One pool after one block, or in the open one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PoolView {
@@ -64,8 +76,8 @@ pub struct PoolView {
     pub fees: Option<PoolFeesView>,
     /// Number of the block the values hold after.
     pub block_number: u64,
-    /// Its hash.
-    pub block_hash: B256,
+    /// Its hash; `null` for the open block.
+    pub block_hash: Option<B256>,
     /// Reserve of token 0 (V2), decimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reserve0: Option<String>,
@@ -152,8 +164,8 @@ pub struct QuoteView {
     pub amount_out: String,
     /// Number of the block quoted on.
     pub block_number: u64,
-    /// Its hash.
-    pub block_hash: B256,
+    /// Its hash; `null` for the open block.
+    pub block_hash: Option<B256>,
     /// Generation of the pool snapshot.
     pub generation: u64,
     /// Hop by hop.
@@ -170,17 +182,22 @@ pub trait PoolsBackend: Send + Sync + 'static {
     /// The watched pools, without ticks, in the order of their index.
     fn list_pools(&self, request: &ListPools) -> Result<Vec<PoolView>, BackendError>;
 
-    /// One pool after `block` (the snapshot's own block if `None`); `None` if the pool is not watched.
+    /// One pool after `block`; `None` if the pool is not watched.
     ///
     /// # Errors
     /// [`BackendError::Refused`] if `block` is outside the window that is kept.
-    fn get_pool(&self, id: &str, block: Option<u64>) -> Result<Option<PoolView>, BackendError>;
+    fn get_pool(&self, id: &str, block: PoolBlock) -> Result<Option<PoolView>, BackendError>;
 
-    /// Exact-in quote along a path.
+    /// Exact-in quote along a path, on the pools after `block`.
     ///
     /// # Errors
     /// [`BackendError::Refused`] if a pool is unknown or not live, the path does not connect, or liquidity ends.
-    fn quote(&self, path: &[PathHop], amount_in: U256) -> Result<QuoteView, BackendError>;
+    fn quote(
+        &self,
+        path: &[PathHop],
+        amount_in: U256,
+        block: PoolBlock,
+    ) -> Result<QuoteView, BackendError>;
 
     /// The best route for a trade over the pools that are live.
     ///
@@ -194,7 +211,7 @@ pub trait PoolsBackend: Send + Sync + 'static {
     /// [`BackendError::Refused`] if the gate is closed or no live pool trades the pair.
     fn order_book(&self, request: &OrderBookRequest) -> Result<OrderBookView, BackendError>;
 
-    /// The opportunities after the newest block.
+    /// The opportunities after the newest block, or the newest step of the open one.
     ///
     /// # Errors
     /// [`BackendError::Refused`] if the gate is closed or the chain is not followed.

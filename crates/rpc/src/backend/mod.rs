@@ -14,8 +14,8 @@ pub use batches::{BatchState, BatchView, BatchesBackend};
 
 mod liquidity;
 pub use liquidity::{
-    HopView, ListPools, PathHop, PoolFeesView, PoolView, PoolsBackend, PoolsReceiver, QuoteView,
-    TickView,
+    HopView, ListPools, PathHop, PoolBlock, PoolFeesView, PoolView, PoolsBackend, PoolsReceiver,
+    QuoteView, TickView,
 };
 
 mod paths;

@@ -192,7 +192,7 @@ pub struct CoverageView {
     pub profitable: u64,
 }
 
-/// All opportunities after one block.
+/// All opportunities after one block, or in the open one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OpportunitiesView {
@@ -200,8 +200,11 @@ pub struct OpportunitiesView {
     pub chain_id: u64,
     /// Number of the block.
     pub block_number: u64,
-    /// Its hash.
-    pub block_hash: B256,
+    /// Its hash; `null` for the open block.
+    pub block_hash: Option<B256>,
+    /// Steps of the open block so far; absent for a sealed block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u32>,
     /// Cycles watched, each in both senses.
     pub cycles: u64,
     /// Whether cycles were left out because a bound was reached.
@@ -222,7 +225,7 @@ pub struct GoneView {
     pub reason: String,
 }
 
-/// How opportunities changed with one block.
+/// How opportunities changed with one block, or one step of the open one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OpportunityChangesView {
@@ -230,8 +233,11 @@ pub struct OpportunityChangesView {
     pub chain_id: u64,
     /// Number of the block.
     pub block_number: u64,
-    /// Its hash.
-    pub block_hash: B256,
+    /// Its hash; `null` for the open block.
+    pub block_hash: Option<B256>,
+    /// Steps of the open block so far; absent for a sealed block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u32>,
     /// New ones.
     pub appeared: Vec<OpportunityView>,
     /// Those whose amounts changed.
@@ -242,7 +248,7 @@ pub struct OpportunityChangesView {
     pub coverage: CoverageView,
 }
 
-/// Pools after one block, as far as it changed them.
+/// Pools after one block or one step of the open block, as far as it changed them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PoolUpdatesView {
@@ -250,8 +256,11 @@ pub struct PoolUpdatesView {
     pub chain_id: u64,
     /// Number of the block.
     pub block_number: u64,
-    /// Its hash.
-    pub block_hash: B256,
+    /// Its hash; `null` for the open block.
+    pub block_hash: Option<B256>,
+    /// Steps of the open block so far; absent for a sealed block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u32>,
     /// Generation of the pool snapshot.
     pub generation: u64,
     /// Pools whose state or status may have changed, without ticks.

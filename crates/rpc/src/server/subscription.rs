@@ -1,4 +1,4 @@
-//! `eth_subscribe` and `weir_subscribe`: events pushed to a WebSocket.
+//! `eth_subscribe`, `weir_subscribe` and `debug_executionWitnessStream`: events pushed to a WebSocket.
 
 use super::outbox::{Farewell, Outbox};
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     txpool::wire,
     weir::{PoolUpdatesFilter, pools},
     wire::WireHeader,
+    witness::{WitnessEvent, WitnessMode},
 };
 use alloy_primitives::B128;
 use serde::Serialize;
@@ -40,6 +41,8 @@ pub(super) enum Topic {
     Opportunities(PoolsReceiver<OpportunityChangesView>),
     /// Whether pools may be traded on.
     Gate(PoolsReceiver<GateView>),
+    /// Witnesses of sealed blocks.
+    Witnesses(UpdateReceiver, WitnessMode),
 }
 
 /// How accepted transactions are shown.
@@ -59,6 +62,10 @@ impl Topic {
         match namespace {
             Namespace::Eth => Self::parse_eth(api, args),
             Namespace::Weir => Self::parse_weir(api, args),
+            Namespace::Debug => {
+                let mode = WitnessMode::parse(args, 0)?;
+                Ok(Self::Witnesses(api.chain().subscribe_updates(), mode))
+            }
         }
     }
 
@@ -99,6 +106,7 @@ impl Topic {
                 Namespace::Eth
             }
             Self::PoolUpdates(..) | Self::Opportunities(_) | Self::Gate(_) => Namespace::Weir,
+            Self::Witnesses(..) => Namespace::Debug,
         }
     }
 
@@ -146,6 +154,9 @@ impl Topic {
             Self::Opportunities(changes) => {
                 feed.follow(changes, |changes, feed| feed.push(&**changes)).await;
             }
+            Self::Witnesses(updates, mode) => {
+                feed.follow(updates, |update, feed| feed.witnesses(&api, update, mode)).await;
+            }
             Self::Gate(states) => feed.follow(states, |state, feed| feed.push(&**state)).await,
         }
     }
@@ -190,6 +201,16 @@ impl Feed {
         for block in blocks {
             let header = block.block.header();
             self.push(&WireHeader { hash: block.block.hash(), header })?;
+        }
+        Ok(())
+    }
+
+    fn witnesses(&self, api: &Api, update: &ChainUpdate, mode: WitnessMode) -> Result<(), Behind> {
+        let blocks = update.new().into_iter().flat_map(|segment| segment.blocks());
+        for block in blocks {
+            if let Some(event) = WitnessEvent::of(api, block.reference(), mode) {
+                self.push(&event)?;
+            }
         }
         Ok(())
     }

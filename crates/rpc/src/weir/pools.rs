@@ -3,7 +3,7 @@
 use crate::{
     api::Api,
     args::{Args, invalid},
-    backend::{GateView, ListPools, PathHop, PoolUpdatesView, PoolsBackend},
+    backend::{GateView, ListPools, PathHop, PoolBlock, PoolUpdatesView, PoolsBackend},
     block_id::BlockSelector,
     error::{METHOD_NOT_FOUND, RpcError},
     json::{Answer, Json},
@@ -31,26 +31,37 @@ pub(crate) fn list_pools(api: &Api, args: &Args<'_>) -> Answer {
     Json::of(&pools(api)?.list_pools(&request)?)
 }
 
-/// `weir_getPool`: one pool with its ticks, now or after a block that is still kept; `null` if it is not watched.
+/// `weir_getPool`: one pool with its ticks, now, in the open block, or after a block that is still kept; `null` if it is not
+/// watched.
 pub(crate) fn pool(api: &Api, args: &Args<'_>) -> Answer {
     let id = args.string(0)?;
-    let block = match args.block(1)? {
-        // The pools' own tip: they follow the chain, so its head may be a block they do not have yet.
-        BlockSelector::Latest | BlockSelector::Pending => None,
-        BlockSelector::Number(number) if api.backends.chain.is_none() => Some(number),
-        _ if api.backends.chain.is_none() => {
-            return Err(invalid(1, "a followed chain's blocks are named by number or latest"));
-        }
-        selector => Some(api.header(selector)?.ok_or_else(RpcError::header_not_found)?.number),
-    };
+    let block = block(api, args, 1)?;
     Json::of(&pools(api)?.get_pool(&id, block)?)
+}
+
+/// The block whose pools are meant; the newest if the argument is left out.
+fn block(api: &Api, args: &Args<'_>, index: usize) -> Result<PoolBlock, RpcError> {
+    Ok(match args.block(index)? {
+        // The pools' own tip: they follow the chain, so its head may be a block they do not have yet.
+        BlockSelector::Latest => PoolBlock::Latest,
+        BlockSelector::Pending => PoolBlock::Pending,
+        BlockSelector::Number(number) if api.backends.chain.is_none() => PoolBlock::Number(number),
+        _ if api.backends.chain.is_none() => {
+            let expected = "a followed chain's blocks are named by number, latest or pending";
+            return Err(invalid(index, expected));
+        }
+        selector => {
+            let header = api.header(selector)?.ok_or_else(RpcError::header_not_found)?;
+            PoolBlock::Number(header.number)
+        }
+    })
 }
 
 /// An amount as a quantity or a decimal string.
 #[derive(Deserialize)]
 struct Amount(U256);
 
-/// `weir_quote`: exact-in along a path of pools.
+/// `weir_quote`: exact-in along a path of pools, on those of a block.
 pub(crate) fn quote(api: &Api, args: &Args<'_>) -> Answer {
     let path: Vec<PathHop> = args.value(0)?;
     if path.is_empty() {
@@ -60,7 +71,8 @@ pub(crate) fn quote(api: &Api, args: &Args<'_>) -> Answer {
         return Err(invalid(0, format!("path is too long: hops={} limit={HOPS_MAX}", path.len())));
     }
     let Amount(amount) = args.value(1)?;
-    Json::of(&pools(api)?.quote(&path, amount)?)
+    let block = block(api, args, 2)?;
+    Json::of(&pools(api)?.quote(&path, amount, block)?)
 }
 
 /// `weir_chains`: ids of the chains whose pools are followed.
@@ -85,12 +97,16 @@ pub(crate) struct PoolUpdatesFilter {
     /// Only these pools, by address or id; all if left out.
     #[serde(default, deserialize_with = "pool_ids")]
     pools: Option<Vec<String>>,
+    /// Also after steps of the open block.
+    #[serde(default)]
+    pending: bool,
 }
 
 impl PoolUpdatesFilter {
     /// What of an update passes; `None` if nothing does.
     pub(crate) fn of<'a>(&self, update: &'a PoolUpdatesView) -> Option<Cow<'a, PoolUpdatesView>> {
-        if self.chain_id.is_some_and(|wanted| wanted != update.chain_id) {
+        let is_unwanted_step = update.steps.is_some() && !self.pending;
+        if is_unwanted_step || self.chain_id.is_some_and(|wanted| wanted != update.chain_id) {
             return None;
         }
         let Some(wanted) = &self.pools else { return Some(Cow::Borrowed(update)) };

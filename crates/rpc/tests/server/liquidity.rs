@@ -6,8 +6,8 @@ use tokio::sync::broadcast;
 use weir_rpc::{
     BackendError, BatchState, BatchView, BatchesBackend, BestRouteRequest, BestRouteView, GateView,
     ListOpportunities, ListPools, OpportunitiesView, OpportunityChangesView, OrderBookRequest,
-    OrderBookView, PathHop, PoolUpdatesView, PoolView, PoolsBackend, PoolsReceiver, QuoteView,
-    Readiness,
+    OrderBookView, PathHop, PoolBlock, PoolUpdatesView, PoolView, PoolsBackend, PoolsReceiver,
+    QuoteView, Readiness,
 };
 
 /// Updates a receiver may fall behind.
@@ -58,7 +58,7 @@ pub(crate) fn pool() -> PoolView {
         fee: 3_000,
         status: "live".to_owned(),
         block_number: 7,
-        block_hash: B256::repeat_byte(7),
+        block_hash: Some(B256::repeat_byte(7)),
         reserve0: Some("1000".to_owned()),
         reserve1: Some("2000".to_owned()),
         sqrt_price_x96: None,
@@ -75,22 +75,29 @@ impl PoolsBackend for Pools {
         Ok(vec![pool()])
     }
 
-    fn get_pool(&self, id: &str, block: Option<u64>) -> Result<Option<PoolView>, BackendError> {
-        if block.is_some_and(|block| block > 0) {
+    fn get_pool(&self, id: &str, block: PoolBlock) -> Result<Option<PoolView>, BackendError> {
+        if matches!(block, PoolBlock::Number(1..)) {
             return Err(BackendError::refused(
                 "block is outside the window: block=1 oldest=0 newest=0",
             ));
         }
-        Ok((id == pool().id).then(pool))
+        let open = PoolView { block_number: 8, block_hash: None, ..pool() };
+        let held = if block == PoolBlock::Pending { open } else { pool() };
+        Ok((id == pool().id).then_some(held))
     }
 
-    fn quote(&self, path: &[PathHop], amount_in: U256) -> Result<QuoteView, BackendError> {
+    fn quote(
+        &self,
+        path: &[PathHop],
+        amount_in: U256,
+        block: PoolBlock,
+    ) -> Result<QuoteView, BackendError> {
         assert_eq!(path.len(), 1);
         Ok(QuoteView {
             amount_in: amount_in.to_string(),
             amount_out: (amount_in * U256::from(2)).to_string(),
             block_number: 7,
-            block_hash: B256::repeat_byte(7),
+            block_hash: (block != PoolBlock::Pending).then_some(B256::repeat_byte(7)),
             generation: 9,
             hops: Vec::new(),
         })
@@ -128,7 +135,8 @@ impl PoolsBackend for Pools {
         Ok(OpportunitiesView {
             chain_id: 1,
             block_number: 7,
-            block_hash: B256::repeat_byte(7),
+            block_hash: Some(B256::repeat_byte(7)),
+            steps: None,
             cycles: 3,
             is_truncated: false,
             bases: Vec::new(),

@@ -292,9 +292,9 @@ async fn pools_and_batches_are_passed_on() {
     assert_eq!(client.result("weir_getPool", json!(["0x00"])).await, Value::Null);
     node.chain.commit(1, Vec::new());
     // The pools' own tip, whatever the chain's head is.
-    for tag in ["latest", "pending"] {
-        assert_eq!(client.result("weir_getPool", json!([id, tag])).await["blockNumber"], 7);
-    }
+    assert_eq!(client.result("weir_getPool", json!([id, "latest"])).await["blockNumber"], 7);
+    let open = client.result("weir_getPool", json!([id, "pending"])).await;
+    assert_eq!((&open["blockNumber"], &open["blockHash"]), (&json!(8), &Value::Null));
     let (code, message) = client.error("weir_getPool", json!([id, "0x1"])).await;
     assert_eq!(code, -32602);
     assert!(message.contains("outside the window"), "{message}");
@@ -302,6 +302,8 @@ async fn pools_and_batches_are_passed_on() {
     for amount in [json!("0x64"), json!("100"), json!(100)] {
         assert_eq!(client.result("weir_quote", json!([[hop], amount])).await["amountOut"], "200");
     }
+    let open = client.result("weir_quote", json!([[hop], "0x1", "pending"])).await;
+    assert_eq!(open["blockHash"], Value::Null);
     assert_eq!(client.error("weir_quote", json!([[], "0x1"])).await.0, -32602);
     assert_eq!(client.error("weir_quote", json!([vec![hop.clone(); 17], "0x1"])).await.0, -32602);
     let batches = client.result("weir_batches", json!([])).await;

@@ -16,7 +16,8 @@ fn update(removed: &str) -> Arc<PoolUpdatesView> {
     Arc::new(PoolUpdatesView {
         chain_id: 1,
         block_number: 8,
-        block_hash: B256::repeat_byte(8),
+        block_hash: Some(B256::repeat_byte(8)),
+        steps: None,
         generation: 1,
         pools: vec![pool()],
         removed: vec![removed.to_owned()],
@@ -71,6 +72,18 @@ async fn pool_updates_are_pushed_and_filtered() {
     node.pools.updates.send(update("0xcc")).unwrap();
     let event = client.pools_event(&some).await;
     assert_eq!((&event["pools"], &event["removed"]), (&json!([]), &json!(["0xcc"])));
+
+    // Steps of the open block are for who asks for them.
+    let pending = json!(["poolUpdates", {"pending": true}]);
+    let steps = client.result("weir_subscribe", pending).await;
+    let step = PoolUpdatesView { block_hash: None, steps: Some(3), ..(*update("0xcc")).clone() };
+    node.pools.updates.send(Arc::new(step)).unwrap();
+    let event = client.pools_event(&steps).await;
+    assert_eq!((&event["steps"], &event["blockHash"]), (&json!(3), &Value::Null));
+    assert_eq!(client.result("weir_unsubscribe", json!([steps])).await, true);
+    node.pools.updates.send(update("0xcc")).unwrap();
+    let event = client.pools_event(&some).await;
+    assert_eq!(event["blockHash"], json!(B256::repeat_byte(8)));
 }
 
 #[tokio::test]
@@ -81,7 +94,8 @@ async fn opportunities_and_the_gate_are_pushed() {
     let changes = OpportunityChangesView {
         chain_id: 1,
         block_number: 8,
-        block_hash: B256::repeat_byte(8),
+        block_hash: Some(B256::repeat_byte(8)),
+        steps: None,
         appeared: Vec::new(),
         changed: Vec::new(),
         disappeared: vec![GoneView { id: B128::repeat_byte(5), reason: "unprofitable".to_owned() }],

@@ -130,7 +130,7 @@ impl Chain {
         branch: &mut Branch,
         sealed: SealedOutput,
     ) -> Result<(), ChainError> {
-        let SealedOutput { executed, hashed, updates } = sealed;
+        let SealedOutput { executed, hashed, updates, .. } = sealed;
         let number = executed.reference().number;
         let failed = |source| ChainError::Store { number, source };
         let commit = BlockCommit { block: &executed, hashed: &hashed, trie: &updates };

@@ -1,6 +1,10 @@
 //! A reorg of the chain that the driver writes, between two steps of the open block.
 
-use super::{SequencingDriver, SequencingError, TRIE_NODES_MAX, sealed_header};
+use super::{
+    SequencingDriver, SequencingError, TRIE_NODES_MAX,
+    checked::{Checked, Removal, Removed},
+    sealed_header,
+};
 use crate::{
     ReorgError, ReorgInbox,
     batching::newest_batched,
@@ -215,7 +219,19 @@ impl<C: Clock> SequencingDriver<C> {
                 unplaced.push_back((transaction, sender));
             }
         }
-        builder.seal(&mut self.trie, &**branch.view().snapshot()).map_err(failed)
+        let Checked { sealed, witness, removed } = self.seal_checked(builder, branch.view())?;
+        for Removed { tx, sender, why } in removed {
+            match why {
+                Removal::Quarantined => self.ingress.quarantine(*tx.tx_hash()),
+                Removal::Rejected(_) | Removal::Emptied => unplaced.push_back((tx, sender)),
+            }
+        }
+        if let Some(witness) = witness {
+            let block = sealed.executed.reference();
+            self.chain.witnesses().show(block, witness);
+            self.chain.witnesses().store(block).map_err(SequencingError::WitnessStore)?;
+        }
+        Ok(sealed)
     }
 
     /// The time of the block that is replaced, if there is one, and another PREVRANDAO: so the hash is another, and it
@@ -226,7 +242,7 @@ impl<C: Clock> SequencingDriver<C> {
         replaced: Option<&ExecutedBlock>,
     ) -> BlockAttributes {
         let replaced = replaced.map(ExecutedBlock::reference);
-        let seed = replaced.map_or(parent.hash(), |replaced| replaced.hash);
+        let seed = replaced.map_or_else(|| parent.hash(), |replaced| replaced.hash);
         let timestamp = replaced.map_or(0, |replaced| replaced.timestamp);
         BlockAttributes {
             timestamp: timestamp.max(parent.timestamp + 1),

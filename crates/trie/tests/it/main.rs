@@ -5,3 +5,4 @@ mod histories;
 mod model;
 mod nodes;
 mod proofs;
+mod witness;

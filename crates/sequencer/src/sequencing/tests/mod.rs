@@ -6,4 +6,5 @@ mod depths;
 mod faults;
 mod options;
 mod random;
+mod self_check;
 mod served;

@@ -1,8 +1,8 @@
 //! A node without sockets, stepped by hand, and the check that it is what its blocks say.
 
 use crate::{
-    Chain, DropLog, GapPolicy, Ingress, NodeBackend, SequencingConfig, SequencingDriver,
-    SharedPool, dev_spec, genesis_state,
+    Chain, DropLog, GapPolicy, Ingress, IngressError, NodeBackend, SequencingConfig,
+    SequencingDriver, SharedPool, dev_spec, genesis_state,
     sequencing::{SequencingError, sealed_header},
 };
 use alloy_genesis::GenesisAccount;
@@ -82,7 +82,17 @@ impl Node {
         history: usize,
         journal: Option<(Journal, Vec<JournalRecord>)>,
     ) -> Self {
-        let chain = Arc::new(Chain::open(spec(), store, history).unwrap());
+        Self::open_as(spec(), store, history, journal)
+    }
+
+    /// A node that follows these rules, which may be those of another program.
+    pub(super) fn open_as(
+        spec: Arc<ChainSpec>,
+        store: Arc<dyn Store>,
+        history: usize,
+        journal: Option<(Journal, Vec<JournalRecord>)>,
+    ) -> Self {
+        let chain = Arc::new(Chain::open(spec, store, history).unwrap());
         let base_fee = chain.spec().next_base_fee(chain.view().head().block.header()).unwrap();
         let pool = Arc::new(SharedPool::new(TxPool::new(PoolConfig::default(), base_fee)));
         let drops = Arc::new(DropLog::default());
@@ -146,25 +156,60 @@ impl Node {
         self.send(account, to, wei, Bytes::new())
     }
 
+    /// [`Self::store`] with another gas limit.
+    pub(super) fn store_with_gas(&self, account: usize, slot: u64, value: u64, gas: u64) -> B256 {
+        let nonce = self.next_nonce(account);
+        self.accept(self.raw_store(account, nonce, slot, value, gas))
+    }
+
+    /// The encoding of such a call.
+    pub(super) fn raw_store(
+        &self,
+        account: usize,
+        nonce: u64,
+        slot: u64,
+        value: u64,
+        gas_limit: u64,
+    ) -> Bytes {
+        let words = [U256::from(slot % SLOTS), U256::from(value)];
+        let input = words.iter().flat_map(|word| word.to_be_bytes::<32>()).collect();
+        self.sign(
+            account,
+            L1Transaction { nonce, to: CONTRACT, value: U256::ZERO, input, gas_limit },
+        )
+    }
+
+    /// A transfer with a nonce that is free.
+    pub(super) fn transfer_at(&self, account: usize, nonce: u64, wei: u64) -> B256 {
+        let (to, value) = (Address::repeat_byte(0x43), U256::from(wei));
+        let request = L1Transaction { nonce, to, value, input: Bytes::new(), gas_limit: 150_000 };
+        self.accept(self.sign(account, request))
+    }
+
+    pub(super) fn next_nonce(&self, account: usize) -> u64 {
+        self.backend().pending_nonce(&self.signers[account].address()).unwrap()
+    }
+
     fn send(&self, account: usize, to: Address, wei: u64, input: Bytes) -> B256 {
-        let signer = &self.signers[account];
-        let request = L1Transaction {
-            nonce: self.backend().pending_nonce(&signer.address()).unwrap(),
-            to,
-            value: U256::from(wei),
-            input,
-            gas_limit: 150_000,
-        };
+        let (nonce, value) = (self.next_nonce(account), U256::from(wei));
+        let request = L1Transaction { nonce, to, value, input, gas_limit: 150_000 };
+        self.accept(self.sign(account, request))
+    }
+
+    fn sign(&self, account: usize, request: L1Transaction) -> Bytes {
         let gwei = 1_000_000_000;
         let fees = Fees { max_fee_per_gas: 50 * gwei, max_priority_fee_per_gas: gwei };
-        let signed = signer.sign(self.chain.spec().chain_id(), fees, &request);
-        self.accept(signed.raw)
+        self.signers[account].sign(self.chain.spec().chain_id(), fees, &request).raw
     }
 
     pub(super) fn accept(&self, raw: Bytes) -> B256 {
+        self.try_accept(raw).unwrap()
+    }
+
+    pub(super) fn try_accept(&self, raw: Bytes) -> Result<B256, IngressError> {
         let submit = || {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            runtime.block_on(self.ingress.submit(raw, GapPolicy::Queue)).unwrap()
+            runtime.block_on(self.ingress.submit(raw, GapPolicy::Queue))
         };
         // A thread of its own: the test may be within a runtime.
         std::thread::scope(|scope| scope.spawn(submit).join().unwrap())
@@ -178,7 +223,7 @@ impl Node {
         let attributes = self.driver.attributes(&parent);
         let mut builder = self.driver.open(&view, attributes).unwrap();
         self.driver.step(&mut builder, Duration::MAX).unwrap();
-        self.driver.seal(builder, &**view.snapshot(), parent.number + 1).unwrap();
+        self.driver.seal(builder, &view).unwrap();
         self.chain.view().head().clone()
     }
 

@@ -1,12 +1,13 @@
 //! `weir_devReorg` through the server, as a client sees it.
 
-use super::node::{CONTRACT, HISTORY, Node, memory};
+use super::node::{CONTRACT, HISTORY, Node, memory, spec};
 use crate::reorg_channel;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::{collections::VecDeque, sync::Arc};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
+use weir_evm::{ExecutionWitness, verify_stateless};
 use weir_primitives::ExecutedBlock;
 use weir_rpc::{Backends, RpcServer, ServerConfig};
 use weir_runtime::{Shutdown, ShutdownReason};
@@ -161,5 +162,33 @@ async fn requests_are_checked_and_only_a_development_node_answers() {
     let (mut client, shutdown) = serve(node, false).await;
     let error = &client.call("weir_devReorg", json!([1])).await["error"];
     assert_eq!(error["code"], -32601);
+    shutdown.trigger(ShutdownReason::Done);
+}
+
+#[tokio::test]
+async fn witnesses_are_streamed_as_blocks_come() {
+    let mut node = Node::open(memory(), HISTORY);
+    node.grow(5);
+    let chain = node.chain.clone();
+    let (mut client, shutdown) = serve(node, true).await;
+    let stream = client.result("debug_executionWitnessStream", json!([])).await;
+    let legacy = client.result("debug_executionWitnessStream", json!(["legacy"])).await;
+    client.result("weir_devReorg", json!([2, {"newBlocks": "0x2"}])).await;
+    for number in 4..=5 {
+        let block = chain.view().block_by_number(number).unwrap().unwrap();
+        let event = client.event(&stream).await;
+        assert_eq!(
+            (&event["blockNumber"], &event["witness"]["keys"]),
+            (&json!(number), &Value::Null)
+        );
+        assert_eq!(event["blockHash"], block.block.hash().to_string());
+        let witness = ExecutionWitness::from_json(&event["witness"].to_string()).unwrap();
+        verify_stateless(&spec(), &witness, &block.block).unwrap();
+        let event = client.event(&legacy).await;
+        assert!(event["witness"]["keys"].as_array().is_some_and(|keys| !keys.is_empty()));
+    }
+    assert_eq!(client.result("debug_unsubscribe", json!([stream])).await, true);
+    let error = &client.call("debug_executionWitnessStream", json!(["other"])).await["error"];
+    assert_eq!(error["code"], -32602);
     shutdown.trigger(ShutdownReason::Done);
 }

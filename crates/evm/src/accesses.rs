@@ -1,0 +1,28 @@
+//! What a block reads of the state before it.
+
+use alloy_primitives::{Address, B256, U256};
+
+/// What the calls, transactions and payments of a block read of the state before the block, candidates that did not
+/// join the block left out. Sorted, each once.
+///
+/// What is written is read first, so it is here, too.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BlockAccesses {
+    /// Accounts, present or absent, with the slots read of those that are present.
+    pub accounts: Vec<(Address, Vec<U256>)>,
+    /// Hashes of the codes read, those that the block itself created before left out.
+    pub codes: Vec<B256>,
+    /// The lowest block number whose hash was asked for (`BLOCKHASH`), if any was.
+    pub lowest_block_hash: Option<u64>,
+}
+
+/// A read of a transaction whose fate is not known yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Read {
+    /// An account, by its place among the entries of the overlay.
+    Account(u32),
+    /// A slot of such an account.
+    Slot(u32, U256),
+    Code(B256),
+    BlockHash(u64),
+}

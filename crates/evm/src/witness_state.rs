@@ -1,0 +1,111 @@
+//! The state that a witness shows.
+
+use crate::ExecutionWitness;
+use alloy_primitives::{
+    Address, B256, Bytes, U256, keccak256,
+    map::{B256HashMap, HashMap},
+};
+use parking_lot::Mutex;
+use std::sync::OnceLock;
+use weir_primitives::{Account, StateError, StateProvider};
+use weir_trie::{HashedDiff, StateTrie, TrieError, TrieLeaf, WitnessNodes};
+
+/// What a block needs and its witness does not show.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WitnessGap {
+    /// A node on the way to an account or slot is missing, or is none.
+    #[error(transparent)]
+    Node(#[from] TrieError),
+    /// A code that runs or is looked at is missing.
+    #[error("code is missing: hash={hash}")]
+    Code {
+        /// Hash of the code.
+        hash: B256,
+    },
+    /// The header of a block whose hash is asked for is missing.
+    #[error("header is missing: number={number}")]
+    Header {
+        /// Number of the block.
+        number: u64,
+    },
+}
+
+/// Reads of a state of which only a part is known. What is not known is an error, never absent.
+pub(crate) struct WitnessState {
+    nodes: WitnessNodes,
+    trie: Mutex<StateTrie>,
+    codes: B256HashMap<Bytes>,
+    /// Hashes of the headers shown, by number.
+    hashes: HashMap<u64, B256>,
+    gap: OnceLock<WitnessGap>,
+}
+
+impl WitnessState {
+    /// The state with this root, of which `witness` is all that is known.
+    pub(crate) fn new(root: B256, witness: &ExecutionWitness, hashes: HashMap<u64, B256>) -> Self {
+        let codes = witness.codes.iter().map(|code| (keccak256(code), code.clone())).collect();
+        Self {
+            nodes: WitnessNodes::new(&witness.state),
+            trie: Mutex::new(StateTrie::new(root)),
+            codes,
+            hashes,
+            gap: OnceLock::new(),
+        }
+    }
+
+    /// The first thing that was needed and not shown.
+    pub(crate) fn gap(&self) -> Option<WitnessGap> {
+        self.gap.get().cloned()
+    }
+
+    /// The root after a change. The state is then the one after it.
+    pub(crate) fn root_after(&self, diff: &HashedDiff) -> Result<B256, TrieError> {
+        let mut trie = self.trie.lock();
+        trie.apply(diff, &self.nodes)?;
+        Ok(trie.root())
+    }
+
+    fn note(&self, gap: WitnessGap) -> StateError {
+        let _ = self.gap.set(gap.clone());
+        StateError::store(gap)
+    }
+
+    fn leaf(&self, address: &Address) -> Result<Option<TrieLeaf>, StateError> {
+        let leaf = self.trie.lock().account(keccak256(address), &self.nodes);
+        leaf.map_err(|error| self.note(error.into()))
+    }
+}
+
+impl StateProvider for WitnessState {
+    fn account(&self, address: &Address) -> Result<Option<Account>, StateError> {
+        Ok(self.leaf(address)?.map(|leaf| Account {
+            nonce: leaf.account.nonce,
+            balance: leaf.account.balance,
+            code_hash: leaf.account.code_hash,
+        }))
+    }
+
+    fn storage(&self, address: &Address, slot: &U256) -> Result<U256, StateError> {
+        let slot = keccak256(B256::from(*slot));
+        let value = self.trie.lock().slot(keccak256(address), slot, &self.nodes);
+        value.map_err(|error| self.note(error.into()))
+    }
+
+    fn has_storage(&self, address: &Address) -> Result<bool, StateError> {
+        Ok(self.leaf(address)?.is_some_and(|leaf| !leaf.is_storage_empty()))
+    }
+
+    fn code(&self, code_hash: &B256) -> Result<Option<Bytes>, StateError> {
+        match self.codes.get(code_hash) {
+            Some(code) => Ok(Some(code.clone())),
+            None => Err(self.note(WitnessGap::Code { hash: *code_hash })),
+        }
+    }
+
+    fn block_hash(&self, number: u64) -> Result<Option<B256>, StateError> {
+        match self.hashes.get(&number) {
+            Some(hash) => Ok(Some(*hash)),
+            None => Err(self.note(WitnessGap::Header { number })),
+        }
+    }
+}

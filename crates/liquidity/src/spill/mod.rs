@@ -1,0 +1,6 @@
+//! Snapshots older than the undo ring, on disk.
+
+mod segment;
+mod store;
+
+pub use store::{SPILL_SEGMENT_BLOCKS, SnapshotSpill, SpillOptions, SpillStoreError, SpilledState};

@@ -1,0 +1,59 @@
+//! The witness of a transaction that is in no block.
+
+use crate::ChainView;
+use alloy_primitives::{B256, Bytes};
+use std::sync::Arc;
+use weir_evm::{
+    BlockAttributes, ChainSpec, ExecutionWitness, OpenBlock, SealedHeader, decode_transaction,
+    recover_sender,
+};
+use weir_primitives::{StateError, StateProvider};
+use weir_rpc::BackendError;
+use weir_storage::hash_diff;
+
+/// The witness of an encoded transaction as if it were alone in the next block. Leaves no trace.
+pub(crate) fn transaction_witness(
+    spec: &Arc<ChainSpec>,
+    view: &ChainView,
+    raw: &Bytes,
+) -> Result<ExecutionWitness, BackendError> {
+    let tx = decode_transaction(raw).map_err(refused)?;
+    let sender = recover_sender(&tx).map_err(refused)?;
+    let head = &view.head().block;
+    let parent = SealedHeader::new_unchecked(head.header().clone(), head.hash());
+    let attributes = BlockAttributes {
+        timestamp: parent.timestamp + 1,
+        beneficiary: parent.beneficiary,
+        prev_randao: B256::ZERO,
+        gas_limit: parent.gas_limit,
+        extra_data: Bytes::new(),
+        parent_beacon_block_root: Some(B256::ZERO),
+        withdrawals: None,
+    };
+    let state = Arc::clone(view.snapshot()) as Arc<dyn StateProvider>;
+    let mut open =
+        OpenBlock::begin(Arc::clone(spec), &parent, attributes, state).map_err(refused)?;
+    open.execute(Arc::new(tx), sender).map_err(refused)?;
+    let unsealed = open.finish().map_err(refused)?;
+    let hashed = hash_diff(unsealed.diff());
+    witness(view, &unsealed.accesses().clone(), &hashed).map_err(BackendError::store)
+}
+
+/// The witness of a block on top of a view's head, from what it read and changed.
+pub(crate) fn witness(
+    view: &ChainView,
+    accesses: &weir_evm::BlockAccesses,
+    hashed: &weir_trie::HashedDiff,
+) -> Result<ExecutionWitness, weir_evm::WitnessError> {
+    let snapshot = &**view.snapshot();
+    let mut header = |number| {
+        let header = view.header_by_number(number).map_err(StateError::store)?;
+        Ok(header.map(SealedHeader::into_inner))
+    };
+    let parent = view.head().block.header();
+    ExecutionWitness::record(parent, (accesses, hashed), snapshot, snapshot, &mut header)
+}
+
+fn refused(error: impl std::error::Error) -> BackendError {
+    BackendError::refused(error.to_string())
+}

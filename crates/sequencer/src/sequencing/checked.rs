@@ -1,0 +1,269 @@
+//! Sealing a block that its own witness proves.
+
+use super::{SequencingDriver, SequencingError};
+use crate::{
+    ChainView, metrics,
+    self_check::{Evidence, find_offender, witness},
+};
+use alloy_primitives::{Address, B256};
+use std::{ops::Range, sync::Arc, time::Instant};
+use weir_builder::{Attempt, BlockBuilder, ReturnReason, Returned, SealedOutput};
+use weir_evm::{
+    BlockAttributes, ExecutionWitness, StatelessError, TransactionRejected, verify_stateless,
+};
+use weir_primitives::Transaction;
+use weir_runtime::Clock;
+use weir_trie::StateTrie;
+
+/// Transactions taken out of one block before it is sealed without any.
+const OFFENDERS_MAX: usize = 8;
+
+/// Why a transaction of the open block is not in the sealed one.
+#[derive(Debug, Clone)]
+pub(super) enum Removal {
+    /// With it the block did not pass the check. It must not be tried again.
+    Quarantined,
+    /// It cannot stand in the block without what was quarantined.
+    Rejected(TransactionRejected),
+    /// The block passed without any transaction only.
+    Emptied,
+}
+
+/// A transaction of the open block that is not in the sealed one.
+#[derive(Debug, Clone)]
+pub(super) struct Removed {
+    pub(super) tx: Arc<Transaction>,
+    pub(super) sender: Address,
+    pub(super) why: Removal,
+}
+
+/// A sealed block with its witness.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) sealed: SealedOutput,
+    /// `None` if witnesses are neither checked nor kept.
+    pub(super) witness: Option<ExecutionWitness>,
+    /// Transactions of the open block that it does not include.
+    pub(super) removed: Vec<Removed>,
+}
+
+/// A sealed block, and its witness unless witnesses are neither checked nor kept.
+type Passed = (SealedOutput, Option<ExecutionWitness>);
+
+/// A block that its witness does not prove.
+struct Refused {
+    sealed: SealedOutput,
+    witness: ExecutionWitness,
+    error: StatelessError,
+}
+
+/// What a block was built from.
+struct Recipe {
+    attributes: BlockAttributes,
+    /// What was tried, in order, rejected candidates among it.
+    attempts: Vec<Attempt>,
+}
+
+impl<C: Clock> SequencingDriver<C> {
+    /// Seals the block and checks it. A block that does not pass is kept as evidence, the transaction that spoils it is
+    /// taken out, and the rest is sealed in its stead: what this returns has passed, or checks are off.
+    ///
+    /// # Errors
+    /// [`SequencingError::SelfCheck`] if not even a block without transactions passes.
+    pub(super) fn seal_checked(
+        &mut self,
+        mut builder: BlockBuilder,
+        view: &ChainView,
+    ) -> Result<Checked, SequencingError> {
+        let mut removed = Vec::new();
+        let mut is_again = false;
+        loop {
+            let attributes = builder.attributes().clone();
+            let recipe = Recipe { attributes, attempts: builder.take_attempts() };
+            let refused = match self.seal_one(builder, view)? {
+                Ok((sealed, witness)) => return Ok(Checked { sealed, witness, removed }),
+                Err(refused) => refused,
+            };
+            // It is ahead of the parent's state now.
+            self.trie = StateTrie::new(view.head().block.header().state_root);
+            let offender = self.offender(view, &recipe)?;
+            self.keep_evidence(
+                &refused,
+                offender.map(|index| *recipe.attempts[index].tx.tx_hash()),
+            );
+            if !recipe.attempts.iter().any(|attempt| attempt.is_included) {
+                let number = refused.sealed.executed.reference().number;
+                return Err(SequencingError::SelfCheck { number, source: Box::new(refused.error) });
+            }
+            let is_last = OFFENDERS_MAX <= quarantined(&removed);
+            builder = match offender {
+                Some(index) if !is_last => {
+                    self.build_without(view, recipe, Some(index), &mut removed)?
+                }
+                // Nothing to blame, and the block built again may pass; it is checked like any other.
+                None if !std::mem::replace(&mut is_again, true) => {
+                    self.build_without(view, recipe, None, &mut removed)?
+                }
+                _ => self.empty(view, recipe, &mut removed)?,
+            };
+        }
+    }
+
+    /// Seals a block and lets its witness prove it.
+    fn seal_one(
+        &mut self,
+        builder: BlockBuilder,
+        view: &ChainView,
+    ) -> Result<Result<Passed, Box<Refused>>, SequencingError> {
+        let number = builder.open().header().number;
+        let sealed = builder.seal(&mut self.trie, &**view.snapshot());
+        let sealed = sealed.map_err(|source| SequencingError::Build { number, source })?;
+        if !self.self_check.needs_witness() {
+            return Ok(Ok((sealed, None)));
+        }
+        let started = Instant::now();
+        let witness = Self::witness_of(&sealed, view)?;
+        metrics::witness(started.elapsed(), witness.size_bytes());
+        if !self.self_check.is_on {
+            return Ok(Ok((sealed, Some(witness))));
+        }
+        let started = Instant::now();
+        // The senders were recovered when the transactions came in, once, by the code that a verifier would use.
+        let verified = verify_stateless(self.chain.spec(), &witness, &sealed.executed.block);
+        metrics::self_checked(started.elapsed(), verified.is_ok());
+        Ok(match verified {
+            Ok(_) => Ok((sealed, Some(witness))),
+            Err(error) => Err(Box::new(Refused { sealed, witness, error })),
+        })
+    }
+
+    /// The witness of a block on top of a view's head.
+    fn witness_of(
+        sealed: &SealedOutput,
+        view: &ChainView,
+    ) -> Result<ExecutionWitness, SequencingError> {
+        let number = sealed.executed.reference().number;
+        witness(view, &sealed.accesses, &sealed.hashed)
+            .map_err(|source| SequencingError::Witness { number, source })
+    }
+
+    fn offender(
+        &self,
+        view: &ChainView,
+        recipe: &Recipe,
+    ) -> Result<Option<usize>, SequencingError> {
+        find_offender(recipe.attempts.len(), |part| self.is_bad(view, recipe, part))
+    }
+
+    /// Whether a block of a part of what was tried does not pass. Leaves no trace.
+    fn is_bad(
+        &self,
+        view: &ChainView,
+        recipe: &Recipe,
+        part: Range<usize>,
+    ) -> Result<bool, SequencingError> {
+        let parent = view.head().block.header();
+        let failed = |source| SequencingError::Build { number: parent.number + 1, source };
+        let mut builder = self.open(view, recipe.attributes.clone())?;
+        for attempt in &recipe.attempts[part] {
+            let _ = builder.append(Arc::clone(&attempt.tx), attempt.sender).map_err(failed)?;
+        }
+        let mut trie = StateTrie::new(parent.state_root);
+        let sealed = builder.seal(&mut trie, &**view.snapshot()).map_err(failed)?;
+        let witness = Self::witness_of(&sealed, view)?;
+        Ok(verify_stateless(self.chain.spec(), &witness, &sealed.executed.block).is_err())
+    }
+
+    /// A block of what was included, without the offender and what cannot stand without it.
+    fn build_without(
+        &self,
+        view: &ChainView,
+        recipe: Recipe,
+        offender: Option<usize>,
+        removed: &mut Vec<Removed>,
+    ) -> Result<BlockBuilder, SequencingError> {
+        let number = view.head().reference().number + 1;
+        let mut builder = self.open(view, recipe.attributes)?;
+        for (index, attempt) in recipe.attempts.into_iter().enumerate() {
+            let Attempt { tx, sender, is_included } = attempt;
+            if offender == Some(index) {
+                removed.push(Removed { tx, sender, why: Removal::Quarantined });
+                continue;
+            }
+            if !is_included {
+                // It went back to the pool when it was tried.
+                continue;
+            }
+            let outcome = builder.append(Arc::clone(&tx), sender);
+            let outcome = outcome.map_err(|source| SequencingError::Build { number, source })?;
+            if let Err(reason) = outcome {
+                removed.push(Removed { tx, sender, why: Removal::Rejected(reason) });
+            }
+        }
+        Ok(builder)
+    }
+
+    /// A block without transactions.
+    fn empty(
+        &self,
+        view: &ChainView,
+        recipe: Recipe,
+        removed: &mut Vec<Removed>,
+    ) -> Result<BlockBuilder, SequencingError> {
+        let included = recipe.attempts.into_iter().filter(|attempt| attempt.is_included);
+        removed.extend(included.map(|attempt| Removed {
+            tx: attempt.tx,
+            sender: attempt.sender,
+            why: Removal::Emptied,
+        }));
+        self.open(view, recipe.attributes)
+    }
+
+    fn keep_evidence(&self, refused: &Refused, offender: Option<B256>) {
+        let block = &refused.sealed.executed.block;
+        tracing::error!(
+            number = block.header().number,
+            hash = %block.hash(),
+            error = %refused.error,
+            offender = offender.map(tracing::field::display),
+            "sealed block does not pass its check and is not published"
+        );
+        let Some(folder) = &self.self_check.evidence else { return };
+        let Refused { witness, error, .. } = refused;
+        match (Evidence { block, witness, error, offender }).write(folder) {
+            Ok(bundle) => tracing::error!(path = %bundle.display(), "evidence is kept"),
+            Err(error) => tracing::error!(%error, "evidence cannot be kept"),
+        }
+    }
+
+    /// Tells the pool of what the sealed block does not include although it was taken for it.
+    pub(super) fn settle_removed(&self, removed: &[Removed]) {
+        for Removed { tx, why, .. } in removed {
+            let hash = *tx.tx_hash();
+            let reason = match why {
+                Removal::Quarantined => {
+                    let mut pool = self.pool.lock();
+                    if pool.reject(&hash).is_none() {
+                        // It was rejected when it was tried, and may be in the pool again.
+                        let _ = pool.remove(hash);
+                    }
+                    drop(pool);
+                    self.ingress.quarantine(hash);
+                    continue;
+                }
+                Removal::Rejected(reason) if !reason.may_become_valid() => {
+                    self.ingress.dropped(hash, &reason.to_string());
+                    ReturnReason::Invalid
+                }
+                Removal::Rejected(_) => ReturnReason::NotNow,
+                Removal::Emptied => ReturnReason::Untried,
+            };
+            let mut pool = self.pool.lock();
+            weir_builder::CandidateSource::give_back(&mut *pool, &[Returned { hash, reason }]);
+        }
+    }
+}
+
+fn quarantined(removed: &[Removed]) -> usize {
+    removed.iter().filter(|removed| matches!(removed.why, Removal::Quarantined)).count()
+}
