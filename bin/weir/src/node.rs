@@ -79,6 +79,17 @@ pub(crate) fn chain_spec(genesis: Option<&Path>, gas_limit: u64) -> eyre::Result
         .wrap_err_with(|| format!("genesis is not valid: path={}", path.display()))
 }
 
+/// Where an import leaves the genesis file of the chain in a data folder.
+pub(crate) fn kept_genesis(datadir: &Path) -> PathBuf {
+    datadir.join("genesis.json")
+}
+
+/// The genesis file that the settings name, or the one that the data folder holds.
+fn genesis_path(settings: &Settings) -> Option<PathBuf> {
+    let kept = || Some(kept_genesis(&settings.datadir)).filter(|path| path.is_file());
+    settings.genesis.clone().or_else(|| if settings.ephemeral { None } else { kept() })
+}
+
 /// What the settings say about logs.
 pub(crate) fn log_options(settings: &Settings) -> LogOptions {
     let format = match settings.log_format {
@@ -103,7 +114,8 @@ impl Node {
         weir_sequencer::describe_metrics();
         weir_liquidity::describe_metrics();
         weir_feed::describe_metrics();
-        let spec = Arc::new(chain_spec(settings.genesis.as_deref(), settings.gas_limit)?);
+        let genesis = genesis_path(settings);
+        let spec = Arc::new(chain_spec(genesis.as_deref(), settings.gas_limit)?);
         let genesis = genesis_state(&spec).wrap_err("genesis state cannot be built")?;
         let store = open_store(settings, &genesis)?;
         let is_follower = settings.role == RoleSetting::Follower;

@@ -1,6 +1,9 @@
 //! `weir import`.
 
-use crate::{cli::ImportArgs, node::chain_spec};
+use crate::{
+    cli::ImportArgs,
+    node::{chain_spec, kept_genesis},
+};
 use eyre::Context;
 use std::{fs::File, io::BufReader, process::ExitCode, sync::Arc};
 use weir_runtime::{LogFormat, LogOptions, init_logs};
@@ -16,6 +19,7 @@ pub(crate) fn run(args: &ImportArgs) -> eyre::Result<ExitCode> {
     let options = StoreOptions { history: args.history_blocks, ..StoreOptions::new(&path) };
     let store = MdbxStore::open(options, &genesis)
         .wrap_err_with(|| format!("store cannot be opened: path={}", path.display()))?;
+    keep_genesis(args)?;
     let named = || format!("chain cannot be imported: path={}", args.chain.display());
     let file = File::open(&args.chain).wrap_err_with(named)?;
     let mut importer = ChainImporter::open(spec, Arc::new(store))?;
@@ -23,4 +27,18 @@ pub(crate) fn run(args: &ImportArgs) -> eyre::Result<ExitCode> {
     println!("imported {} blocks, {} known already", report.imported, report.known);
     println!("head {} {}", report.head.number, report.head.hash);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Leaves the genesis file beside the chain, so that a node needs to be told of the data folder alone.
+fn keep_genesis(args: &ImportArgs) -> eyre::Result<()> {
+    let kept = kept_genesis(&args.datadir);
+    let failed = || format!("genesis cannot be kept: path={}", kept.display());
+    let text = std::fs::read(&args.genesis).wrap_err_with(failed)?;
+    if std::fs::read(&kept).is_ok_and(|held| held == text) {
+        return Ok(());
+    }
+    // Whole or not at all, whenever the process ends.
+    let fresh = kept.with_extension("json.new");
+    std::fs::write(&fresh, &text).wrap_err_with(failed)?;
+    std::fs::rename(&fresh, &kept).wrap_err_with(failed)
 }

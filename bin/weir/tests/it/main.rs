@@ -1,6 +1,7 @@
 //! The program end to end: as a child process, against real peers and stock clients.
 
 mod clients;
+mod compat;
 mod config;
 mod crash;
 mod l1;

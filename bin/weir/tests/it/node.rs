@@ -38,8 +38,18 @@ pub(crate) struct Node {
 impl Node {
     /// Starts `weir dev` on free ports.
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::run("dev", arguments)
+    }
+
+    /// Starts `weir node` on free ports: one that serves the chain in a data folder and builds no blocks.
+    pub(crate) fn follower(datadir: &Path) -> Self {
+        let datadir = datadir.to_str().expect("the path is text");
+        Self::run("node", &["--role", "follower", "--datadir", datadir])
+    }
+
+    fn run(kind: &str, arguments: &[&str]) -> Self {
         let mut command = weir();
-        command.args(["dev", "--http-port", "0", "--metrics-port", "0", "--print-ready"]);
+        command.args([kind, "--http-port", "0", "--metrics-port", "0", "--print-ready"]);
         command.args(["--log-filter", "warn"]).args(arguments);
         let child = Child::start(&mut command);
         let ready: Value = serde_json::from_str(&child.line(PATIENCE)).expect("one line of JSON");
