@@ -4,6 +4,7 @@ use crate::{
     api::{Api, Located},
     args::Args,
     block_id::BlockSelector,
+    debug::roots_after_each,
     error::RpcError,
     json::{Answer, Json},
     wire::{WireBlock, receipts},
@@ -50,7 +51,13 @@ pub(crate) fn block_by_number(api: &Api, args: &Args<'_>) -> Answer {
 /// `eth_getBlockReceipts`.
 pub(crate) fn block_receipts(api: &Api, args: &Args<'_>) -> Answer {
     match api.block(args.required_block(0)?)? {
-        Some(located) => Json::of(&receipts(api.spec(), located.block()).collect::<Vec<_>>()),
+        Some(located) => {
+            let block = located.block();
+            let roots = roots_after_each(api, block)?;
+            let root = |index: usize| roots.as_ref().and_then(|roots| roots.get(index)).copied();
+            let receipts = receipts(api.spec(), block).enumerate();
+            Json::of(&receipts.map(|(at, one)| one.with_root(root(at))).collect::<Vec<_>>())
+        }
         None => Ok(Json::null()),
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     args::Args,
     backend::PoolTransaction,
     block_id::BlockSelector,
+    debug::roots_after_each,
     error::RpcError,
     json::{Answer, Json},
     txpool::wire,
@@ -51,7 +52,9 @@ pub(crate) fn receipt(api: &Api, args: &Args<'_>) -> Answer {
     let Some((block, index)) = api.chain().transaction(&args.hash(0)?)? else {
         return Ok(Json::null());
     };
-    Json::of(&receipts(api.spec(), &block).nth(index))
+    let roots = roots_after_each(api, &block)?;
+    let root = roots.and_then(|roots| roots.get(index).copied());
+    Json::of(&receipts(api.spec(), &block).nth(index).map(|receipt| receipt.with_root(root)))
 }
 
 #[derive(Clone, Copy)]

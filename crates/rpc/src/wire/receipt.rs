@@ -21,6 +21,8 @@ pub(crate) struct WireReceipt<'a> {
     /// Logs of the block before this transaction's.
     first_log: u64,
     blob_gas_price: Option<u128>,
+    /// The state root that stands for the status before Byzantium (EIP-658).
+    root: Option<B256>,
 }
 
 /// Price of blob gas in wei in the block with this header, `None` before Cancun.
@@ -51,6 +53,7 @@ pub(crate) fn receipts<'a>(
                 gas_used: receipt.cumulative_gas_used.saturating_sub(gas_before),
                 first_log: logs_before,
                 blob_gas_price,
+                root: None,
             };
             gas_before = receipt.cumulative_gas_used;
             logs_before += receipt.logs.len() as u64;
@@ -60,6 +63,12 @@ pub(crate) fn receipts<'a>(
 }
 
 impl WireReceipt<'_> {
+    /// The same receipt with the state root after its transaction, if receipts of its block state one.
+    pub(crate) const fn with_root(mut self, root: Option<B256>) -> Self {
+        self.root = root;
+        self
+    }
+
     fn logs(&self) -> Vec<WireLog> {
         let place = |offset: usize| LogPlace {
             block_number: self.header.number,
@@ -101,7 +110,10 @@ impl Serialize for WireReceipt<'_> {
         map.serialize_entry("gasUsed", &Quantity::from(self.gas_used))?;
         map.serialize_entry("logs", &self.logs())?;
         map.serialize_entry("logsBloom", &bloom)?;
-        map.serialize_entry("status", &Quantity(u128::from(self.receipt.success)))?;
+        match &self.root {
+            Some(root) => map.serialize_entry("root", root)?,
+            None => map.serialize_entry("status", &Quantity(u128::from(self.receipt.success)))?,
+        }
         map.serialize_entry("to", &self.transaction.to())?;
         map.serialize_entry("transactionHash", self.transaction.tx_hash())?;
         map.serialize_entry("transactionIndex", &Quantity(self.index as u128))?;
