@@ -4,7 +4,7 @@ use crate::{
     AmsterdamRules, ExecutionError,
     overlay::{Overlay, ReadError},
 };
-use alloy_evm::{EthEvm, Evm, EvmEnv, eth::EthEvmContext, precompiles::PrecompilesMap};
+use alloy_evm::{EthEvm, Evm, EvmEnv, eth::EthEvmContext};
 use alloy_primitives::{Address, Bytes, KECCAK256_EMPTY, U256};
 use revm::{
     Context, MainBuilder, MainContext,
@@ -111,12 +111,12 @@ pub(crate) fn discard(machine: &mut Machine) {
 }
 
 /// [`assemble_with`] with precompiles that are not those of the fork; the inspector is always called.
-pub(crate) fn assemble_with_precompiles<I>(
+pub(crate) fn assemble_with_precompiles<I, P>(
     overlay: Overlay,
     env: EvmEnv,
     inspector: I,
-    precompiles: PrecompilesMap,
-) -> EthEvm<Overlay, I, PrecompilesMap> {
+    precompiles: P,
+) -> EthEvm<Overlay, I, P> {
     let inner = assemble_with(overlay, env, inspector, true).into_inner();
     EthEvm::new(inner.with_precompiles(precompiles), true)
 }

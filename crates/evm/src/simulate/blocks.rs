@@ -20,10 +20,11 @@ use crate::{
 };
 use alloy_consensus::{BlockBody, EMPTY_OMMER_ROOT_HASH, proofs::calculate_withdrawals_root};
 use alloy_eips::eip4844::DATA_GAS_PER_BLOB;
-use alloy_evm::{EthEvm, Evm, EvmEnv, precompiles::PrecompilesMap};
+use alloy_evm::{EthEvm, Evm, EvmEnv};
 use alloy_primitives::{Address, B256, Log};
 use ancestors::SimulatedAncestors;
 use plan::PlannedBlock;
+use precompiles::SimulatedPrecompiles;
 use revm::{
     context_interface::{
         block::BlobExcessGasAndPrice,
@@ -90,7 +91,7 @@ pub struct SimulatedBlock {
     pub calls: Vec<SimulatedCall>,
 }
 
-type SimulationEvm = EthEvm<Overlay, LogTracer, PrecompilesMap>;
+type SimulationEvm = EthEvm<Overlay, LogTracer, SimulatedPrecompiles>;
 
 /// Computes the state root after a change of the base state; `None` ends the simulation.
 pub type RootAfter<'a> = dyn FnMut(&StateDiff) -> Option<B256> + 'a;
@@ -169,8 +170,8 @@ impl Simulator {
         }
         let env = self.env(&header, &planned.overrides);
         let mut overlay = self.overlay.take().expect(OVERLAY);
-        let mut precompiles = precompiles::of_fork(spec_id(fork));
-        precompiles::apply(&mut overlay, &mut precompiles, &planned.state)?;
+        let mut precompiles = SimulatedPrecompiles::of_fork(spec_id(fork));
+        precompiles::apply(&mut overlay, precompiles.active(), &planned.state)?;
         let tracer = LogTracer::new(self.traces_transfers);
         let mut evm = machine::assemble_with_precompiles(overlay, env.clone(), tracer, precompiles);
         pre_block_calls(&mut evm, fork, &header)?;

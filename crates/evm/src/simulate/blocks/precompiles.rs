@@ -2,13 +2,60 @@
 
 use super::BlockSimulationError;
 use crate::{ExecutionError, overlay::Overlay, simulate::StateOverrides};
-use alloy_evm::precompiles::PrecompilesMap;
-use alloy_primitives::{Address, map::HashSet};
-use revm::{handler::EthPrecompiles, primitives::hardfork::SpecId};
+use alloy_evm::{eth::EthEvmContext, precompiles::PrecompilesMap};
+use alloy_primitives::{
+    Address,
+    map::{AddressSet, HashSet},
+};
+use revm::{
+    handler::{EthPrecompiles, PrecompileProvider},
+    interpreter::{CallInputs, InterpreterResult},
+    primitives::hardfork::SpecId,
+};
 
-/// The precompiles of a fork.
-pub(super) fn of_fork(spec: SpecId) -> PrecompilesMap {
-    PrecompilesMap::from(EthPrecompiles::new(spec))
+/// The precompiles of a block that may move or replace some. The addresses that the fork gives them stay warm, and no others
+/// become so (EIP-2929): a transaction's access list does not depend on overrides.
+pub(crate) struct SimulatedPrecompiles {
+    active: PrecompilesMap,
+    warm: AddressSet,
+}
+
+impl SimulatedPrecompiles {
+    /// The precompiles of a fork.
+    pub(super) fn of_fork(spec: SpecId) -> Self {
+        let active = PrecompilesMap::from(EthPrecompiles::new(spec));
+        let warm = active.addresses().copied().collect();
+        Self { active, warm }
+    }
+
+    /// Those that answer, to be moved and replaced.
+    pub(super) const fn active(&mut self) -> &mut PrecompilesMap {
+        &mut self.active
+    }
+}
+
+impl PrecompileProvider<EthEvmContext<Overlay>> for SimulatedPrecompiles {
+    type Output = InterpreterResult;
+
+    fn set_spec(&mut self, _spec: SpecId) -> bool {
+        false
+    }
+
+    fn run(
+        &mut self,
+        context: &mut EthEvmContext<Overlay>,
+        inputs: &CallInputs,
+    ) -> Result<Option<InterpreterResult>, String> {
+        self.active.run(context, inputs)
+    }
+
+    fn warm_addresses(&self) -> &AddressSet {
+        &self.warm
+    }
+
+    fn contains(&self, address: &Address) -> bool {
+        self.active.get(address).is_some()
+    }
 }
 
 /// Pretends that the state is as `overrides` say. A precompile whose account is overridden is gone, or answers
