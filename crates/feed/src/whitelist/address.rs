@@ -24,14 +24,14 @@ pub struct WhitelistAddress {
 }
 
 impl WhitelistAddress {
-    /// A row that is an object and names its pool alone; `None` if it describes it.
+    /// A row that is an object and names its pool and its protocol alone; `None` if it describes the pool.
     pub(super) fn of_row(row: &Map<String, Value>) -> Option<Result<Self, RejectionReason>> {
         if FACTS.iter().any(|name| field(row, name).is_some()) {
             return None;
         }
         let name = field(row, "pool_id").or_else(|| field(row, "id"));
         let name = name.or_else(|| field(row, "address"))?;
-        let protocol = field(row, "protocol");
+        let protocol = Some(field(row, "protocol")?);
         let manager = || match field(row, "address").filter(|address| *address != name) {
             Some(_) => address(row, "address", "address"),
             None => Ok(None),

@@ -72,7 +72,9 @@ fn what_left_the_ring_is_answered_as_the_ring_did() {
         let mut compared = 0;
         for _ in 0..40 {
             match dice.below(8) {
-                0 => bench.reorg(1 + dice.below(5) as usize, 1 + dice.below(6), &mut dice),
+                0 if bench.chain.tip_world().reference().number > 6 => {
+                    bench.reorg(1 + dice.below(5) as usize, 1 + dice.below(6), &mut dice)
+                }
                 // Below the ring: the pools that it touched are read anew.
                 1 if bench.chain.tip_world().reference().number > 60 => {
                     let depth = RING + 1 + dice.below(20) as usize;
