@@ -145,7 +145,7 @@ async fn start_chain(
             }
         }
     });
-    let whitelist = whitelist_of(args, chain_id, &*node).await?;
+    let whitelist = whitelist_of(args, chain_id, &node).await?;
     let options = SourceOptions {
         has_whitelist: whitelist.is_some(),
         discovery: discovery(args, whitelist.is_some()),

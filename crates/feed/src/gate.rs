@@ -76,7 +76,7 @@ impl GateCode {
 
     fn from_wire(value: u8) -> Result<Self, CodecError> {
         let found = Self::ALL.into_iter().find(|code| *code as u8 == value);
-        found.ok_or(CodecError::UnknownValue { field: "gate", value: value.into() })
+        found.ok_or_else(|| CodecError::UnknownValue { field: "gate", value: value.into() })
     }
 
     /// The name in JSON.
@@ -113,7 +113,7 @@ impl GateReason {
 
     fn from_wire(value: u8) -> Result<Self, CodecError> {
         let found = Self::ALL.into_iter().find(|reason| *reason as u8 == value);
-        found.ok_or(CodecError::UnknownValue { field: "gate_reason", value: value.into() })
+        found.ok_or_else(|| CodecError::UnknownValue { field: "gate_reason", value: value.into() })
     }
 
     /// The name in JSON.

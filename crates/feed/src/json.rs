@@ -1,6 +1,6 @@
 //! Events as JSON for people and scripts. Numbers beyond 64 bits are decimal strings.
 
-use crate::{FeedEvent, FeedPool, FeedSnapshot, FeedStep, GapReason, SnapshotTick};
+use crate::{FeedEvent, FeedPool, FeedSnapshot, FeedStep, GapReason, Gate, SnapshotTick};
 use alloy_primitives::hex;
 use serde_json::{Map, Value, json};
 use weir_arena::{EventRecord, PoolEvent, PoolStatus};
@@ -59,16 +59,7 @@ pub fn event_to_json(event: &FeedEvent) -> Value {
             "wantedSeq": gap.wanted_seq,
             "nextSeq": gap.next_seq,
         }),
-        FeedEvent::Gate(gate) => json!({
-            "type": "gate",
-            "chainId": gate.chain_id,
-            "epoch": gate.epoch,
-            "nextSeq": gate.next_seq,
-            "pool": gate.pool.map(|pool| pool.to_string()),
-            "gate": gate.state.code.name(),
-            "reason": gate.state.reason.name(),
-            "value": gate.state.value,
-        }),
+        FeedEvent::Gate(gate) => gate_to_json(gate),
         FeedEvent::Snapshot(snapshot) => snapshot_to_json(snapshot),
         FeedEvent::Step(step) => step_to_json(step),
         FeedEvent::StepRetracted(retracted) => json!({
@@ -126,6 +117,19 @@ pub(crate) fn event_to_line(event: &FeedEvent) -> String {
             format!("undone {} steps={}", retracted.number, retracted.steps)
         }
     }
+}
+
+fn gate_to_json(gate: &Gate) -> Value {
+    json!({
+        "type": "gate",
+        "chainId": gate.chain_id,
+        "epoch": gate.epoch,
+        "nextSeq": gate.next_seq,
+        "pool": gate.pool.map(|pool| pool.to_string()),
+        "gate": gate.state.code.name(),
+        "reason": gate.state.reason.name(),
+        "value": gate.state.value,
+    })
 }
 
 fn snapshot_to_json(snapshot: &FeedSnapshot) -> Value {

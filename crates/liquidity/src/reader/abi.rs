@@ -58,20 +58,6 @@ alloy_sol_types::sol! {
         function getPool(address token0, address token1, uint24 fee) external view returns (address pool);
     }
 
-    #[derive(Debug)]
-    interface ManagerEvents {
-        event Initialize(
-            bytes32 indexed id,
-            address indexed currency0,
-            address indexed currency1,
-            uint24 fee,
-            int24 tickSpacing,
-            address hooks,
-            uint160 sqrtPriceX96,
-            int24 tick
-        );
-    }
-
     /// What identifies a V4 pool: the id is the hash of the five words.
     #[derive(Debug, PartialEq, Eq)]
     struct PoolKey {
@@ -100,5 +86,23 @@ alloy_sol_types::sol! {
     #[derive(Debug)]
     interface TokenStub {
         function setBalance(uint256 balance) external;
+    }
+}
+
+pub(crate) mod events {
+    //! What a PoolManager announces.
+
+    alloy_sol_types::sol! {
+        #[derive(Debug)]
+        event Initialize(
+            bytes32 indexed id,
+            address indexed currency0,
+            address indexed currency1,
+            uint24 fee,
+            int24 tickSpacing,
+            address hooks,
+            uint160 sqrtPriceX96,
+            int24 tick
+        );
     }
 }

@@ -53,7 +53,7 @@ pub async fn describe_pool(
             concentrated(&reader, pool, Protocol::PancakeV3).await?
         }
         (WhitelistProtocol::UniswapV4, PoolId::Id(id)) => {
-            let topics = [abi::ManagerEvents::Initialize::SIGNATURE_HASH, id];
+            let topics = [abi::events::Initialize::SIGNATURE_HASH, id];
             singleton(id, row.manager, &node.logs(topics).await?)?
         }
         _ => return Err(ReadError::Refused(PoolRefusal::Row)),
@@ -110,7 +110,7 @@ fn confirm<C: SolCall<Return = Address>>(
 fn singleton(id: B256, manager: Option<Address>, logs: &[Log]) -> Result<PoolStatic, ReadError> {
     let mut found: Option<PoolStatic> = None;
     for log in logs.iter().filter(|log| manager.is_none_or(|manager| manager == log.address)) {
-        let Ok(event) = abi::ManagerEvents::Initialize::decode_log(log) else { continue };
+        let Ok(event) = abi::events::Initialize::decode_log(log) else { continue };
         let statics = PoolStatic {
             fee_pips: event.fee.to(),
             tick_spacing: event.tickSpacing.as_i32(),
@@ -157,7 +157,7 @@ mod tests {
             hooks,
             ..unnamed(Protocol::UniswapV4, (currency0, currency1))
         };
-        let event = abi::ManagerEvents::Initialize {
+        let event = abi::events::Initialize {
             id: statics.v4_id(),
             currency0,
             currency1,
@@ -184,7 +184,10 @@ mod tests {
         assert_eq!(refusal(None, &[other_key]), PoolRefusal::KeyUnknown);
         let (_, fake) = initialize(8, Address::ZERO);
         assert_eq!(refusal(None, &[log.clone(), fake.clone()]), PoolRefusal::ManagerAmbiguous);
-        assert_eq!(refusal(Some(Address::repeat_byte(3)), &[log.clone()]), PoolRefusal::KeyUnknown);
+        assert_eq!(
+            refusal(Some(Address::repeat_byte(3)), std::slice::from_ref(&log)),
+            PoolRefusal::KeyUnknown
+        );
         let named = singleton(id, Some(Address::repeat_byte(7)), &[fake, log]).unwrap();
         assert_eq!(named.factory, Address::repeat_byte(7));
     }
