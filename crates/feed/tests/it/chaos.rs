@@ -287,8 +287,11 @@ impl Truth {
         let events = match action {
             Action::Extend(count) => story.extend(count.into()),
             Action::Reorg(depth, count) => {
-                let depth = usize::from(depth).min(story.height() - 1);
-                story.reorg(depth, count.into())
+                match usize::from(depth).min(story.height() - 1) {
+                    // The first block stays: there is nothing to replace.
+                    0 => story.extend(count.into()),
+                    depth => story.reorg(depth, count.into()),
+                }
             }
             Action::Step(events) => {
                 let FeedEvent::Step(step) = story.step(events.into()) else { panic!() };
