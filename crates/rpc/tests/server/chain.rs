@@ -292,6 +292,10 @@ fn refused(code: i32, message: &str) -> SubmitError {
 }
 
 impl ChainBackend for MemoryChain {
+    fn history_oldest(&self) -> Result<u64, BackendError> {
+        Ok(0)
+    }
+
     fn spec(&self) -> &Arc<ChainSpec> {
         &self.spec
     }
