@@ -6,7 +6,7 @@ use crate::{
     node::chain_spec,
 };
 use eyre::{Context, bail};
-use std::{error::Error, path::Path, process::ExitCode, sync::Arc};
+use std::{path::Path, process::ExitCode, sync::Arc};
 use weir_evm::{ExecutionWitness, StatelessError, decode_block, recover_block, verify_stateless};
 
 /// Gas limit of the built-in genesis; it does not matter to a block, whose limit follows from its parent's.
@@ -41,7 +41,7 @@ pub(crate) fn run(command: VerifyCommand) -> eyre::Result<ExitCode> {
                 StatelessError::Incomplete(_) => "incomplete",
                 _ => "invalid",
             };
-            println!("{verdict}: {}", in_words(&error));
+            println!("{verdict}: {:#}", eyre::Report::new(error));
             Ok(ExitCode::from(1))
         }
     }
@@ -71,15 +71,4 @@ fn binary(bytes: &[u8]) -> eyre::Result<ExecutionWitness> {
         Some(witness) => Ok(witness),
         None => bail!("neither json nor the binary form"),
     }
-}
-
-/// An error with its causes.
-fn in_words(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

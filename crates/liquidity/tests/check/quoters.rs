@@ -74,7 +74,7 @@ impl Question {
                 let mixed = (pool.statics().token1, salt.0, U256::from(salt.1), token, is_out);
                 let dice = U256::from_be_bytes(keccak256(mixed.abi_encode()).0);
                 // Evenly by magnitude: dust as often as whole ranges.
-                let most = U256::from(worth[token as usize]) * U256::from(30) >> (salt.1 % 20);
+                let most = (U256::from(worth[token as usize]) * U256::from(30)) >> (salt.1 % 20);
                 let amount = dice % most + U256::from(1);
                 let kind =
                     if is_out { SwapKind::ExactOut(amount) } else { SwapKind::ExactIn(amount) };
