@@ -1,11 +1,11 @@
-//! Building and sealing blocks against bare revm, and the state root against hashing its dirty nodes.
+//! Building, sealing, witnessing and checking blocks against bare revm.
 //!
 //! ```sh
 //! cargo bench --manifest-path bench/Cargo.toml --bench seal
 //! ```
 //!
-//! Elements per second are gas per second in the first two groups and changed leaves per second in the others. Each
-//! group runs both sides on the same input, so read the ratio and not the times.
+//! Elements per second are gas per second. Each group runs both sides on the same input, so read the ratio and not the
+//! times.
 
 use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_genesis::GenesisAccount;
@@ -23,7 +23,7 @@ use revm::{
     primitives::hardfork::SpecId,
     state::{AccountInfo, Bytecode},
 };
-use std::{cell::Cell, collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use weir_bench as _;
 use weir_builder::{BlockBuilder, SealedOutput};
 use weir_evm::{
@@ -31,10 +31,7 @@ use weir_evm::{
 };
 use weir_primitives::{EmptyState, StateProvider, Transaction};
 use weir_storage::hash_diff;
-use weir_trie::{
-    AccountChange, EMPTY_ROOT_HASH, EmptyNodes, HashedDiff, LeafAccount, StateTrie, TrieUpdates,
-    WitnessNodes, keccak256_each,
-};
+use weir_trie::{EMPTY_ROOT_HASH, EmptyNodes, HashedDiff, StateTrie};
 
 const CHAIN_ID: u64 = 61_972;
 const GWEI: u128 = 1_000_000_000;
@@ -182,23 +179,16 @@ impl Workload {
         self.append().seal(trie, &EmptyNodes).unwrap()
     }
 
-    /// The nodes of the genesis state, as a store holds them.
-    fn nodes(&self) -> WitnessNodes {
-        let mut trie = StateTrie::new(EMPTY_ROOT_HASH);
-        trie.apply(&self.genesis, &EmptyNodes).unwrap();
-        let updates = trie.take_updates();
-        let accounts = updates.account_nodes.into_iter().map(|(_, rlp)| rlp);
-        let storages = updates.storage_nodes.into_iter().map(|(_, _, rlp)| rlp);
-        let mut nodes = WitnessNodes::default();
-        nodes.extend(accounts.chain(storages).flatten());
-        nodes
-    }
-
-    /// The witness of a sealed block.
-    fn witness(&self, sealed: &SealedOutput, nodes: &WitnessNodes) -> ExecutionWitness {
-        let reads = (&*sealed.accesses, &sealed.hashed);
+    /// Seals a block and takes down its witness meanwhile.
+    fn witness(&self, trie: &mut StateTrie) -> (SealedOutput, ExecutionWitness) {
+        trie.begin_witness();
+        let mut sealed = self.seal(trie);
+        let nodes = sealed.witness.take().unwrap();
         let mut headers = |_: u64| Ok(None);
-        ExecutionWitness::record(&self.parent, reads, nodes, &*self.state, &mut headers).unwrap()
+        let (accesses, state) = (&sealed.accesses, &*self.state);
+        let witness =
+            ExecutionWitness::of_nodes(&self.parent, accesses, nodes, state, &mut headers).unwrap();
+        (sealed, witness)
     }
 
     /// Executes every transaction with revm alone; returns the gas used and the state, so that it is not dropped here.
@@ -253,17 +243,13 @@ impl Workload {
             );
         });
         // The same with a witness (at most a tenth more), and checked by it before anybody would hear of it.
-        let nodes = self.nodes();
-        let bytes = self.witness(&sealed, &nodes).size_bytes();
+        let (_, witness) = self.witness(&mut genesis_trie(&self.genesis));
+        let bytes = witness.size_bytes();
         println!("witness_bytes={bytes} transactions={}", self.transactions.len());
         group.bench_function("who=weir with=witness", |bencher| {
             bencher.iter_batched(
                 || genesis_trie(&self.genesis),
-                |mut trie| {
-                    let sealed = self.seal(&mut trie);
-                    let witness = self.witness(&sealed, &nodes);
-                    (sealed, witness, trie)
-                },
+                |mut trie| (self.witness(&mut trie), trie),
                 BatchSize::PerIteration,
             );
         });
@@ -271,11 +257,17 @@ impl Workload {
             bencher.iter_batched(
                 || genesis_trie(&self.genesis),
                 |mut trie| {
-                    let sealed = self.seal(&mut trie);
-                    let witness = self.witness(&sealed, &nodes);
+                    let (sealed, witness) = self.witness(&mut trie);
                     verify_stateless(&self.spec, &witness, &sealed.executed.block).unwrap();
                     (sealed, witness, trie)
                 },
+                BatchSize::PerIteration,
+            );
+        });
+        group.bench_function("who=weir part=check", |bencher| {
+            bencher.iter_batched(
+                || (),
+                |()| verify_stateless(&self.spec, &witness, &sealed.executed.block).unwrap(),
                 BatchSize::PerIteration,
             );
         });
@@ -339,68 +331,6 @@ fn tokens(criterion: &mut Criterion) {
     workload.bench(criterion.benchmark_group("seal::token_transfers"));
 }
 
-/// Leaves that one state root changes.
-const CHANGED: u64 = 1_000;
-/// Different sets of leaves, so that the caches do not hold the paths of the last round.
-const SETS: u64 = 16;
-
-/// Balances of `count` accounts `stride` apart, from `first` on.
-fn leaves(first: u64, count: u64, stride: u64, balance: u64) -> HashedDiff {
-    let change = |index: u64| {
-        let balance = U256::from(GWEI) * U256::from(balance + index);
-        let account = LeafAccount { nonce: 1, balance, ..LeafAccount::default() };
-        let change = AccountChange { account: Some(account), ..AccountChange::default() };
-        (keccak256(index.to_be_bytes()), change)
-    };
-    let mut accounts: Vec<_> = (0..count).map(|index| change(first + index * stride)).collect();
-    accounts.sort_unstable_by_key(|(key, _)| *key);
-    HashedDiff { accounts }
-}
-
-fn state_root(trie: &mut StateTrie, diff: &HashedDiff) -> (B256, TrieUpdates) {
-    trie.apply(diff, &EmptyNodes).unwrap();
-    (trie.root(), trie.take_updates())
-}
-
-fn state_roots(criterion: &mut Criterion) {
-    // How far is the state root, from changed leaves to the nodes to store, from what cannot be saved: hashing the
-    // bytes of the nodes that changed, on one thread, one after the other and eight at a time?
-    for accounts in [100_000, 1_000_000] {
-        let mut group = criterion.benchmark_group(format!("trie::root/accounts={accounts}"));
-        group.throughput(Throughput::Elements(CHANGED));
-        let mut trie = StateTrie::new(EMPTY_ROOT_HASH);
-        state_root(&mut trie, &leaves(0, accounts, 1, 0));
-        let round = Cell::new(0);
-        let diff = || {
-            round.set(round.get() + 1);
-            leaves(round.get() % SETS, CHANGED, accounts / CHANGED, 1 + round.get())
-        };
-        let (_, updates) = state_root(&mut trie, &diff());
-        let nodes: Vec<Bytes> =
-            updates.account_nodes.into_iter().filter_map(|node| node.1).collect();
-        println!(
-            "{} dirty nodes of {} bytes",
-            nodes.len(),
-            nodes.iter().map(|node| node.len()).sum::<usize>()
-        );
-        let nodes: Vec<&[u8]> = nodes.iter().map(|node| &node[..]).collect();
-        group.bench_function("who=hashing lanes=1", |bencher| {
-            bencher.iter(|| nodes.iter().map(keccak256).collect::<Vec<_>>());
-        });
-        group.bench_function("who=hashing lanes=8", |bencher| {
-            bencher.iter(|| keccak256_each(&nodes));
-        });
-        group.bench_function("who=weir", |bencher| {
-            bencher.iter_batched(
-                diff,
-                |diff| state_root(&mut trie, &diff),
-                BatchSize::PerIteration,
-            );
-        });
-        group.finish();
-    }
-}
-
 fn config() -> Criterion {
     Criterion::default().sample_size(30).measurement_time(Duration::from_secs(4))
 }
@@ -408,6 +338,6 @@ fn config() -> Criterion {
 criterion_group! {
     name = benches;
     config = config();
-    targets = transfers, tokens, state_roots
+    targets = transfers, tokens
 }
 criterion_main!(benches);

@@ -7,12 +7,12 @@ use crate::{
 use alloy_primitives::Address;
 use std::sync::Arc;
 use weir_evm::{
-    BlockAttributes, ChainSpec, OpenBlock, SealedHeader, TransactionError, TransactionOutcome,
-    TransactionRejected,
+    BlockAttributes, ChainSpec, OpenBlock, SealedHeader, StateRead, TransactionError,
+    TransactionOutcome, TransactionRejected,
 };
 use weir_primitives::{StateProvider, Transaction};
 use weir_storage::hash_diff;
-use weir_trie::{NodeSource, StateTrie};
+use weir_trie::{NodeSource, StateTrie, TrieError, keccak256_each};
 use weir_txpool::PoolTransaction;
 
 /// Candidates taken from the source in one call: few enough that a better one which arrives meanwhile waits for less
@@ -176,6 +176,19 @@ impl BlockBuilder {
         Ok(returned)
     }
 
+    /// Walks the trie of the parent's state to what the block has read since the last call, so that the seal finds it in
+    /// memory, and a witness that the trie takes down shows it.
+    ///
+    /// # Errors
+    /// [`BuildError::StateRoot`] if a node cannot be loaded.
+    pub fn read_ahead(
+        &mut self,
+        trie: &mut StateTrie,
+        nodes: &dyn NodeSource,
+    ) -> Result<(), BuildError> {
+        Ok(read(&self.open.take_recent_reads(), trie, nodes)?)
+    }
+
     /// Ends the block, computes its state root, and fixes its hash.
     ///
     /// `trie` is that of the parent's state and becomes that of the block's; `nodes` is where it loads nodes from.
@@ -189,16 +202,46 @@ impl BlockBuilder {
     ) -> Result<SealedOutput, BuildError> {
         let (unsealed, state) = self
             .open
-            .finish_beside(|diff| {
+            .finish_beside(|diff, reads| {
+                if trie.is_witnessed() {
+                    read(reads, trie, nodes)?;
+                }
                 let hashed = hash_diff(diff);
                 trie.apply(&hashed, nodes)?;
-                Ok::<_, BuildError>((trie.root(), trie.take_updates(), hashed))
+                let root = trie.root();
+                let witness = trie.is_witnessed().then(|| trie.take_witness());
+                Ok::<_, TrieError>((root, trie.take_updates(), hashed, witness))
             })
             .map_err(BuildError::Finish)?;
-        let (state_root, updates, hashed) = state?;
+        let (state_root, updates, hashed, witness) = state?;
         let accesses = Arc::clone(unsealed.accesses());
-        Ok(SealedOutput { executed: unsealed.seal(state_root), hashed, accesses, updates })
+        let executed = unsealed.seal(state_root);
+        Ok(SealedOutput { executed, hashed, accesses, updates, witness })
     }
+}
+
+/// Walks the trie to what was read.
+fn read(
+    reads: &[StateRead],
+    trie: &mut StateTrie,
+    nodes: &dyn NodeSource,
+) -> Result<(), TrieError> {
+    let addresses: Vec<&[u8]> = reads.iter().map(|(address, _)| address.as_slice()).collect();
+    let slots = reads.iter().map(|(_, slot)| slot.unwrap_or_default().to_be_bytes::<32>());
+    let slots: Vec<[u8; 32]> = slots.collect();
+    let slots: Vec<&[u8]> = slots.iter().map(<[u8; 32]>::as_slice).collect();
+    let hashed = keccak256_each(&addresses).into_iter().zip(keccak256_each(&slots));
+    for ((_, slot), (hashed_address, hashed_slot)) in reads.iter().zip(hashed) {
+        match slot {
+            None => {
+                trie.account(hashed_address, nodes)?;
+            }
+            Some(_) => {
+                trie.slot(hashed_address, hashed_slot, nodes)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Step {

@@ -1,5 +1,6 @@
 //! What sealing a block gives.
 
+use alloy_primitives::Bytes;
 use std::sync::Arc;
 use weir_evm::BlockAccesses;
 use weir_primitives::ExecutedBlock;
@@ -16,4 +17,6 @@ pub struct SealedOutput {
     pub accesses: Arc<BlockAccesses>,
     /// The trie nodes that it changed.
     pub updates: TrieUpdates,
+    /// The nodes of the state before it that it needs, if the trie took down a witness.
+    pub witness: Option<Vec<Bytes>>,
 }

@@ -16,6 +16,9 @@ pub struct BlockAccesses {
     pub lowest_block_hash: Option<u64>,
 }
 
+/// An account that was read, or one of its slots.
+pub type StateRead = (Address, Option<U256>);
+
 /// A read of a transaction whose fate is not known yet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Read {

@@ -168,23 +168,52 @@ pub(crate) fn execute_with_codes(
     state: Arc<dyn StateProvider>,
     codes: Arc<CodeCache>,
 ) -> Result<BlockOutput, BlockError> {
+    Ok(execute_beside(spec, parent, block, ancestors, state, codes, |_| ())?.0)
+}
+
+/// [`execute_with_codes`], and beside the checks of what it gave, on another thread if one is free, what `beside` makes
+/// of the block's diff.
+pub(crate) fn execute_beside<R: Send>(
+    spec: &Arc<ChainSpec>,
+    parent: &SealedHeader,
+    block: &RecoveredBlock,
+    ancestors: &[&Block],
+    state: Arc<dyn StateProvider>,
+    codes: Arc<CodeCache>,
+    beside: impl FnOnce(&StateDiff) -> R + Send,
+) -> Result<(BlockOutput, R), BlockError> {
     let header = block.header();
     header_rules::check(spec, header, parent)?;
-    check_body(spec, block)?;
     ommers::check(spec, block, ancestors)?;
-    let mut execution = Execution::begin(Arc::clone(spec), header, state, codes)?;
-    execute_transactions(&mut execution, block)?;
-    let body = &block.block().body;
-    let withdrawals = body.withdrawals.as_ref().map(|list| list.as_slice());
-    let finished = execution.finish(&body.ommers, withdrawals)?;
-    check_results(spec, header, &finished)?;
-    Ok(BlockOutput {
+    // A body that is not what the header says is not worth executing, but it is rare.
+    let (is_whole, finished) =
+        rayon::join(|| check_body(spec, block), || execute_body(spec, block, state, codes));
+    is_whole?;
+    let finished = finished?;
+    let (beside, is_right) =
+        rayon::join(|| beside(&finished.diff), || check_results(spec, header, &finished));
+    is_right?;
+    let output = BlockOutput {
         receipts: finished.receipts,
         diff: finished.diff,
         accesses: finished.accesses,
         requests: finished.requests,
         gas_used: finished.gas_used,
-    })
+    };
+    Ok((output, beside))
+}
+
+fn execute_body(
+    spec: &Arc<ChainSpec>,
+    block: &RecoveredBlock,
+    state: Arc<dyn StateProvider>,
+    codes: Arc<CodeCache>,
+) -> Result<Finished, BlockError> {
+    let mut execution = Execution::begin(Arc::clone(spec), block.header(), state, codes)?;
+    execute_transactions(&mut execution, block)?;
+    let body = &block.block().body;
+    let withdrawals = body.withdrawals.as_ref().map(|list| list.as_slice());
+    Ok(execution.finish(&body.ommers, withdrawals)?)
 }
 
 fn commitment(field: &'static str, header: B256, computed: B256) -> Result<(), BlockError> {
@@ -248,13 +277,13 @@ fn check_results(spec: &ChainSpec, header: &Header, finished: &Finished) -> Resu
     if header.gas_used != finished.gas_used {
         return Err(BlockError::GasUsed { header: header.gas_used, computed: finished.gas_used });
     }
+    let (receipts_root, bloom) = roots::of_receipts(&finished.receipts);
     // Before Byzantium a receipt holds a state root a transaction (EIP-658), which is not computed here;
     // gas, bloom and the final state root still bind the block.
     if spec.is_active(Fork::Byzantium, header.number, header.timestamp) {
-        let computed = roots::receipts_root(&finished.receipts);
-        commitment("receiptsRoot", header.receipts_root, computed)?;
+        commitment("receiptsRoot", header.receipts_root, receipts_root)?;
     }
-    if header.logs_bloom != roots::logs_bloom(&finished.receipts) {
+    if header.logs_bloom != bloom {
         return Err(BlockError::LogsBloom);
     }
     if let (Some(hash), Some(computed)) = (header.block_access_list_hash, finished.access_list_hash)

@@ -2,7 +2,9 @@
 
 use crate::{
     AmsterdamRules, BlockAccesses, ChainSpec, ExecutionError, Fork, TransactionError,
-    TransactionRejected, amsterdam_handler,
+    TransactionRejected,
+    accesses::StateRead,
+    amsterdam_handler,
     bytecode::CodeCache,
     machine::{self, Machine, OverlayEvm},
     overlay::{Overlay, ReadError},
@@ -93,6 +95,8 @@ pub(crate) struct Finished {
     pub(crate) receipts: Vec<Receipt>,
     pub(crate) diff: StateDiff,
     pub(crate) accesses: BlockAccesses,
+    /// What of it nobody has asked for yet.
+    pub(crate) recent_reads: Vec<StateRead>,
     /// Hash of the block's access list, from Amsterdam on (EIP-7928).
     pub(crate) access_list_hash: Option<B256>,
     pub(crate) requests: Requests,
@@ -238,6 +242,11 @@ impl Execution {
         self.overlay.as_ref().expect(OVERLAY)
     }
 
+    /// What the block has read for the first time since the last call.
+    pub(crate) fn take_recent_reads(&mut self) -> Vec<StateRead> {
+        self.overlay.as_mut().expect(OVERLAY).take_recent_reads()
+    }
+
     pub(crate) const fn env(&self) -> &EvmEnv {
         &self.env
     }
@@ -261,6 +270,7 @@ impl Execution {
         let mut overlay = self.overlay.take().expect(OVERLAY);
         post_block::pay(&self.spec, &self.env, &mut overlay, ommers, withdrawals)?;
         let (diff, accesses) = (overlay.diff()?, overlay.accesses());
+        let recent_reads = overlay.take_recent_reads();
         let gas_used = if self.env.cfg_env.enable_amsterdam_eip8037 {
             self.tally.regular_gas_used.max(self.tally.state_gas_used)
         } else {
@@ -270,6 +280,7 @@ impl Execution {
             receipts: self.tally.receipts,
             diff,
             accesses,
+            recent_reads,
             access_list_hash: overlay.access_list_hash(),
             requests,
             gas_used,

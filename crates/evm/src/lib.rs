@@ -27,7 +27,7 @@ mod amsterdam_handler;
 mod access_list;
 
 mod accesses;
-pub use accesses::BlockAccesses;
+pub use accesses::{BlockAccesses, StateRead};
 
 mod overlay;
 

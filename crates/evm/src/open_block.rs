@@ -1,9 +1,9 @@
 //! A block under construction.
 
 use crate::{
-    ChainSpec, DiffState, ExecutionError, Fork, SealedHeader, TransactionError, TransactionOutcome,
-    TransactionRejected, UnsealedBlock, block::BLOCK_RLP_BYTES_MAX, execution::Execution,
-    header_rules,
+    ChainSpec, DiffState, ExecutionError, Fork, SealedHeader, StateRead, TransactionError,
+    TransactionOutcome, TransactionRejected, UnsealedBlock, block::BLOCK_RLP_BYTES_MAX,
+    execution::Execution, header_rules,
 };
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Transaction as _};
 use alloy_eips::{Encodable2718, eip4895::Withdrawal};
@@ -146,6 +146,11 @@ impl OpenBlock {
         &self.execution.tally.receipts
     }
 
+    /// The accounts and slots of the state before the block that it has read for the first time since the last call.
+    pub fn take_recent_reads(&mut self) -> Vec<StateRead> {
+        self.execution.take_recent_reads()
+    }
+
     /// What the block has changed so far, its pre-block calls included. Costs time in proportion.
     pub fn diff(&self) -> Result<StateDiff, ExecutionError> {
         Ok(self.execution.overlay().diff()?)
@@ -164,14 +169,15 @@ impl OpenBlock {
 
     /// Ends the block: withdrawals, requests, roots of the body. The state root is left to the caller.
     pub fn finish(self) -> Result<UnsealedBlock, ExecutionError> {
-        Ok(self.finish_beside(|_| ())?.0)
+        Ok(self.finish_beside(|_, _| ())?.0)
     }
 
     /// [`Self::finish`], and beside the roots of the body, on another thread if one is free, what `beside` makes of
-    /// the block's diff: its state root, say. `beside` is not called if the block cannot be ended.
+    /// the block's diff and its reads since [`Self::take_recent_reads`]: its state root, say. `beside` is not called if
+    /// the block cannot be ended.
     pub fn finish_beside<R: Send>(
         self,
-        beside: impl FnOnce(&StateDiff) -> R + Send,
+        beside: impl FnOnce(&StateDiff, &[StateRead]) -> R + Send,
     ) -> Result<(UnsealedBlock, R), ExecutionError> {
         let finished = self.execution.finish(&[], self.withdrawals.as_deref())?;
         Ok(UnsealedBlock::assemble(

@@ -47,6 +47,8 @@ pub(crate) struct Overlay {
     created_codes: B256HashMap<Bytecode>,
     /// Reads of the transaction at hand. Kept if it is committed, forgotten if it is rejected.
     pending: Vec<Read>,
+    /// First reads of accounts and slots that are part of the block, since they were last asked for.
+    recent: Vec<Read>,
     read_codes: B256Set,
     lowest_block_hash: Option<u64>,
     /// Where each change is noted, if the block has an access list.
@@ -160,6 +162,7 @@ impl Overlay {
             entries: Vec::new(),
             created_codes: B256HashMap::default(),
             pending: Vec::new(),
+            recent: Vec::new(),
             read_codes: B256Set::default(),
             lowest_block_hash: None,
             changes: None,
@@ -188,7 +191,9 @@ impl Overlay {
     fn entry(&mut self, address: Address) -> Result<&mut Entry, ReadError> {
         let place = self.place(address)?;
         let entry = &mut self.entries[place as usize].1;
-        entry.is_read = true;
+        if !std::mem::replace(&mut entry.is_read, true) {
+            self.recent.push(Read::Account(place));
+        }
         Ok(entry)
     }
 

@@ -31,16 +31,17 @@ pub fn logs_bloom(receipts: &[Receipt]) -> Bloom {
 
 /// All three at once, on the threads that are free.
 pub(crate) fn all(transactions: &[Transaction], receipts: &[Receipt]) -> (B256, B256, Bloom) {
-    let (transactions_root, (receipts_root, bloom)) = rayon::join(
-        || transactions_root(transactions),
-        || {
-            let receipts = with_blooms(receipts);
-            let mut bloom = Bloom::ZERO;
-            receipts.iter().for_each(|receipt| bloom |= receipt.logs_bloom);
-            (root_with_blooms(&receipts), bloom)
-        },
-    );
+    let (transactions_root, (receipts_root, bloom)) =
+        rayon::join(|| transactions_root(transactions), || of_receipts(receipts));
     (transactions_root, receipts_root, bloom)
+}
+
+/// The root of the receipts and the union of their blooms.
+pub(crate) fn of_receipts(receipts: &[Receipt]) -> (B256, Bloom) {
+    let receipts = with_blooms(receipts);
+    let mut bloom = Bloom::ZERO;
+    receipts.iter().for_each(|receipt| bloom |= receipt.logs_bloom);
+    (root_with_blooms(&receipts), bloom)
 }
 
 fn with_blooms(receipts: &[Receipt]) -> Vec<ReceiptWithBloom<&Receipt>> {

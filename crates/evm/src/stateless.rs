@@ -6,14 +6,14 @@
 //! not ask for threads on blocks this small; a guest program would replace these.
 
 use crate::{
-    BlockError, ChainSpec, ExecutionWitness, SealedHeader, WitnessGap, block::execute_with_codes,
+    BlockError, ChainSpec, ExecutionWitness, SealedHeader, WitnessGap, block::execute_beside,
     witness_state::WitnessState,
 };
 use alloy_primitives::{B256, keccak256, map::HashMap};
 use alloy_rlp::Decodable;
 use std::sync::Arc;
 use weir_primitives::{AccountDiff, Header, RecoveredBlock, StateDiff};
-use weir_trie::{AccountChange, HashedDiff, LeafAccount, TrieError};
+use weir_trie::{AccountChange, HashedDiff, LeafAccount, TrieError, keccak256_each};
 
 /// Most headers of a witness: those whose hash `BLOCKHASH` can give.
 const HEADERS_MAX: usize = 256;
@@ -100,12 +100,12 @@ pub fn verify_stateless(
     let (parent, hashes) = ancestors(witness, header.parent_hash)?;
     let state = Arc::new(WitnessState::new(parent.state_root, witness, hashes));
     let provider = Arc::clone(&state) as _;
-    let output = execute_with_codes(spec, &parent, block, &[], provider, Arc::default());
-    let output = output.map_err(|error| match state.gap() {
+    let root = |diff: &StateDiff| state.root_after(&hashed(diff));
+    let output = execute_beside(spec, &parent, block, &[], provider, Arc::default(), root);
+    let (output, root) = output.map_err(|error| match state.gap() {
         Some(gap) => StatelessError::Incomplete(gap),
         None => StatelessError::Block(error),
     })?;
-    let root = state.root_after(&hashed(&output.diff));
     let root = root.map_err(|error: TrieError| StatelessError::Incomplete(error.into()))?;
     output.check_state_root(header, root)?;
     Ok(Verified {
@@ -154,19 +154,19 @@ fn ancestors(
 
 /// A diff by hashed keys. Not the store's function for it: what is checked must not check itself.
 fn hashed(diff: &StateDiff) -> HashedDiff {
-    let mut accounts: Vec<(B256, AccountChange)> = diff
-        .accounts
-        .iter()
-        .map(|(address, change)| (keccak256(address), hashed_change(change)))
-        .collect();
+    let addresses: Vec<&[u8]> = diff.accounts.keys().map(|address| address.as_slice()).collect();
+    let changes = diff.accounts.values().map(hashed_change);
+    let mut accounts: Vec<(B256, AccountChange)> =
+        keccak256_each(&addresses).into_iter().zip(changes).collect();
     accounts.sort_unstable_by_key(|(key, _)| *key);
     HashedDiff { accounts }
 }
 
 fn hashed_change(change: &AccountDiff) -> AccountChange {
-    let slots = change.slots.iter();
-    let mut slots: Vec<_> =
-        slots.map(|(slot, diff)| (keccak256(B256::from(*slot)), diff.after)).collect();
+    let plain: Vec<[u8; 32]> = change.slots.keys().map(|slot| slot.to_be_bytes()).collect();
+    let plain: Vec<&[u8]> = plain.iter().map(<[u8; 32]>::as_slice).collect();
+    let after = change.slots.values().map(|diff| diff.after);
+    let mut slots: Vec<_> = keccak256_each(&plain).into_iter().zip(after).collect();
     slots.sort_unstable_by_key(|(key, _)| *key);
     let account = change.after.map(|account| LeafAccount {
         nonce: account.nonce,

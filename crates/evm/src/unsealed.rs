@@ -1,6 +1,6 @@
 //! A block that is executed but has no state root yet.
 
-use crate::{BlockAccesses, execution::Finished, roots};
+use crate::{BlockAccesses, StateRead, execution::Finished, roots};
 use alloy_consensus::proofs::calculate_withdrawals_root;
 use alloy_eips::{eip4895::Withdrawal, eip7685::Requests};
 use alloy_primitives::{Address, B256};
@@ -25,14 +25,15 @@ pub struct UnsealedBlock {
 }
 
 impl UnsealedBlock {
-    /// Computes the roots of the body, and beside them, on another thread if one is free, what `beside` makes of the diff.
+    /// Computes the roots of the body, and beside them, on another thread if one is free, what `beside` makes of the diff
+    /// and of the reads that nobody has asked for yet.
     pub(crate) fn assemble<R: Send>(
         mut header: Header,
         transactions: Vec<Arc<Transaction>>,
         senders: Vec<Address>,
         withdrawals: Option<Vec<Withdrawal>>,
         finished: Finished,
-        beside: impl FnOnce(&StateDiff) -> R + Send,
+        beside: impl FnOnce(&StateDiff, &[StateRead]) -> R + Send,
     ) -> (Self, R) {
         let receipts = &finished.receipts;
         let body = || {
@@ -41,7 +42,7 @@ impl UnsealedBlock {
             (transactions, roots)
         };
         let (by_caller, (transactions, (transactions_root, receipts_root, bloom))) =
-            rayon::join(|| beside(&finished.diff), body);
+            rayon::join(|| beside(&finished.diff, &finished.recent_reads), body);
         header.transactions_root = transactions_root;
         header.receipts_root = receipts_root;
         header.logs_bloom = bloom;

@@ -1,7 +1,7 @@
 //! All that executing a block needs of the state before it.
 
 use crate::BlockAccesses;
-use alloy_primitives::{B256, Bytes, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
 use weir_primitives::{Header, StateError, StateProvider};
 use weir_trie::{HashedDiff, NodeSource, TrieError, witness_nodes};
@@ -65,13 +65,28 @@ impl ExecutionWitness {
         state: &dyn StateProvider,
         header: &mut dyn FnMut(u64) -> Result<Option<Header>, StateError>,
     ) -> Result<Self, WitnessError> {
-        let mut reads: Vec<(B256, Vec<B256>)> = Vec::with_capacity(accesses.accounts.len());
-        let mut keys = Vec::new();
+        let hashed = |(address, slots): &(Address, Vec<U256>)| {
+            let slots = slots.iter().map(|slot| keccak256(B256::from(*slot)));
+            (keccak256(address), slots.collect())
+        };
+        let reads: Vec<(B256, Vec<B256>)> = accesses.accounts.iter().map(hashed).collect();
+        let nodes = witness_nodes(parent.state_root, &reads, diff, nodes)?;
+        Self::of_nodes(parent, accesses, nodes, state, header)
+    }
+
+    /// [`Self::record`] where the nodes are known: those that a trie noted while the block was read and applied.
+    pub fn of_nodes(
+        parent: &Header,
+        accesses: &BlockAccesses,
+        nodes: Vec<Bytes>,
+        state: &dyn StateProvider,
+        header: &mut dyn FnMut(u64) -> Result<Option<Header>, StateError>,
+    ) -> Result<Self, WitnessError> {
+        let mut keys = Vec::with_capacity(accesses.accounts.len());
         for (address, slots) in &accesses.accounts {
             keys.push(Bytes::copy_from_slice(address.as_slice()));
-            let plain = slots.iter().map(|slot| B256::from(*slot));
-            keys.extend(plain.clone().map(|slot| Bytes::copy_from_slice(slot.as_slice())));
-            reads.push((keccak256(address), plain.map(keccak256).collect()));
+            let slots = slots.iter().map(|slot| B256::from(*slot));
+            keys.extend(slots.map(|slot| Bytes::copy_from_slice(slot.as_slice())));
         }
         let mut codes = Vec::with_capacity(accesses.codes.len());
         for hash in &accesses.codes {
@@ -85,8 +100,7 @@ impl ExecutionWitness {
             headers.push(alloy_rlp::encode(header).into());
         }
         headers.push(alloy_rlp::encode(parent).into());
-        let state = witness_nodes(parent.state_root, &reads, diff, nodes)?;
-        Ok(Self { state, codes, headers, keys })
+        Ok(Self { state: nodes, codes, headers, keys })
     }
 
     /// The binary form: version 1, then `RLP[[node..], [code..], [header..]]`.

@@ -171,6 +171,7 @@ impl<C: Clock> SequencingDriver<C> {
         let attributes = self.attributes(&parent);
         let seal_at = self.seal_at(&attributes);
         let mut builder = self.open(&view, attributes)?;
+        self.begin_witness();
         let mut announcer = StepAnnouncer::new(view.heads().unsafe_head());
         while !shutdown.is_cancelled() {
             if self.serve_reorg()? {
@@ -185,6 +186,7 @@ impl<C: Clock> SequencingDriver<C> {
                 self.pool.wait((seal_at - now).min(self.config.step_time));
             } else {
                 announcer.announce(&self.chain, builder.open());
+                builder.read_ahead(&mut self.trie, &**view.snapshot()).map_err(failed)?;
             }
         }
         announcer.retract(&self.chain);
@@ -203,6 +205,13 @@ impl<C: Clock> SequencingDriver<C> {
         let spec = Arc::clone(self.chain.spec());
         BlockBuilder::begin(spec, &parent, attributes, state)
             .map_err(|source| SequencingError::Build { number, source })
+    }
+
+    /// Lets the trie note what the block needs of the state before it, if that is checked or kept.
+    fn begin_witness(&mut self) {
+        if self.self_check.needs_witness() {
+            self.trie.begin_witness();
+        }
     }
 
     /// The block carries the time at which it is sealed: the next multiple of the block time, so that a published

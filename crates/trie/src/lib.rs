@@ -40,6 +40,7 @@ mod evict;
 mod hash;
 mod merkle;
 mod node;
+mod notes;
 mod remove;
 
 pub use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};

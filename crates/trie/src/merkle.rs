@@ -3,6 +3,7 @@
 use crate::{
     NodePath, TrieError, codec,
     node::{Branch, Child, NO_LINK, Node},
+    notes::Notes,
     source::Loader,
 };
 use alloy_primitives::{B256, Bytes};
@@ -28,6 +29,17 @@ pub(crate) enum Place {
     Branch { index: u32, position: u8 },
 }
 
+/// Where the walk to a key ends.
+#[derive(Clone, Copy)]
+enum End {
+    /// The trie is empty.
+    Vacant,
+    /// At a branch without a child for the next nibble, which stands at this depth.
+    Gap { index: u32, depth: usize },
+    /// At a node that holds the key's value, or must be split to hold it.
+    Node { index: u32, depth: usize },
+}
+
 /// A trie of byte-string keys of at most 32 bytes.
 ///
 /// Invariant: the references from the root to every changed node are stale, all others are named.
@@ -37,6 +49,10 @@ pub(crate) struct MerkleTrie {
     pub(crate) root: Child,
     /// Stamp that walks leave on nodes; the owner advances it.
     pub(crate) epoch: u32,
+    /// The first epoch whose visits are noted; 0 if none are.
+    pub(crate) since: u32,
+    /// Nodes visited since, as they were before.
+    pub(crate) notes: Notes,
     /// Changes to the stored nodes, oldest first; a path may occur more than once.
     pub(crate) updates: Vec<(Nibbles, Option<Bytes>)>,
     pub(crate) heap_bytes: usize,
@@ -46,12 +62,14 @@ pub(crate) struct MerkleTrie {
 
 impl MerkleTrie {
     /// A trie of which only the root hash is known.
-    pub(crate) const fn new(root: B256) -> Self {
+    pub(crate) fn new(root: B256) -> Self {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
             root: Child::hashed(root),
             epoch: 0,
+            since: 0,
+            notes: Notes::default(),
             updates: Vec::new(),
             heap_bytes: 0,
             trail: Vec::new(),
@@ -112,9 +130,23 @@ impl MerkleTrie {
         value: &[u8],
         loader: &Loader<'_>,
     ) -> Result<bool, TrieError> {
-        debug_assert!(!value.is_empty(), "an empty value is a removal");
+        self.replace(key, loader, |_| Ok(value))
+    }
+
+    /// Writes what `make` makes of the present value; answers whether anything changed. One walk for both.
+    pub(crate) fn replace<V: AsRef<[u8]>>(
+        &mut self,
+        key: &Nibbles,
+        loader: &Loader<'_>,
+        make: impl FnOnce(Option<&[u8]>) -> Result<V, TrieError>,
+    ) -> Result<bool, TrieError> {
         let mut trail = self.borrow_trail();
-        let result = self.insert_below(key, value, &mut trail, loader);
+        let result = self.walk(key, &mut trail, loader).and_then(|end| {
+            let value = make(self.value_at(end, key))?;
+            let value = value.as_ref();
+            debug_assert!(!value.is_empty(), "an empty value is a removal");
+            Ok(self.write_at(end, key, value))
+        });
         if matches!(result, Ok(true)) {
             self.mark_stale(&trail);
         }
@@ -122,35 +154,53 @@ impl MerkleTrie {
         result
     }
 
-    fn insert_below(
+    /// Goes as far towards `key` as the trie does. The references taken are put on the trail.
+    fn walk(
         &mut self,
         key: &Nibbles,
-        value: &[u8],
         trail: &mut Vec<Place>,
         loader: &Loader<'_>,
-    ) -> Result<bool, TrieError> {
+    ) -> Result<End, TrieError> {
         let (mut place, mut depth) = (Place::Root, 0);
         loop {
             trail.push(place);
             let Some(index) = self.open(place, || key.slice(..depth), loader)? else {
-                let leaf = self.alloc(Node::Leaf { key: key.slice(depth..), value: value.into() });
-                self.root = Child::linked(leaf);
-                return Ok(true);
+                return Ok(End::Vacant);
             };
             match &self.slots[index as usize].node {
                 Node::Branch(branch) if depth < key.len() => {
-                    let nibble = key.get_unchecked(depth);
-                    let Some(position) = branch.position(nibble) else {
-                        self.add_leaf(index, nibble, key.slice(depth + 1..), value);
-                        return Ok(true);
+                    let Some(position) = branch.position(key.get_unchecked(depth)) else {
+                        return Ok(End::Gap { index, depth });
                     };
                     (place, depth) = (Place::Branch { index, position: position as u8 }, depth + 1);
                 }
                 Node::Extension(extension) if key.slice(depth..).starts_with(&extension.key) => {
                     (place, depth) = (Place::Extension(index), depth + extension.key.len());
                 }
-                _ => return Ok(self.write_value(index, &key.slice(depth..), value)),
+                _ => return Ok(End::Node { index, depth }),
             }
+        }
+    }
+
+    fn value_at(&self, end: End, key: &Nibbles) -> Option<&[u8]> {
+        match end {
+            End::Vacant | End::Gap { .. } => None,
+            End::Node { index, depth } => self.value_of(index, &key.slice(depth..)),
+        }
+    }
+
+    fn write_at(&mut self, end: End, key: &Nibbles, value: &[u8]) -> bool {
+        match end {
+            End::Vacant => {
+                let leaf = self.alloc(Node::Leaf { key: *key, value: value.into() });
+                self.root = Child::linked(leaf);
+                true
+            }
+            End::Gap { index, depth } => {
+                self.add_leaf(index, key.get_unchecked(depth), key.slice(depth + 1..), value);
+                true
+            }
+            End::Node { index, depth } => self.write_value(index, &key.slice(depth..), value),
         }
     }
 
@@ -238,17 +288,30 @@ impl MerkleTrie {
         path: impl FnOnce() -> Nibbles,
         loader: &Loader<'_>,
     ) -> Result<Option<u32>, TrieError> {
-        let child = *self.child(place);
+        let child = self.child(place);
         if child.link != NO_LINK {
-            self.slots[child.link as usize].epoch = self.epoch;
-            return Ok(Some(child.link));
+            let (index, is_named) = (child.link, child.hash().is_some());
+            let slot = &mut self.slots[index as usize];
+            let is_first = slot.epoch < self.since;
+            slot.epoch = self.epoch;
+            if is_first && is_named {
+                self.note(index);
+            }
+            return Ok(Some(index));
         }
+        let child = *child;
         if place == Place::Root && child.hash() == Some(EMPTY_ROOT_HASH) {
             return Ok(None);
         }
         let path = path();
         let (node, is_stored) = match child.hash() {
-            Some(hash) => (codec::decode(&loader.load(&path, hash)?), true),
+            Some(hash) => {
+                let rlp = loader.load(&path, hash)?;
+                if self.since > 0 {
+                    self.notes.push(&rlp);
+                }
+                (codec::decode(&rlp), true)
+            }
             None => (codec::decode(child.name()), false),
         };
         let node = node

@@ -17,6 +17,7 @@ impl StateTrie {
         if self.is_poisoned {
             return Err(TrieError::Poisoned);
         }
+        self.attend(None);
         let path = Nibbles::unpack_array(&account.0);
         let value = self.accounts.get(&path, &Loader { source, account: None })?;
         let leaf = value.map(TrieLeaf::decode);
@@ -36,7 +37,9 @@ impl StateTrie {
             return Ok(U256::ZERO);
         }
         let trie = self.storages.entry(account);
-        let trie = trie.or_insert_with(|| Box::new(MerkleTrie::new(leaf.storage_root)));
+        trie.or_insert_with(|| Box::new(MerkleTrie::new(leaf.storage_root)));
+        self.attend(Some(account));
+        let trie = self.storages.get_mut(&account).expect("it was inserted above");
         let path = Nibbles::unpack_array(&slot.0);
         let loader = Loader { source, account: Some(account) };
         match trie.get(&path, &loader)? {

@@ -4,6 +4,7 @@ use crate::{
     AccountChange, HashedDiff, NodeSource, TrieError, TrieLeaf, TrieUpdates,
     evict::Warmth,
     merkle::MerkleTrie,
+    notes::Notes,
     source::{EmptyNodes, Loader},
 };
 use alloy_primitives::{
@@ -39,11 +40,17 @@ pub struct StateTrie {
     pub(crate) accounts: MerkleTrie,
     pub(crate) storages: B256Map<Box<MerkleTrie>>,
     /// Accounts whose leaf may hold an outdated storage root.
-    unrooted: B256Set,
+    pub(crate) unrooted: B256Set,
     /// Accounts whose storage trie may have updates.
     touched: B256Set,
     wiped: B256Set,
-    epoch: u32,
+    pub(crate) epoch: u32,
+    /// The first epoch whose visits are noted for a witness; 0 if none is taken down.
+    pub(crate) since: u32,
+    /// Notes of storage tries that were forgotten since.
+    pub(crate) notes: Notes,
+    /// Accounts whose storage tries may have notes.
+    pub(crate) visited: B256Set,
     pub(crate) is_poisoned: bool,
 }
 
@@ -57,6 +64,9 @@ impl StateTrie {
             touched: B256Set::default(),
             wiped: B256Set::default(),
             epoch: 0,
+            since: 0,
+            notes: Notes::default(),
+            visited: B256Set::default(),
             is_poisoned: false,
         }
     }
@@ -82,7 +92,7 @@ impl StateTrie {
             "a diff names each account once, in order"
         );
         self.epoch += 1;
-        self.accounts.epoch = self.epoch;
+        self.attend(None);
         let mut jobs = Vec::new();
         for (account, change) in &diff.accounts {
             self.write_account(*account, change, source, &mut jobs)?;
@@ -104,44 +114,43 @@ impl StateTrie {
         jobs: &mut Vec<StorageJob<'a>>,
     ) -> Result<(), TrieError> {
         let Some(fields) = change.account else { return Ok(()) };
-        let mut storage_root = self.storage_root(account, source)?.unwrap_or(EMPTY_ROOT_HASH);
+        let mut before = EMPTY_ROOT_HASH;
+        let mut after = EMPTY_ROOT_HASH;
+        let path = Nibbles::unpack_array(&account.0);
+        self.accounts.replace(&path, &Loader { source, account: None }, |value| {
+            before = storage_root(account, value)?.unwrap_or(EMPTY_ROOT_HASH);
+            after = if change.is_storage_wiped { EMPTY_ROOT_HASH } else { before };
+            Ok(TrieLeaf { account: fields, storage_root: after }.encode())
+        })?;
         if change.is_storage_wiped {
-            self.wipe(account, storage_root);
-            storage_root = EMPTY_ROOT_HASH;
+            self.wipe(account, before);
         }
         if !change.slots.is_empty() {
             let trie = self.storages.remove(&account);
-            let trie = trie.unwrap_or_else(|| Box::new(MerkleTrie::new(storage_root)));
+            let trie = trie.unwrap_or_else(|| Box::new(MerkleTrie::new(after)));
             jobs.push(StorageJob { account, trie, slots: &change.slots });
         }
-        let leaf = TrieLeaf { account: fields, storage_root }.encode();
-        let path = Nibbles::unpack_array(&account.0);
-        self.accounts.insert(&path, &leaf, &Loader { source, account: None })?;
         Ok(())
     }
 
     fn remove_account(&mut self, account: B256, source: &dyn NodeSource) -> Result<(), TrieError> {
-        if let Some(storage_root) = self.storage_root(account, source)? {
+        let path = Nibbles::unpack_array(&account.0);
+        let loader = Loader { source, account: None };
+        let leaf = storage_root(account, self.accounts.get(&path, &loader)?)?;
+        if let Some(storage_root) = leaf {
             self.wipe(account, storage_root);
-            let path = Nibbles::unpack_array(&account.0);
-            self.accounts.remove(&path, &Loader { source, account: None })?;
+            self.accounts.remove(&path, &loader)?;
         }
         Ok(())
     }
 
-    /// The storage root in the account's leaf, which may be outdated; `None` if there is no leaf.
-    fn storage_root(
-        &mut self,
-        account: B256,
-        source: &dyn NodeSource,
-    ) -> Result<Option<B256>, TrieError> {
-        Ok(self.account(account, source)?.map(|leaf| leaf.storage_root))
-    }
-
     /// Forgets the storage trie of an account, and has the stored one deleted if there may be one.
     fn wipe(&mut self, account: B256, storage_root: B256) {
-        let is_present = self.storages.remove(&account).is_some();
-        if is_present || storage_root != EMPTY_ROOT_HASH {
+        let mut trie = self.storages.remove(&account);
+        if let Some(trie) = &mut trie {
+            self.inherit(trie);
+        }
+        if trie.is_some() || storage_root != EMPTY_ROOT_HASH {
             self.wiped.insert(account);
         }
         self.touched.remove(&account);
@@ -153,15 +162,18 @@ impl StateTrie {
         mut jobs: Vec<StorageJob<'_>>,
         source: &dyn NodeSource,
     ) -> Result<(), TrieError> {
-        let epoch = self.epoch;
+        let epochs = (self.epoch, self.since);
         let slots: usize = jobs.iter().map(|job| job.slots.len()).sum();
         if jobs.len() > 1 && slots >= PARALLEL_SLOTS_MIN {
-            jobs.par_iter_mut().try_for_each(|job| apply_slots(job, epoch, source))?;
+            jobs.par_iter_mut().try_for_each(|job| apply_slots(job, epochs, source))?;
         } else {
-            jobs.iter_mut().try_for_each(|job| apply_slots(job, epoch, source))?;
+            jobs.iter_mut().try_for_each(|job| apply_slots(job, epochs, source))?;
         }
         for job in jobs {
             self.storages.insert(job.account, job.trie);
+            if self.is_witnessed() {
+                self.visited.insert(job.account);
+            }
             self.touched.insert(job.account);
             self.unrooted.insert(job.account);
         }
@@ -194,11 +206,13 @@ impl StateTrie {
     fn write_storage_root(&mut self, account: B256, storage_root: B256) {
         let path = Nibbles::unpack_array(&account.0);
         let loader = Loader { source: &EmptyNodes, account: None };
-        let leaf = self.accounts.get(&path, &loader).ok().flatten().and_then(TrieLeaf::decode);
-        let mut leaf = leaf.expect("apply wrote the leaf, and unhashed nodes stay in memory");
-        leaf.storage_root = storage_root;
-        let written = self.accounts.insert(&path, &leaf.encode(), &loader);
-        written.expect("the walk to the leaf succeeded above");
+        let written = self.accounts.replace(&path, &loader, |value| {
+            let leaf = value.and_then(TrieLeaf::decode);
+            let mut leaf = leaf.expect("apply wrote the leaf");
+            leaf.storage_root = storage_root;
+            Ok(leaf.encode())
+        });
+        written.expect("unhashed nodes stay in memory");
     }
 
     /// What the store must write, since the last call. Hashes first if need be.
@@ -273,14 +287,21 @@ impl StateTrie {
     }
 }
 
+/// The storage root in the value of an account's leaf, which may be outdated; `None` if there is no leaf.
+fn storage_root(account: B256, value: Option<&[u8]>) -> Result<Option<B256>, TrieError> {
+    let leaf = value.map(TrieLeaf::decode);
+    let leaf = leaf.map(|leaf| leaf.ok_or(TrieError::MalformedAccount { account })).transpose()?;
+    Ok(leaf.map(|leaf| leaf.storage_root))
+}
+
 /// Writes the slots of one account: values first, then removals.
 fn apply_slots(
     job: &mut StorageJob<'_>,
-    epoch: u32,
+    (epoch, since): (u32, u32),
     source: &dyn NodeSource,
 ) -> Result<(), TrieError> {
     let loader = Loader { source, account: Some(job.account) };
-    job.trie.epoch = epoch;
+    (job.trie.epoch, job.trie.since) = (epoch, since);
     let mut rlp = Vec::with_capacity(33);
     for (slot, value) in job.slots.iter().filter(|(_, value)| !value.is_zero()) {
         rlp.clear();

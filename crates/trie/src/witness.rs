@@ -3,7 +3,6 @@
 use crate::{HashedDiff, NodePath, NodeSource, StateTrie, TrieError, keccak256_each};
 use alloy_primitives::{B256, Bytes, keccak256, map::B256Map};
 use alloy_trie::Nibbles;
-use std::sync::Mutex;
 
 /// Nodes by their hash: the part of a state that a witness shows.
 ///
@@ -46,31 +45,6 @@ impl NodeSource for WitnessNodes {
     }
 }
 
-/// Remembers what was asked of another source.
-struct Recorder<'a> {
-    source: &'a dyn NodeSource,
-    seen: Mutex<B256Map<Bytes>>,
-}
-
-impl NodeSource for Recorder<'_> {
-    fn account_node(&self, path: &Nibbles) -> Result<Option<Bytes>, TrieError> {
-        self.source.account_node(path)
-    }
-
-    fn storage_node(&self, account: &B256, path: &Nibbles) -> Result<Option<Bytes>, TrieError> {
-        self.source.storage_node(account, path)
-    }
-
-    fn named_node(&self, at: &NodePath, hash: B256) -> Result<Option<Bytes>, TrieError> {
-        let node = self.source.named_node(at, hash)?;
-        if let Some(rlp) = &node {
-            let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            seen.insert(hash, rlp.clone());
-        }
-        Ok(node)
-    }
-}
-
 /// The nodes of the state with this root that are needed to read `reads` (accounts with some of their slots, all by
 /// Keccak-256) and then to apply `diff`: the ways to what is read and written, and the siblings that a removal joins
 /// with their parent. None is missing and none can be left out. Sorted by their bytes.
@@ -82,17 +56,14 @@ pub fn witness_nodes(
     diff: &HashedDiff,
     source: &dyn NodeSource,
 ) -> Result<Vec<Bytes>, TrieError> {
-    let recorder = Recorder { source, seen: Mutex::default() };
     let mut trie = StateTrie::new(root);
+    trie.begin_witness();
     for (account, slots) in reads {
-        trie.account(*account, &recorder)?;
+        trie.account(*account, source)?;
         for slot in slots {
-            trie.slot(*account, *slot, &recorder)?;
+            trie.slot(*account, *slot, source)?;
         }
     }
-    trie.apply(diff, &recorder)?;
-    let seen = recorder.seen.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut nodes: Vec<Bytes> = seen.into_values().collect();
-    nodes.sort_unstable();
-    Ok(nodes)
+    trie.apply(diff, source)?;
+    Ok(trie.take_witness())
 }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
 use weir_evm::{ExecutionWitness, StatelessError, Verified, verify_stateless};
 use weir_primitives::{Header, RecoveredBlock, StateProvider, Transaction};
-use weir_trie::{Nibbles, NodeSource, TrieError, TrieUpdates};
+use weir_trie::{EmptyNodes, Nibbles, NodeSource, TrieError, TrieUpdates};
 
 /// Writes its second word to the slot that its first word names.
 const WRITER: Address = address!("0x00000000000000000000000000000000000c0011");
@@ -220,9 +220,13 @@ impl World {
         let state = Arc::clone(&self.chain.state);
         let parent = self.chain.head.inner().clone();
         let mut builder = self.chain.begin();
+        self.chain.trie.begin_witness();
         for (index, action) in (0u8..).zip(actions) {
             let (tx, sender) = self.sign(index % FUNDED, action);
             builder.append(Arc::new(tx), sender).unwrap().unwrap();
+            if index % 3 == 1 {
+                builder.read_ahead(&mut self.chain.trie, &EmptyNodes).unwrap();
+            }
         }
         let output = self.chain.seal(builder);
         let headers = &self.headers;
@@ -230,6 +234,11 @@ impl World {
         let read = (&*output.accesses, &output.hashed);
         let witness =
             ExecutionWitness::record(&parent, read, &self.nodes, &*state, &mut header).unwrap();
+        assert_eq!(
+            output.witness.as_ref(),
+            Some(&witness.state),
+            "noted by the trie that lives on"
+        );
         self.nodes.write(&output.updates);
         self.headers.push(output.executed.block.header().clone());
         (Arc::clone(&output.executed.block), witness)

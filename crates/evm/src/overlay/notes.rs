@@ -1,7 +1,7 @@
 //! What is noted while a block is executed: what it reads, and, for its access list, what each transaction changes.
 
 use super::Overlay;
-use crate::accesses::{BlockAccesses, Read};
+use crate::accesses::{BlockAccesses, Read, StateRead};
 use alloy_primitives::{Address, B256, U256};
 use revm::state::{Account as EvmAccount, Bytecode};
 
@@ -10,10 +10,19 @@ impl Overlay {
     pub(super) fn keep_reads(&mut self) {
         for read in self.pending.drain(..) {
             match read {
-                Read::Account(place) => self.entries[place as usize].1.is_read = true,
+                Read::Account(place) => {
+                    let entry = &mut self.entries[place as usize].1;
+                    if !std::mem::replace(&mut entry.is_read, true) {
+                        self.recent.push(read);
+                    }
+                }
                 Read::Slot(place, key) => {
-                    if let Some(slot) = self.entries[place as usize].1.slots.get_mut(&key) {
-                        slot.is_read = true;
+                    let entry = &mut self.entries[place as usize].1;
+                    if let Some(slot) = entry.slots.get_mut(&key)
+                        && !std::mem::replace(&mut slot.is_read, true)
+                        && entry.before.is_some()
+                    {
+                        self.recent.push(read);
                     }
                 }
                 Read::Code(hash) => {
@@ -30,6 +39,18 @@ impl Overlay {
     /// Forgets the reads of a transaction that does not join the block.
     pub(crate) fn forget_reads(&mut self) {
         self.pending.clear();
+    }
+
+    /// What the block has read for the first time since the last call.
+    pub(crate) fn take_recent_reads(&mut self) -> Vec<StateRead> {
+        let read = |read| match read {
+            Read::Account(place) => Some((self.entries[place as usize].0, None)),
+            Read::Slot(place, key) => Some((self.entries[place as usize].0, Some(key))),
+            Read::Code(_) | Read::BlockHash(_) => None,
+        };
+        let reads = self.recent.iter().copied().filter_map(read).collect();
+        self.recent.clear();
+        reads
     }
 
     /// What the block has read so far.

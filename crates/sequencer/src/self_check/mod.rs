@@ -10,7 +10,7 @@ mod search;
 pub(crate) use search::find_offender;
 
 mod transaction;
-pub(crate) use transaction::{transaction_witness, witness};
+pub(crate) use transaction::{transaction_witness, witness_of_nodes};
 
 mod witnesses;
 pub use witnesses::Witnesses;

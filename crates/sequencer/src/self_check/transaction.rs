@@ -4,10 +4,10 @@ use crate::ChainView;
 use alloy_primitives::{B256, Bytes};
 use std::sync::Arc;
 use weir_evm::{
-    BlockAttributes, ChainSpec, ExecutionWitness, OpenBlock, SealedHeader, decode_transaction,
-    recover_sender,
+    BlockAccesses, BlockAttributes, ChainSpec, ExecutionWitness, OpenBlock, SealedHeader,
+    WitnessError, decode_transaction, recover_sender,
 };
-use weir_primitives::{StateError, StateProvider};
+use weir_primitives::{Header, StateError, StateProvider};
 use weir_rpc::BackendError;
 use weir_storage::hash_diff;
 
@@ -36,22 +36,27 @@ pub(crate) fn transaction_witness(
     open.execute(Arc::new(tx), sender).map_err(refused)?;
     let unsealed = open.finish().map_err(refused)?;
     let hashed = hash_diff(unsealed.diff());
-    witness(view, &unsealed.accesses().clone(), &hashed).map_err(BackendError::store)
+    let snapshot = &**view.snapshot();
+    let needs = (&**unsealed.accesses(), &hashed);
+    let mut header = |number| header(view, number);
+    ExecutionWitness::record(head.header(), needs, snapshot, snapshot, &mut header)
+        .map_err(BackendError::store)
 }
 
-/// The witness of a block on top of a view's head, from what it read and changed.
-pub(crate) fn witness(
+/// The witness of a block on top of a view's head, from what it read and the nodes noted meanwhile.
+pub(crate) fn witness_of_nodes(
     view: &ChainView,
-    accesses: &weir_evm::BlockAccesses,
-    hashed: &weir_trie::HashedDiff,
-) -> Result<ExecutionWitness, weir_evm::WitnessError> {
-    let snapshot = &**view.snapshot();
-    let mut header = |number| {
-        let header = view.header_by_number(number).map_err(StateError::store)?;
-        Ok(header.map(SealedHeader::into_inner))
-    };
+    accesses: &BlockAccesses,
+    nodes: Vec<Bytes>,
+) -> Result<ExecutionWitness, WitnessError> {
     let parent = view.head().block.header();
-    ExecutionWitness::record(parent, (accesses, hashed), snapshot, snapshot, &mut header)
+    let mut header = |number| header(view, number);
+    ExecutionWitness::of_nodes(parent, accesses, nodes, &**view.snapshot(), &mut header)
+}
+
+fn header(view: &ChainView, number: u64) -> Result<Option<Header>, StateError> {
+    let header = view.header_by_number(number).map_err(StateError::store)?;
+    Ok(header.map(SealedHeader::into_inner))
 }
 
 fn refused(error: impl std::error::Error) -> BackendError {

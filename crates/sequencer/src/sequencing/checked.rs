@@ -3,7 +3,7 @@
 use super::{SequencingDriver, SequencingError};
 use crate::{
     ChainView, metrics,
-    self_check::{Evidence, find_offender, witness},
+    self_check::{Evidence, find_offender, witness_of_nodes},
 };
 use alloy_primitives::{Address, B256};
 use std::{ops::Range, sync::Arc, time::Instant};
@@ -106,6 +106,7 @@ impl<C: Clock> SequencingDriver<C> {
                 }
                 _ => self.empty(view, recipe, &mut removed)?,
             };
+            self.begin_witness();
         }
     }
 
@@ -117,12 +118,11 @@ impl<C: Clock> SequencingDriver<C> {
     ) -> Result<Result<Passed, Box<Refused>>, SequencingError> {
         let number = builder.open().header().number;
         let sealed = builder.seal(&mut self.trie, &**view.snapshot());
-        let sealed = sealed.map_err(|source| SequencingError::Build { number, source })?;
-        if !self.self_check.needs_witness() {
-            return Ok(Ok((sealed, None)));
-        }
+        let mut sealed = sealed.map_err(|source| SequencingError::Build { number, source })?;
         let started = Instant::now();
-        let witness = Self::witness_of(&sealed, view)?;
+        let Some(witness) = Self::take_witness(&mut sealed, view)? else {
+            return Ok(Ok((sealed, None)));
+        };
         metrics::witness(started.elapsed(), witness.size_bytes());
         if !self.self_check.is_on {
             return Ok(Ok((sealed, Some(witness))));
@@ -137,13 +137,15 @@ impl<C: Clock> SequencingDriver<C> {
         })
     }
 
-    /// The witness of a block on top of a view's head.
-    fn witness_of(
-        sealed: &SealedOutput,
+    /// The witness of a block on top of a view's head, if one was taken down.
+    fn take_witness(
+        sealed: &mut SealedOutput,
         view: &ChainView,
-    ) -> Result<ExecutionWitness, SequencingError> {
+    ) -> Result<Option<ExecutionWitness>, SequencingError> {
+        let Some(nodes) = sealed.witness.take() else { return Ok(None) };
         let number = sealed.executed.reference().number;
-        witness(view, &sealed.accesses, &sealed.hashed)
+        witness_of_nodes(view, &sealed.accesses, nodes)
+            .map(Some)
             .map_err(|source| SequencingError::Witness { number, source })
     }
 
@@ -169,9 +171,12 @@ impl<C: Clock> SequencingDriver<C> {
             let _ = builder.append(Arc::clone(&attempt.tx), attempt.sender).map_err(failed)?;
         }
         let mut trie = StateTrie::new(parent.state_root);
-        let sealed = builder.seal(&mut trie, &**view.snapshot()).map_err(failed)?;
-        let witness = Self::witness_of(&sealed, view)?;
-        Ok(verify_stateless(self.chain.spec(), &witness, &sealed.executed.block).is_err())
+        trie.begin_witness();
+        let mut sealed = builder.seal(&mut trie, &**view.snapshot()).map_err(failed)?;
+        let witness = Self::take_witness(&mut sealed, view)?;
+        let verify =
+            |witness| verify_stateless(self.chain.spec(), &witness, &sealed.executed.block);
+        Ok(witness.is_none_or(|witness| verify(witness).is_err()))
     }
 
     /// A block of what was included, without the offender and what cannot stand without it.

@@ -212,6 +212,7 @@ impl<C: Clock> SequencingDriver<C> {
         let failed = |source| SequencingError::Build { number, source };
         let attributes = self.other_attributes(&parent, replaced);
         let mut builder = self.open(branch.view(), attributes)?;
+        self.begin_witness();
         for (transaction, sender) in std::mem::take(unplaced) {
             let outcome = builder.append(Arc::clone(&transaction), sender).map_err(failed)?;
             if outcome.is_err() {

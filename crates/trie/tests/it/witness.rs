@@ -74,6 +74,37 @@ proptest! {
     }
 }
 
+proptest! {
+    /// A trie that lives on, forgets some of its nodes and reads some ahead notes what one that begins with nothing needs.
+    #[test]
+    fn a_living_trie_notes_the_same_witness(
+        blocks in vec((diff(), reads(), prop::option::of(0usize..40)), 1..10),
+    ) {
+        let mut model = Model::default();
+        let mut stored = StoredNodes::default();
+        let mut trie = StateTrie::new(model.root());
+        for (diff, reads, nodes_max) in blocks {
+            let expected = witness_nodes(model.root(), &reads, &diff, &model.nodes()).unwrap();
+            trie.begin_witness();
+            for (account, slots) in &reads {
+                trie.account(*account, &stored).unwrap();
+                for slot in slots {
+                    trie.slot(*account, *slot, &stored).unwrap();
+                }
+            }
+            trie.apply(&diff, &stored).unwrap();
+            model.apply(&diff);
+            prop_assert_eq!(trie.root(), model.root());
+            prop_assert_eq!(trie.take_witness(), expected);
+            prop_assert!(!trie.is_witnessed());
+            if let Some(nodes_max) = nodes_max {
+                stored.write(trie.take_updates());
+                trie.evict(nodes_max);
+            }
+        }
+    }
+}
+
 #[test]
 fn absence_is_shown_and_what_is_not_shown_is_not_absent() {
     let mut model = Model::default();
