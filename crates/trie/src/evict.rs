@@ -15,7 +15,7 @@ impl MerkleTrie {
     /// Adds the nodes in memory, by warmth, to `counts`.
     pub(crate) fn count_by_warmth(&self, counts: &mut BTreeMap<Warmth, usize>) {
         if self.root.link != NO_LINK {
-            self.count_below(self.root.link, 0, counts);
+            self.count_below(self.root.link, self.prefix.len() as u8, counts);
         }
     }
 
@@ -33,14 +33,15 @@ impl MerkleTrie {
     pub(crate) fn keep_warm(&mut self, limit: Option<Warmth>) {
         debug_assert!(!self.root.is_stale(), "only a hashed trie forgets");
         let mut kept = Vec::new();
-        self.root.link = self.copy_warm(self.root.link, 0, limit, &mut kept);
+        let depth = self.prefix.len() as u8;
+        self.root.link = self.copy_warm(self.root.link, depth, limit, &mut kept);
         self.heap_bytes = kept.iter().map(|slot| slot.node.heap_bytes()).sum();
         self.slots = kept;
         self.free = Vec::new();
     }
 
     /// Moves a node and what is warm below it to `kept`; returns its new link.
-    fn copy_warm(
+    pub(crate) fn copy_warm(
         &mut self,
         index: u32,
         depth: u8,

@@ -46,7 +46,7 @@ impl MerkleTrie {
 
     /// Changed nodes, parents before children, and the start of each level.
     fn changed_by_level(&self) -> (Vec<Changed>, Vec<usize>) {
-        let root = Changed { index: self.root.link, place: Place::Root, path: Nibbles::default() };
+        let root = Changed { index: self.root.link, place: Place::Root, path: self.prefix };
         let mut changed = vec![root];
         let mut levels = Vec::new();
         let mut start = 0;

@@ -42,6 +42,7 @@ mod merkle;
 mod node;
 mod notes;
 mod remove;
+mod split;
 
 pub use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
 

@@ -47,6 +47,9 @@ pub(crate) struct MerkleTrie {
     pub(crate) slots: Vec<Slot>,
     pub(crate) free: Vec<u32>,
     pub(crate) root: Child,
+    /// Where the root of this trie stands in the trie that it is a part of; empty if it is whole. Keys are whole all the
+    /// same.
+    pub(crate) prefix: Nibbles,
     /// Stamp that walks leave on nodes; the owner advances it.
     pub(crate) epoch: u32,
     /// The first epoch whose visits are noted; 0 if none are.
@@ -67,6 +70,7 @@ impl MerkleTrie {
             slots: Vec::new(),
             free: Vec::new(),
             root: Child::hashed(root),
+            prefix: Nibbles::new(),
             epoch: 0,
             since: 0,
             notes: Notes::default(),
@@ -74,6 +78,16 @@ impl MerkleTrie {
             heap_bytes: 0,
             trail: Vec::new(),
         }
+    }
+
+    /// The empty part at `prefix` of a trie.
+    pub(crate) fn below(prefix: Nibbles, epoch: u32) -> Self {
+        Self { prefix, epoch, ..Self::new(EMPTY_ROOT_HASH) }
+    }
+
+    /// Whether it holds no key.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.root.link == NO_LINK && self.root.hash() == Some(EMPTY_ROOT_HASH)
     }
 
     /// Nodes in memory.
@@ -92,7 +106,7 @@ impl MerkleTrie {
         key: &Nibbles,
         loader: &Loader<'_>,
     ) -> Result<Option<&[u8]>, TrieError> {
-        let (mut place, mut depth) = (Place::Root, 0);
+        let (mut place, mut depth) = (Place::Root, self.prefix.len());
         loop {
             let Some(index) = self.open(place, || key.slice(..depth), loader)? else {
                 return Ok(None);
@@ -161,7 +175,7 @@ impl MerkleTrie {
         trail: &mut Vec<Place>,
         loader: &Loader<'_>,
     ) -> Result<End, TrieError> {
-        let (mut place, mut depth) = (Place::Root, 0);
+        let (mut place, mut depth) = (Place::Root, self.prefix.len());
         loop {
             trail.push(place);
             let Some(index) = self.open(place, || key.slice(..depth), loader)? else {
@@ -192,7 +206,8 @@ impl MerkleTrie {
     fn write_at(&mut self, end: End, key: &Nibbles, value: &[u8]) -> bool {
         match end {
             End::Vacant => {
-                let leaf = self.alloc(Node::Leaf { key: *key, value: value.into() });
+                let key = key.slice(self.prefix.len()..);
+                let leaf = self.alloc(Node::Leaf { key, value: value.into() });
                 self.root = Child::linked(leaf);
                 true
             }

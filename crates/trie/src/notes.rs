@@ -17,6 +17,14 @@ impl Notes {
         self.ends.push(self.rlp.len());
     }
 
+    /// Moves what another has noted to the end.
+    pub(crate) fn append(&mut self, other: &mut Self) {
+        let Self { rlp, ends } = std::mem::take(other);
+        let start = self.rlp.len();
+        self.rlp.extend(rlp);
+        self.ends.extend(ends.into_iter().map(|end| start + end));
+    }
+
     /// Moves what is noted to the end of `out`.
     fn drain_into(&mut self, out: &mut Vec<Bytes>) {
         let Self { rlp, ends } = std::mem::take(self);
@@ -42,7 +50,7 @@ impl StateTrie {
     /// If there are changes that were not hashed: their nodes have no form yet.
     pub fn begin_witness(&mut self) {
         assert!(
-            self.unrooted.is_empty() && !self.accounts.root.is_stale(),
+            self.unrooted.is_empty() && !self.accounts.is_stale(),
             "a witness begins with a state that has a root"
         );
         self.take_witness();
@@ -53,17 +61,17 @@ impl StateTrie {
 
     /// Ends what [`Self::begin_witness`] began: the nodes noted, each once, sorted by their bytes.
     pub fn take_witness(&mut self) -> Vec<Bytes> {
-        let mut nodes = Vec::new();
-        self.notes.drain_into(&mut nodes);
-        self.accounts.notes.drain_into(&mut nodes);
+        self.since = 0;
+        self.accounts.attend(self.epoch, 0);
+        self.accounts.drain_notes(&mut self.notes);
         for account in self.visited.drain() {
             if let Some(trie) = self.storages.get_mut(&account) {
-                trie.notes.drain_into(&mut nodes);
-                trie.since = 0;
+                trie.attend(self.epoch, 0);
+                trie.drain_notes(&mut self.notes);
             }
         }
-        self.since = 0;
-        self.accounts.since = 0;
+        let mut nodes = Vec::new();
+        self.notes.drain_into(&mut nodes);
         nodes.sort_unstable();
         nodes.dedup();
         nodes
@@ -76,24 +84,16 @@ impl StateTrie {
 
     /// Lets the account trie, or a storage trie that is in memory, walk in the present epoch.
     pub(crate) fn attend(&mut self, account: Option<B256>) {
-        let (epoch, since) = (self.epoch, self.since);
         let trie = match account {
             None => Some(&mut self.accounts),
             Some(account) => self.storages.get_mut(&account).map(|trie| &mut **trie),
         };
+        let since = self.since;
         if let Some(trie) = trie {
-            (trie.epoch, trie.since) = (epoch, since);
+            trie.attend(self.epoch, since);
         }
         if let Some(account) = account.filter(|_| since > 0) {
             self.visited.insert(account);
         }
-    }
-
-    /// Keeps the notes of a storage trie that is forgotten.
-    pub(crate) fn inherit(&mut self, trie: &mut MerkleTrie) {
-        let Notes { rlp, ends } = std::mem::take(&mut trie.notes);
-        let start = self.notes.rlp.len();
-        self.notes.rlp.extend(rlp);
-        self.notes.ends.extend(ends.into_iter().map(|end| start + end));
     }
 }

@@ -1,6 +1,6 @@
 //! Reading the state trie.
 
-use crate::{NodeSource, StateTrie, TrieError, TrieLeaf, merkle::MerkleTrie, source::Loader};
+use crate::{NodeSource, StateTrie, TrieError, TrieLeaf, source::Loader, split::SplitTrie};
 use alloy_primitives::{B256, U256};
 use alloy_rlp::Decodable;
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
@@ -18,8 +18,7 @@ impl StateTrie {
             return Err(TrieError::Poisoned);
         }
         self.attend(None);
-        let path = Nibbles::unpack_array(&account.0);
-        let value = self.accounts.get(&path, &Loader { source, account: None })?;
+        let value = self.accounts.get(&account, &Loader { source, account: None })?;
         let leaf = value.map(TrieLeaf::decode);
         leaf.map(|leaf| leaf.ok_or(TrieError::MalformedAccount { account })).transpose()
     }
@@ -37,14 +36,15 @@ impl StateTrie {
             return Ok(U256::ZERO);
         }
         let trie = self.storages.entry(account);
-        trie.or_insert_with(|| Box::new(MerkleTrie::new(leaf.storage_root)));
+        trie.or_insert_with(|| Box::new(SplitTrie::new(leaf.storage_root)));
         self.attend(Some(account));
         let trie = self.storages.get_mut(&account).expect("it was inserted above");
-        let path = Nibbles::unpack_array(&slot.0);
         let loader = Loader { source, account: Some(account) };
-        match trie.get(&path, &loader)? {
-            Some(mut value) => U256::decode(&mut value)
-                .map_err(|_| TrieError::Malformed { path: loader.at(&path) }),
+        match trie.get(&slot, &loader)? {
+            Some(mut value) => U256::decode(&mut value).map_err(|_| {
+                let path = Nibbles::unpack_array(&slot.0);
+                TrieError::Malformed { path: loader.at(&path) }
+            }),
             None => Ok(U256::ZERO),
         }
     }

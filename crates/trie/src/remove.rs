@@ -28,7 +28,7 @@ impl MerkleTrie {
         trail: &mut Vec<Place>,
         loader: &Loader<'_>,
     ) -> Result<bool, TrieError> {
-        let (mut place, mut depth) = (Place::Root, 0);
+        let (mut place, mut depth) = (Place::Root, self.prefix.len());
         loop {
             trail.push(place);
             let Some(index) = self.open(place, || key.slice(..depth), loader)? else {
@@ -166,6 +166,32 @@ impl MerkleTrie {
         if let Node::Extension(extension) = self.take(index) {
             self.put(index, prepend(&extension.key, below));
         }
+    }
+}
+
+impl MerkleTrie {
+    /// Lets the part of a trie that alone holds keys take the place of the branch above it, which may be stored.
+    pub(crate) fn rise(
+        &mut self,
+        is_branch_stored: bool,
+        loader: &Loader<'_>,
+    ) -> Result<(), TrieError> {
+        let prefix = std::mem::take(&mut self.prefix);
+        let index = self.open(Place::Root, || prefix, loader)?;
+        let index = index.expect("the part holds keys");
+        let node = match &self.slots[index as usize].node {
+            // It stays where it is, at the same path, with the same name.
+            Node::Branch(_) => Node::extension(prefix, self.root),
+            _ => {
+                let node = self.take(index);
+                self.release(index, || prefix);
+                prepend(&prefix, node)
+            }
+        };
+        let top = self.alloc(node);
+        self.slots[top as usize].is_stored = is_branch_stored;
+        self.root = Child::linked(top);
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     merkle::MerkleTrie,
     notes::Notes,
     source::{EmptyNodes, Loader},
+    split::SplitTrie,
 };
 use alloy_primitives::{
     B256, Bytes, U256,
@@ -22,10 +23,21 @@ const PARALLEL_SLOTS_MIN: usize = 64;
 /// Fewest changed storage tries that are hashed on several threads.
 const PARALLEL_TRIES_MIN: usize = 8;
 
+/// Nodes in memory from which on a trie is split, so that several threads can change it.
+const SPLIT_NODES_MIN: usize = 4_096;
+
+/// An account that a diff names.
+struct Touched<'a> {
+    account: B256,
+    change: &'a AccountChange,
+    /// The storage root in its leaf until now, which may be outdated; `None` if there was no leaf.
+    before: Option<B256>,
+}
+
 /// An account's storage trie that is being changed.
 struct StorageJob<'a> {
     account: B256,
-    trie: Box<MerkleTrie>,
+    trie: Box<SplitTrie>,
     slots: &'a [(B256, U256)],
 }
 
@@ -37,8 +49,8 @@ struct StorageJob<'a> {
 /// An error of [`StateTrie::apply`] poisons the trie: every later `apply` answers [`TrieError::Poisoned`] and the
 /// updates not yet taken are lost. Build a new one with `StateTrie::new(last stored root)`.
 pub struct StateTrie {
-    pub(crate) accounts: MerkleTrie,
-    pub(crate) storages: B256Map<Box<MerkleTrie>>,
+    pub(crate) accounts: SplitTrie,
+    pub(crate) storages: B256Map<Box<SplitTrie>>,
     /// Accounts whose leaf may hold an outdated storage root.
     pub(crate) unrooted: B256Set,
     /// Accounts whose storage trie may have updates.
@@ -52,13 +64,14 @@ pub struct StateTrie {
     /// Accounts whose storage tries may have notes.
     pub(crate) visited: B256Set,
     pub(crate) is_poisoned: bool,
+    split_nodes: usize,
 }
 
 impl StateTrie {
     /// The trie with this root, of which nothing is in memory yet; empty if it is the empty root.
     pub fn new(root: B256) -> Self {
         Self {
-            accounts: MerkleTrie::new(root),
+            accounts: SplitTrie::new(root),
             storages: B256Map::default(),
             unrooted: B256Set::default(),
             touched: B256Set::default(),
@@ -68,7 +81,16 @@ impl StateTrie {
             notes: Notes::default(),
             visited: B256Set::default(),
             is_poisoned: false,
+            split_nodes: SPLIT_NODES_MIN,
         }
+    }
+
+    /// Lets tries be split by their first nibble, which several threads can change at once, when they have so many nodes
+    /// in memory (by default 4,096).
+    #[must_use]
+    pub const fn with_split_nodes(mut self, nodes: usize) -> Self {
+        self.split_nodes = nodes;
+        self
     }
 
     /// Applies changes, loading what they touch. Call it as often as convenient before [`Self::root`].
@@ -93,62 +115,32 @@ impl StateTrie {
         );
         self.epoch += 1;
         self.attend(None);
+        let loader = Loader { source, account: None };
+        let work = |trie: &mut MerkleTrie, part| write_accounts(trie, part, &loader);
+        let touched =
+            self.accounts.change(&diff.accounts, |(account, _)| account, &loader, work)?;
         let mut jobs = Vec::new();
-        for (account, change) in &diff.accounts {
-            self.write_account(*account, change, source, &mut jobs)?;
-        }
-        for (account, change) in &diff.accounts {
-            if change.account.is_none() {
-                self.remove_account(*account, source)?;
+        for Touched { account, change, before } in touched.into_iter().flatten() {
+            let before = before.unwrap_or(EMPTY_ROOT_HASH);
+            let is_wiped = change.is_storage_wiped || change.account.is_none();
+            if is_wiped {
+                self.wipe(account, before);
+            }
+            if change.account.is_some() && !change.slots.is_empty() {
+                let trie = self.storages.remove(&account);
+                let root = if is_wiped { EMPTY_ROOT_HASH } else { before };
+                let trie = trie.unwrap_or_else(|| Box::new(SplitTrie::new(root)));
+                jobs.push(StorageJob { account, trie, slots: &change.slots });
             }
         }
         self.run(jobs, source)
-    }
-
-    /// Writes the leaf with the storage root known so far, and collects the storage work.
-    fn write_account<'a>(
-        &mut self,
-        account: B256,
-        change: &'a AccountChange,
-        source: &dyn NodeSource,
-        jobs: &mut Vec<StorageJob<'a>>,
-    ) -> Result<(), TrieError> {
-        let Some(fields) = change.account else { return Ok(()) };
-        let mut before = EMPTY_ROOT_HASH;
-        let mut after = EMPTY_ROOT_HASH;
-        let path = Nibbles::unpack_array(&account.0);
-        self.accounts.replace(&path, &Loader { source, account: None }, |value| {
-            before = storage_root(account, value)?.unwrap_or(EMPTY_ROOT_HASH);
-            after = if change.is_storage_wiped { EMPTY_ROOT_HASH } else { before };
-            Ok(TrieLeaf { account: fields, storage_root: after }.encode())
-        })?;
-        if change.is_storage_wiped {
-            self.wipe(account, before);
-        }
-        if !change.slots.is_empty() {
-            let trie = self.storages.remove(&account);
-            let trie = trie.unwrap_or_else(|| Box::new(MerkleTrie::new(after)));
-            jobs.push(StorageJob { account, trie, slots: &change.slots });
-        }
-        Ok(())
-    }
-
-    fn remove_account(&mut self, account: B256, source: &dyn NodeSource) -> Result<(), TrieError> {
-        let path = Nibbles::unpack_array(&account.0);
-        let loader = Loader { source, account: None };
-        let leaf = storage_root(account, self.accounts.get(&path, &loader)?)?;
-        if let Some(storage_root) = leaf {
-            self.wipe(account, storage_root);
-            self.accounts.remove(&path, &loader)?;
-        }
-        Ok(())
     }
 
     /// Forgets the storage trie of an account, and has the stored one deleted if there may be one.
     fn wipe(&mut self, account: B256, storage_root: B256) {
         let mut trie = self.storages.remove(&account);
         if let Some(trie) = &mut trie {
-            self.inherit(trie);
+            trie.drain_notes(&mut self.notes);
         }
         if trie.is_some() || storage_root != EMPTY_ROOT_HASH {
             self.wiped.insert(account);
@@ -187,7 +179,7 @@ impl StateTrie {
     pub fn root(&mut self) -> B256 {
         assert!(!self.is_poisoned, "the root of a poisoned trie does not exist");
         let unrooted = std::mem::take(&mut self.unrooted);
-        let mut tries: Vec<(B256, Box<MerkleTrie>)> = unrooted
+        let mut tries: Vec<(B256, Box<SplitTrie>)> = unrooted
             .into_iter()
             .filter_map(|account| Some((account, self.storages.remove(&account)?)))
             .collect();
@@ -196,23 +188,17 @@ impl StateTrie {
                 trie.root();
             });
         }
+        let mut roots = Vec::with_capacity(tries.len());
         for (account, mut trie) in tries {
-            self.write_storage_root(account, trie.root());
+            roots.push((account, trie.root()));
             self.storages.insert(account, trie);
         }
-        self.accounts.root()
-    }
-
-    fn write_storage_root(&mut self, account: B256, storage_root: B256) {
-        let path = Nibbles::unpack_array(&account.0);
+        roots.sort_unstable_by_key(|(account, _)| *account);
         let loader = Loader { source: &EmptyNodes, account: None };
-        let written = self.accounts.replace(&path, &loader, |value| {
-            let leaf = value.and_then(TrieLeaf::decode);
-            let mut leaf = leaf.expect("apply wrote the leaf");
-            leaf.storage_root = storage_root;
-            Ok(leaf.encode())
-        });
+        let work = |trie: &mut MerkleTrie, part| write_storage_roots(trie, part, &loader);
+        let written = self.accounts.change(&roots, |(account, _)| account, &loader, work);
         written.expect("unhashed nodes stay in memory");
+        self.accounts.root()
     }
 
     /// What the store must write, since the last call. Hashes first if need be.
@@ -227,13 +213,16 @@ impl StateTrie {
         for account in touched {
             if let Some(trie) = self.storages.get_mut(&account) {
                 let nodes = trie.take_updates().into_iter();
+                trie.split(self.split_nodes);
                 storage_nodes
                     .extend(nodes.map(|(path, rlp): (_, Option<Bytes>)| (account, path, rlp)));
             }
         }
         let mut wiped_storage: Vec<B256> = self.wiped.drain().collect();
         wiped_storage.sort_unstable();
-        TrieUpdates { account_nodes: self.accounts.take_updates(), storage_nodes, wiped_storage }
+        let account_nodes = self.accounts.take_updates();
+        self.accounts.split(self.split_nodes);
+        TrieUpdates { account_nodes, storage_nodes, wiped_storage }
     }
 
     /// Nodes in memory.
@@ -256,8 +245,8 @@ impl StateTrie {
         let is_settled = self.unrooted.is_empty()
             && self.touched.is_empty()
             && self.wiped.is_empty()
-            && self.accounts.updates.is_empty()
-            && !self.accounts.root.is_stale();
+            && !self.accounts.has_updates()
+            && !self.accounts.is_stale();
         if !is_settled || self.is_poisoned || self.node_count() <= nodes_max {
             return;
         }
@@ -294,22 +283,80 @@ fn storage_root(account: B256, value: Option<&[u8]>) -> Result<Option<B256>, Tri
     Ok(leaf.map(|leaf| leaf.storage_root))
 }
 
-/// Writes the slots of one account: values first, then removals.
+/// Writes the leaves of a part of the accounts, with the storage roots known so far, and then removes leaves, so that a
+/// branch is not collapsed only to be split again.
+fn write_accounts<'a>(
+    trie: &mut MerkleTrie,
+    part: &'a [(B256, AccountChange)],
+    loader: &Loader<'_>,
+) -> Result<Vec<Touched<'a>>, TrieError> {
+    let mut touched = Vec::with_capacity(part.len());
+    for (account, change) in part {
+        let Some(fields) = change.account else { continue };
+        let mut before = None;
+        trie.replace(&Nibbles::unpack_array(&account.0), loader, |value| {
+            before = storage_root(*account, value)?;
+            let kept = before.filter(|_| !change.is_storage_wiped);
+            let storage_root = kept.unwrap_or(EMPTY_ROOT_HASH);
+            Ok(TrieLeaf { account: fields, storage_root }.encode())
+        })?;
+        touched.push(Touched { account: *account, change, before });
+    }
+    for (account, change) in part.iter().filter(|(_, change)| change.account.is_none()) {
+        let path = Nibbles::unpack_array(&account.0);
+        let before = storage_root(*account, trie.get(&path, loader)?)?;
+        if before.is_some() {
+            trie.remove(&path, loader)?;
+            touched.push(Touched { account: *account, change, before });
+        }
+    }
+    Ok(touched)
+}
+
+/// Writes storage roots into leaves that are in memory.
+fn write_storage_roots(
+    trie: &mut MerkleTrie,
+    part: &[(B256, B256)],
+    loader: &Loader<'_>,
+) -> Result<(), TrieError> {
+    for (account, storage_root) in part {
+        trie.replace(&Nibbles::unpack_array(&account.0), loader, |value| {
+            let leaf = value.and_then(TrieLeaf::decode);
+            let mut leaf = leaf.expect("apply wrote the leaf");
+            leaf.storage_root = *storage_root;
+            Ok(leaf.encode())
+        })?;
+    }
+    Ok(())
+}
+
+/// Writes the slots of one account.
 fn apply_slots(
     job: &mut StorageJob<'_>,
     (epoch, since): (u32, u32),
     source: &dyn NodeSource,
 ) -> Result<(), TrieError> {
     let loader = Loader { source, account: Some(job.account) };
-    (job.trie.epoch, job.trie.since) = (epoch, since);
+    job.trie.attend(epoch, since);
+    let work = |trie: &mut MerkleTrie, part| write_slots(trie, part, &loader);
+    job.trie.change(job.slots, |(slot, _)| slot, &loader, work)?;
+    Ok(())
+}
+
+/// Writes a part of the slots: values first, then removals.
+fn write_slots(
+    trie: &mut MerkleTrie,
+    part: &[(B256, U256)],
+    loader: &Loader<'_>,
+) -> Result<(), TrieError> {
     let mut rlp = Vec::with_capacity(33);
-    for (slot, value) in job.slots.iter().filter(|(_, value)| !value.is_zero()) {
+    for (slot, value) in part.iter().filter(|(_, value)| !value.is_zero()) {
         rlp.clear();
         value.encode(&mut rlp);
-        job.trie.insert(&Nibbles::unpack_array(&slot.0), &rlp, &loader)?;
+        trie.insert(&Nibbles::unpack_array(&slot.0), &rlp, loader)?;
     }
-    for (slot, _) in job.slots.iter().filter(|(_, value)| value.is_zero()) {
-        job.trie.remove(&Nibbles::unpack_array(&slot.0), &loader)?;
+    for (slot, _) in part.iter().filter(|(_, value)| value.is_zero()) {
+        trie.remove(&Nibbles::unpack_array(&slot.0), loader)?;
     }
     Ok(())
 }

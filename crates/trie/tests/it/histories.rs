@@ -29,6 +29,11 @@ fn then() -> impl Strategy<Value = Then> {
     ]
 }
 
+/// From how many nodes on tries are split: from the first, from some, never.
+pub(crate) fn split_nodes() -> impl Strategy<Value = usize> {
+    prop_oneof![Just(1), Just(12), Just(usize::MAX)]
+}
+
 /// Splits a diff in two that do the same one after the other.
 fn halves(diff: &HashedDiff, at: usize) -> [HashedDiff; 2] {
     let (left, right) = diff.accounts.split_at(at.min(diff.accounts.len()));
@@ -45,12 +50,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn history_equals_scratch(blocks in vec((diff(), 0usize..10, then()), 1..14)) {
+    fn history_equals_scratch(
+        blocks in vec((diff(), 0usize..10, then()), 1..14),
+        split in split_nodes(),
+    ) {
         let mut model = Model::default();
         let mut stored = StoredNodes::default();
-        let mut trie = StateTrie::new(EMPTY_ROOT_HASH);
-        for (diff, split, then) in blocks {
-            for half in halves(&diff, split) {
+        let mut trie = StateTrie::new(EMPTY_ROOT_HASH).with_split_nodes(split);
+        for (diff, split_at, then) in blocks {
+            for half in halves(&diff, split_at) {
                 trie.apply(&half, &stored).unwrap();
             }
             model.apply(&diff);
@@ -65,7 +73,9 @@ proptest! {
             prop_assert!(trie.take_updates().is_empty());
             match then {
                 Then::Nothing | Then::Store => {}
-                Then::Reload => trie = StateTrie::new(model.root()),
+                Then::Reload => {
+                    trie = StateTrie::new(model.root()).with_split_nodes(split);
+                }
                 Then::Evict(nodes_max) => {
                     trie.evict(nodes_max);
                     prop_assert!(trie.node_count() <= nodes_max);
@@ -127,19 +137,23 @@ fn removing_everything_leaves_the_empty_root_and_an_empty_store() {
         let change = AccountChange { account, is_storage_wiped: false, slots };
         model.apply(&HashedDiff { accounts: vec![(key(index), change)] });
     }
-    let mut stored = model.nodes();
-    let mut trie = StateTrie::new(model.root());
-    for index in 0..24 {
-        let diff = HashedDiff { accounts: vec![(key(index), AccountChange::default())] };
-        trie.apply(&diff, &stored).unwrap();
-        model.apply(&diff);
-        assert_eq!(trie.root(), model.root());
-        stored.write(trie.take_updates());
-        check_stored(&stored, &model);
+    let full = model;
+    for split in [1, usize::MAX] {
+        let mut model = full.clone();
+        let mut stored = model.nodes();
+        let mut trie = StateTrie::new(model.root()).with_split_nodes(split);
+        for index in 0..24 {
+            let diff = HashedDiff { accounts: vec![(key(index), AccountChange::default())] };
+            trie.apply(&diff, &stored).unwrap();
+            model.apply(&diff);
+            assert_eq!(trie.root(), model.root());
+            stored.write(trie.take_updates());
+            check_stored(&stored, &model);
+        }
+        assert_eq!(trie.root(), EMPTY_ROOT_HASH);
+        assert_eq!(stored, StoredNodes::default());
+        assert_eq!(trie.node_count(), 0);
     }
-    assert_eq!(trie.root(), EMPTY_ROOT_HASH);
-    assert_eq!(stored, StoredNodes::default());
-    assert_eq!(trie.node_count(), 0);
 }
 
 /// Enough leaves that levels and storage tries are hashed in parallel.

@@ -1,6 +1,7 @@
 //! Witnesses: whole, minimal, and of no use without any of their nodes.
 
 use crate::{
+    histories::split_nodes,
     model::{Model, diff, key},
     nodes::StoredNodes,
 };
@@ -79,10 +80,11 @@ proptest! {
     #[test]
     fn a_living_trie_notes_the_same_witness(
         blocks in vec((diff(), reads(), prop::option::of(0usize..40)), 1..10),
+        split in split_nodes(),
     ) {
         let mut model = Model::default();
         let mut stored = StoredNodes::default();
-        let mut trie = StateTrie::new(model.root());
+        let mut trie = StateTrie::new(model.root()).with_split_nodes(split);
         for (diff, reads, nodes_max) in blocks {
             let expected = witness_nodes(model.root(), &reads, &diff, &model.nodes()).unwrap();
             trie.begin_witness();
@@ -97,8 +99,8 @@ proptest! {
             prop_assert_eq!(trie.root(), model.root());
             prop_assert_eq!(trie.take_witness(), expected);
             prop_assert!(!trie.is_witnessed());
+            stored.write(trie.take_updates());
             if let Some(nodes_max) = nodes_max {
-                stored.write(trie.take_updates());
                 trie.evict(nodes_max);
             }
         }
