@@ -232,6 +232,23 @@ impl Workload {
                 BatchSize::PerIteration,
             );
         });
+        // What executing on two cores could give at best: halves that share nothing, and no check for conflicts.
+        let halves = || {
+            let (left, right) = self.bare_transactions.split_at(self.bare_transactions.len() / 2);
+            [left, right].map(|half| (self.bare_state.clone(), half.to_vec()))
+        };
+        group.bench_function("who=revm threads=2", |bencher| {
+            bencher.iter_batched(
+                halves,
+                |halves| {
+                    std::thread::scope(|scope| {
+                        let run = |(state, half)| scope.spawn(|| self.execute_bare(state, half));
+                        halves.map(run).map(|half| half.join().unwrap())
+                    })
+                },
+                BatchSize::PerIteration,
+            );
+        });
         group.bench_function("who=weir part=append", |bencher| {
             bencher.iter_batched(|| (), |()| self.append(), BatchSize::PerIteration);
         });

@@ -237,6 +237,7 @@ const fn sequencing_config(settings: &Settings) -> SequencingConfig {
         step_time: settings.step_time,
         beneficiary: settings.beneficiary,
         seed: settings.seed,
+        trie_cache_bytes: settings.trie_cache_mb.saturating_mul(1 << 20),
     }
 }
 

@@ -123,6 +123,10 @@ pub(crate) struct Settings {
     #[arg(long, env = "WEIR_SELF_CHECK", default_value = "on", value_name = "SWITCH")]
     pub(crate) self_check: SwitchSetting,
 
+    /// Memory for nodes of the state's tries, in MiB; what was used longest ago is forgotten and read again when needed.
+    #[arg(long, env = "WEIR_TRIE_CACHE_MB", default_value_t = 1_024, value_name = "MIB")]
+    pub(crate) trie_cache_mb: usize,
+
     /// Newest blocks whose witnesses are kept.
     #[arg(long, env = "WEIR_WITNESS_BLOCKS", default_value_t = 64, value_name = "N")]
     pub(crate) witness_blocks: u64,

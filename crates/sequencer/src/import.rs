@@ -13,8 +13,8 @@ use weir_primitives::{Block, BlockRef, ExecutedBlock, RecoveredBlock, StateProvi
 use weir_storage::{BlockCommit, StorageError, Store, hash_diff};
 use weir_trie::StateTrie;
 
-/// Nodes that the trie keeps in memory between blocks (about 150 bytes each).
-const TRIE_NODES_MAX: usize = 2_000_000;
+/// Memory that nodes of the state's tries may take between blocks, in bytes.
+const TRIE_BYTES_MAX: usize = 512 << 20;
 /// Ancestors that a block with ommers is checked against.
 const ANCESTORS: usize = 7;
 
@@ -136,7 +136,7 @@ impl ChainImporter {
             diff: Some(Arc::new(output.diff)),
         };
         self.store.commit(&BlockCommit { block: &block, hashed: &hashed, trie: &updates })?;
-        self.trie.evict(TRIE_NODES_MAX);
+        self.trie.shrink_to(TRIE_BYTES_MAX);
         self.ancestors.push_front(block.block.block().clone());
         self.ancestors.truncate(ANCESTORS);
         Ok(())

@@ -13,7 +13,9 @@ mod ingress;
 pub use ingress::{GapPolicy, Ingress, IngressError, Restored};
 
 mod sequencing;
-pub use sequencing::{SequencingConfig, SequencingDriver, SequencingError};
+pub use sequencing::{
+    DEFAULT_TRIE_CACHE_BYTES, SequencingConfig, SequencingDriver, SequencingError,
+};
 
 mod reorg;
 pub use reorg::{ReorgError, ReorgHandle, ReorgInbox, reorg_channel};

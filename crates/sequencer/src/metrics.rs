@@ -16,6 +16,8 @@ const REORGS: &str = "weir_chain_reorgs_total";
 const REORGED_BLOCKS: &str = "weir_chain_reorged_blocks_total";
 const ROOT: &str = "weir_seal_root_seconds";
 const STORE: &str = "weir_seal_store_seconds";
+const TRIE_NODES: &str = "weir_trie_nodes";
+const TRIE_BYTES: &str = "weir_trie_bytes";
 const WITNESS: &str = "weir_witness_seconds";
 const WITNESS_BYTES: &str = "weir_witness_bytes";
 const CHECK: &str = "weir_self_check_seconds";
@@ -36,6 +38,8 @@ pub fn describe_metrics() {
     describe_counter!(REORGED_BLOCKS, "Blocks that left the own chain by reorgs since the start");
     describe_histogram!(ROOT, Unit::Seconds, "Time to finish a block and compute its roots");
     describe_histogram!(STORE, Unit::Seconds, "Time to store a sealed block durably");
+    describe_gauge!(TRIE_NODES, "Nodes of the state's tries in memory");
+    describe_gauge!(TRIE_BYTES, Unit::Bytes, "Memory that nodes of the state's tries take");
     describe_histogram!(WITNESS, Unit::Seconds, "Time to make the witness of a block");
     describe_histogram!(WITNESS_BYTES, Unit::Bytes, "Size of the witness of a block");
     describe_histogram!(CHECK, Unit::Seconds, "Time to check a sealed block by its witness");
@@ -48,6 +52,12 @@ pub fn describe_metrics() {
     describe_gauge!(PENDING, "Transactions in the pool that are executable next or behind such");
     describe_gauge!(QUEUED, "Transactions in the pool that wait for a missing nonce");
     describe_gauge!(JOURNAL, Unit::Bytes, "Size of the journal of accepted transactions");
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gauges are floating point; 2^53 bytes are far")]
+pub(crate) fn trie(nodes: usize, bytes: usize) {
+    gauge!(TRIE_NODES).set(nodes as f64);
+    gauge!(TRIE_BYTES).set(bytes as f64);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "histograms are floating point; 2^53 bytes are far")]

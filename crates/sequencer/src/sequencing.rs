@@ -29,10 +29,12 @@ use weir_txpool::SenderState;
 
 /// Transactions executed between two looks at the clock and the shutdown.
 const STEP_TRANSACTIONS_MAX: usize = 256;
-/// Nodes that the in-memory trie keeps between blocks (about 150 bytes each).
-const TRIE_NODES_MAX: usize = 4_000_000;
 /// The journal is rewritten when it has grown beyond this many bytes, and beyond twice what the last rewrite left.
 const JOURNAL_COMPACT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Memory that nodes of the state's tries may take between blocks unless a setting says otherwise, in bytes: about four
+/// million nodes.
+pub const DEFAULT_TRIE_CACHE_BYTES: usize = 1 << 30;
 
 /// How blocks are made.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +47,8 @@ pub struct SequencingConfig {
     pub beneficiary: Address,
     /// Seed of PREVRANDAO.
     pub seed: u64,
+    /// Memory that nodes of the state's tries may take between blocks, in bytes.
+    pub trie_cache_bytes: usize,
 }
 
 /// Why sequencing stopped. All of these halt the node: what is on disk is consistent, what is in memory may not be.
@@ -264,7 +268,7 @@ impl<C: Clock> SequencingDriver<C> {
         self.chain.append(&sealed.executed, &sealed.hashed, &sealed.updates)?;
         let store = started.elapsed() - root;
         self.update_pool(&sealed.executed)?;
-        self.trie.evict(TRIE_NODES_MAX);
+        self.shrink_trie();
         metrics::sealed(&sealed.executed, SealTimes { root, store });
         let block = sealed.executed.reference();
         if let Some(witness) = witness {
@@ -278,6 +282,12 @@ impl<C: Clock> SequencingDriver<C> {
             self.journal_compact_bytes = JOURNAL_COMPACT_BYTES.max(left.saturating_mul(2));
         }
         Ok(())
+    }
+
+    /// Keeps the trie within its memory.
+    fn shrink_trie(&mut self) {
+        self.trie.shrink_to(self.config.trie_cache_bytes);
+        metrics::trie(self.trie.node_count(), self.trie.memory_bytes());
     }
 
     fn update_pool(&self, block: &ExecutedBlock) -> Result<(), SequencingError> {

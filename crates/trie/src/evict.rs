@@ -1,9 +1,11 @@
 //! Forgetting nodes that the store holds, coldest first.
 
 use crate::{
+    StateTrie,
     merkle::{MerkleTrie, Slot},
     node::{NO_LINK, Node},
 };
+use rayon::prelude::*;
 use std::{cmp::Reverse, collections::BTreeMap};
 
 /// How warm a node is: the epoch of its last use (newest first), then its distance from the root.
@@ -64,5 +66,54 @@ impl MerkleTrie {
         }
         kept[new].node = node;
         new as u32
+    }
+}
+
+impl StateTrie {
+    /// Forgets nodes, as [`Self::evict`] does, if more than `bytes_max` are in memory. A quarter of the memory is given back
+    /// then, so that the walk over all nodes is rare.
+    pub fn shrink_to(&mut self, bytes_max: usize) {
+        let bytes = self.memory_bytes();
+        if bytes_max < bytes {
+            // Products of byte and node counts stay far below 2^128.
+            let kept = self.node_count() as u128 * bytes_max as u128 / bytes as u128;
+            self.evict(usize::try_from(kept * 3 / 4).unwrap_or(usize::MAX));
+        }
+    }
+
+    /// Forgets the nodes used longest ago, and the deepest among equals, until at most `nodes_max` are in memory.
+    ///
+    /// Forgotten nodes are loaded again when needed, so call it after the updates taken are in the store. Does nothing
+    /// while there are changes that were not hashed or not taken.
+    pub fn evict(&mut self, nodes_max: usize) {
+        let is_settled = self.unrooted.is_empty()
+            && self.touched.is_empty()
+            && self.wiped.is_empty()
+            && !self.accounts.has_updates()
+            && !self.accounts.is_stale();
+        if !is_settled || self.is_poisoned || self.node_count() <= nodes_max {
+            return;
+        }
+        let limit = self.warmth_limit(nodes_max);
+        self.accounts.keep_warm(limit);
+        self.storages.par_iter_mut().for_each(|(_, trie)| trie.keep_warm(limit));
+        self.storages.retain(|_, trie| trie.node_count() > 0);
+    }
+
+    /// The coldest warmth that still fits into `nodes_max` nodes.
+    fn warmth_limit(&self, nodes_max: usize) -> Option<Warmth> {
+        let mut counts = BTreeMap::new();
+        self.accounts.count_by_warmth(&mut counts);
+        self.storages.values().for_each(|trie| trie.count_by_warmth(&mut counts));
+        let mut kept = 0;
+        let mut limit = None;
+        for (warmth, count) in counts {
+            kept += count;
+            if kept > nodes_max {
+                break;
+            }
+            limit = Some(warmth);
+        }
+        limit
     }
 }

@@ -187,7 +187,7 @@ impl SplitTrie {
 
     /// Keeps the nodes at least as warm as `limit` (none without a limit) and gives the other memory back.
     pub(crate) fn keep_warm(&mut self, limit: Option<Warmth>) {
-        self.tries_mut().iter_mut().for_each(|trie| trie.keep_warm(limit));
+        self.tries_mut().par_iter_mut().for_each(|trie| trie.keep_warm(limit));
     }
 
     /// Moves what is noted to the end of `out`.

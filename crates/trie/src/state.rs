@@ -2,7 +2,6 @@
 
 use crate::{
     AccountChange, HashedDiff, NodeSource, TrieError, TrieLeaf, TrieUpdates,
-    evict::Warmth,
     merkle::MerkleTrie,
     notes::Notes,
     source::{EmptyNodes, Loader},
@@ -15,7 +14,7 @@ use alloy_primitives::{
 use alloy_rlp::Encodable;
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
 use rayon::prelude::*;
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 /// Fewest changed slots of an `apply` for which storage tries are changed on several threads.
 const PARALLEL_SLOTS_MIN: usize = 64;
@@ -54,8 +53,8 @@ pub struct StateTrie {
     /// Accounts whose leaf may hold an outdated storage root.
     pub(crate) unrooted: B256Set,
     /// Accounts whose storage trie may have updates.
-    touched: B256Set,
-    wiped: B256Set,
+    pub(crate) touched: B256Set,
+    pub(crate) wiped: B256Set,
     pub(crate) epoch: u32,
     /// The first epoch whose visits are noted for a witness; 0 if none is taken down.
     pub(crate) since: u32,
@@ -235,44 +234,6 @@ impl StateTrie {
     pub fn memory_bytes(&self) -> usize {
         let storages: usize = self.storages.values().map(|trie| trie.memory_bytes()).sum();
         self.accounts.memory_bytes() + storages
-    }
-
-    /// Forgets the nodes used longest ago, and the deepest among equals, until at most `nodes_max` are in memory.
-    ///
-    /// Forgotten nodes are loaded again when needed, so call it after the updates taken are in the store. Does nothing
-    /// while there are changes that were not hashed or not taken.
-    pub fn evict(&mut self, nodes_max: usize) {
-        let is_settled = self.unrooted.is_empty()
-            && self.touched.is_empty()
-            && self.wiped.is_empty()
-            && !self.accounts.has_updates()
-            && !self.accounts.is_stale();
-        if !is_settled || self.is_poisoned || self.node_count() <= nodes_max {
-            return;
-        }
-        let limit = self.warmth_limit(nodes_max);
-        self.accounts.keep_warm(limit);
-        self.storages.retain(|_, trie| {
-            trie.keep_warm(limit);
-            trie.node_count() > 0
-        });
-    }
-
-    /// The coldest warmth that still fits into `nodes_max` nodes.
-    fn warmth_limit(&self, nodes_max: usize) -> Option<Warmth> {
-        let mut counts = BTreeMap::new();
-        self.accounts.count_by_warmth(&mut counts);
-        self.storages.values().for_each(|trie| trie.count_by_warmth(&mut counts));
-        let mut kept = 0;
-        let mut limit = None;
-        for (warmth, count) in counts {
-            kept += count;
-            if kept > nodes_max {
-                break;
-            }
-            limit = Some(warmth);
-        }
-        limit
     }
 }
 

@@ -3,7 +3,7 @@
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::Encodable2718;
 use alloy_network::TxSignerSync;
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy_signer_local::PrivateKeySigner;
 use jsonrpsee::{
     core::{client::ClientT, params::ArrayParams},
@@ -72,7 +72,7 @@ impl Node {
 /// A JSON-RPC client that signs with the first development account.
 pub(crate) struct Client {
     http: HttpClient,
-    signer: PrivateKeySigner,
+    pub(crate) signer: PrivateKeySigner,
 }
 
 impl Client {
@@ -96,14 +96,21 @@ impl Client {
 
     /// Sends one wei with this nonce, and returns the hash that the node acknowledged.
     pub(crate) async fn transfer(&self, nonce: u64) -> B256 {
+        self.send(nonce, TxKind::Call(Address::repeat_byte(0x77)), U256::from(1), Bytes::new())
+            .await
+    }
+
+    /// Sends a transaction with this nonce, and returns the hash that the node acknowledged.
+    pub(crate) async fn send(&self, nonce: u64, to: TxKind, value: U256, input: Bytes) -> B256 {
         let mut transaction = TxEip1559 {
             chain_id: 61_972,
             nonce,
-            gas_limit: 21_000,
+            gas_limit: if input.is_empty() { 21_000 } else { 500_000 },
             max_fee_per_gas: 10_000_000_000,
             max_priority_fee_per_gas: 1,
-            to: Address::repeat_byte(0x77).into(),
-            value: U256::from(1),
+            to,
+            value,
+            input,
             ..Default::default()
         };
         let signature = self.signer.sign_transaction_sync(&mut transaction).expect("the key signs");
@@ -155,7 +162,7 @@ impl Client {
     }
 }
 
-fn quantity(value: &Value) -> u64 {
+pub(crate) fn quantity(value: &Value) -> u64 {
     let text = value.as_str().expect("a quantity is a string");
     u64::from_str_radix(text.trim_start_matches("0x"), 16).expect("a quantity is hexadecimal")
 }

@@ -11,8 +11,8 @@ use weir_primitives::{BlockRef, StateProvider};
 use weir_storage::{BlockCommit, Snapshot, StorageError, Store};
 use weir_trie::StateTrie;
 
-/// Nodes that the trie keeps in memory between blocks (about 150 bytes each).
-const TRIE_NODES_MAX: usize = 2_000_000;
+/// Memory that nodes of the state's tries may take between blocks, in bytes.
+const TRIE_BYTES_MAX: usize = 512 << 20;
 
 /// Appends blocks to a store by executing batches. Blocking.
 pub struct BlockExecutor {
@@ -91,7 +91,7 @@ impl BlockExecutor {
             return Err(DeriveError::Diverged { number, expected, computed });
         }
         self.store.commit(&BlockCommit { block, hashed: &sealed.hashed, trie: &sealed.updates })?;
-        self.trie.evict(TRIE_NODES_MAX);
+        self.trie.shrink_to(TRIE_BYTES_MAX);
         self.parent = SealedHeader::new_unchecked(block.block.header().clone(), computed);
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! A reorg of the chain that the driver writes, between two steps of the open block.
 
 use super::{
-    SequencingDriver, SequencingError, TRIE_NODES_MAX,
+    SequencingDriver, SequencingError,
     checked::{Checked, Removal, Removed},
     sealed_header,
 };
@@ -193,7 +193,7 @@ impl<C: Clock> SequencingDriver<C> {
             }
             let sealed = self.rebuild_one(branch, replaced, &mut unplaced)?;
             self.chain.extend(branch, sealed)?;
-            self.trie.evict(TRIE_NODES_MAX);
+            self.shrink_trie();
         }
         kept_aside.append(&mut unplaced);
         kept_aside.extend(blocks.flat_map(transactions));

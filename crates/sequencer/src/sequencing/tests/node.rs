@@ -101,6 +101,7 @@ impl Node {
         ingress.restore(&records.unwrap_or_default()).unwrap();
         let ingress = Arc::new(ingress);
         let config = SequencingConfig {
+            trie_cache_bytes: crate::DEFAULT_TRIE_CACHE_BYTES,
             block_time: Duration::from_secs(1),
             step_time: Duration::from_millis(1),
             beneficiary: Address::repeat_byte(0xbe),
