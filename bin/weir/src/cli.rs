@@ -53,6 +53,12 @@ pub(crate) enum Command {
     /// Check state proofs, without a node.
     #[command(subcommand)]
     Proof(ProofCommand),
+    /// Inspect the store of a node that is not running.
+    #[command(subcommand)]
+    Db(DbCommand),
+    /// Inspect the journal of accepted transactions.
+    #[command(subcommand)]
+    Journal(JournalCommand),
     /// Run Ethereum's JSON state tests.
     Statetest(ConformanceArgs),
     /// Run Ethereum's JSON blockchain tests.
@@ -308,6 +314,31 @@ pub(crate) enum ProofCommand {
         /// The state root, from a header that is believed.
         #[arg(long, value_name = "HASH")]
         root: B256,
+    },
+}
+
+/// Commands about the store.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DbCommand {
+    /// Check that blocks, indices, state, trie and journal belong together; exit 1 if something does not.
+    Check {
+        /// Folder of the chain's data.
+        #[arg(long, env = "WEIR_DATADIR", default_value = ".weir/dev", value_name = "DIR")]
+        datadir: PathBuf,
+        /// Newest blocks to check. Default: all.
+        #[arg(long, default_value_t = u64::MAX, hide_default_value = true, value_name = "N")]
+        blocks: u64,
+    },
+}
+
+/// Commands about the journal.
+#[derive(Debug, Subcommand)]
+pub(crate) enum JournalCommand {
+    /// Print the records, one JSON object a line; changes nothing.
+    Dump {
+        /// The journal's folder or file: journal in a node's data folder.
+        #[arg(value_name = "PATH")]
+        path: PathBuf,
     },
 }
 

@@ -47,6 +47,8 @@ fn run() -> eyre::Result<ExitCode> {
         Command::Import(args) => command::import::run(&args),
         Command::Verify(command) => command::verify::run(command),
         Command::Proof(command) => command::proof::run(command),
+        Command::Db(command) => command::db::run(command),
+        Command::Journal(command) => command::journal::run(command),
         Command::Statetest(args) => command::conformance::state_tests(&args),
         Command::Blocktest(args) => command::conformance::block_tests(&args),
         Command::Witnesstest(args) => command::conformance::witness_tests(&args),

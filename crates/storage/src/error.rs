@@ -75,6 +75,12 @@ pub enum StorageError {
         /// Longest key.
         bytes_max: usize,
     },
+    /// There is no store where one was expected.
+    #[error("there is no store: path={}", path.display())]
+    Absent {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The data directory is in use by another process.
     #[error("data directory is in use: path={}", path.display())]
     InUse {
@@ -114,6 +120,7 @@ impl StorageError {
             Self::SchemaTooNew { .. }
             | Self::ForeignChain { .. }
             | Self::RecordKeyTooLong { .. }
+            | Self::Absent { .. }
             | Self::InUse { .. }
             | Self::Full
             | Self::Malformed { .. }

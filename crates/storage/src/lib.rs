@@ -25,6 +25,9 @@ pub use history::HistoricalState;
 mod integrity;
 pub use integrity::state_root_from_leaves;
 
+mod audit;
+pub use audit::{Audited, Finding, audit};
+
 mod mdbx;
 pub use mdbx::{MdbxStore, StoreOptions};
 
@@ -32,7 +35,9 @@ mod memory;
 pub use memory::MemoryStore;
 
 mod journal;
-pub use journal::{Durability, Journal, JournalOptions, JournalRecord, OnDurable, Rotation};
+pub use journal::{
+    Durability, Journal, JournalContents, JournalOptions, JournalRecord, OnDurable, Rotation,
+};
 
 mod error;
 pub use error::{ChainIdentity, JournalError, StorageError};

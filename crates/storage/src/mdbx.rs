@@ -97,6 +97,31 @@ impl MdbxStore {
         Ok(Self { environment, handles, options, writer: Mutex::new(()) })
     }
 
+    /// Opens a store that is there, of whatever chain.
+    ///
+    /// # Errors
+    /// [`StorageError::Absent`] if there is none.
+    pub fn open_existing(options: StoreOptions) -> Result<Self, StorageError> {
+        if !options.path.join(DATA_FILE).is_file() {
+            return Err(StorageError::Absent { path: options.path });
+        }
+        let environment = open_environment(&options)?;
+        let transaction = environment.begin_rw_unsync()?;
+        let mut handles = [Database::freelist_db(); Table::ALL.len()];
+        for table in Table::ALL {
+            handles[table as usize] =
+                transaction.create_db(Some(table.name()), DatabaseFlags::empty())?;
+        }
+        let mut tables = WriteTables::new(&transaction, &handles);
+        let is_there = kv::open_existing(&mut tables)?;
+        drop(tables);
+        if !is_there {
+            return Err(StorageError::Absent { path: options.path });
+        }
+        transaction.commit()?;
+        Ok(Self { environment, handles, options, writer: Mutex::new(()) })
+    }
+
     /// Runs `write` in one transaction and syncs it.
     fn write(
         &self,

@@ -20,6 +20,9 @@ pub use witness::{WitnessNodes, witness_nodes};
 mod updates;
 pub use updates::TrieUpdates;
 
+mod audit;
+pub use audit::{LeafCount, count_leaves};
+
 mod proof;
 pub use proof::{AccountProof, SlotProof, prove};
 

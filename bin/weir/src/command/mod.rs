@@ -2,11 +2,13 @@
 
 pub(crate) mod config;
 pub(crate) mod conformance;
+pub(crate) mod db;
 pub(crate) mod demo;
 pub(crate) mod derive;
 pub(crate) mod feed;
 pub(crate) mod import;
 pub(crate) mod input;
+pub(crate) mod journal;
 pub(crate) mod liquidity;
 pub(crate) mod load;
 pub(crate) mod node;

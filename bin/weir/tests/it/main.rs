@@ -9,5 +9,6 @@ mod l1;
 mod liquidity;
 mod node;
 mod observe;
+mod store;
 mod traces;
 mod witness;

@@ -1,8 +1,10 @@
 //! An append-only file of records with group commit.
 
+mod contents;
 mod format;
 mod handle;
 mod writer;
 
+pub use contents::JournalContents;
 pub use format::JournalRecord;
 pub use handle::{Durability, Journal, JournalOptions, OnDurable, Rotation};

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-const JOURNAL_FILE: &str = "journal.log";
+pub(super) const JOURNAL_FILE: &str = "journal.log";
 const NEW_FILE: &str = "journal.new";
 const LOCK_FILE: &str = "journal.lock";
 

@@ -4,7 +4,7 @@ mod table;
 pub(crate) use table::Table;
 
 mod write;
-pub(crate) use write::{open_or_create, write_commit, write_records};
+pub(crate) use write::{open_existing, open_or_create, write_commit, write_records};
 
 mod revert;
 pub(crate) use revert::write_revert;

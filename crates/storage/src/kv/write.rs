@@ -34,6 +34,19 @@ pub(crate) fn open_or_create(
     if found < SCHEMA_VERSION { upgrade(tables) } else { Ok(()) }
 }
 
+/// Checks the schema version, whatever the chain; `false` if nothing is stored.
+pub(crate) fn open_existing(tables: &mut impl TableWrite) -> Result<bool, StorageError> {
+    match codec::read_schema(tables)? {
+        None => return Ok(false),
+        Some(found) if SCHEMA_VERSION < found => {
+            return Err(StorageError::SchemaTooNew { found, supported: SCHEMA_VERSION });
+        }
+        Some(found) if found < SCHEMA_VERSION => upgrade(tables)?,
+        Some(_) => {}
+    }
+    Ok(true)
+}
+
 /// From schema 1, which kept no history: it begins at the head.
 fn upgrade(tables: &mut impl TableWrite) -> Result<(), StorageError> {
     let head = codec::read_head(tables)?.ok_or(codec::malformed(Table::Meta))?;
