@@ -4,7 +4,7 @@ use crate::{Snapshot, StorageError, state_root_from_leaves};
 use alloy_consensus::{ReceiptWithBloom, TxReceipt};
 use alloy_eips::Encodable2718;
 use alloy_primitives::B256;
-use weir_primitives::{ExecutedBlock, Receipt};
+use weir_primitives::{ExecutedBlock, Receipt, Transaction};
 use weir_trie::{LeafCount, TrieError, count_leaves, ordered_root};
 
 /// Something that does not belong together.
@@ -143,13 +143,12 @@ fn audit_block(
             report(Finding::Index { number, index: "transactionByHash", key });
         }
     }
-    let root = ordered_root(transactions.len(), |index, out| transactions[index].encode_2718(out));
     let mut compare = |field, header, computed| {
         if header != computed {
             report(Finding::Body { number, field, header, computed });
         }
     };
-    compare("transactionsRoot", header.transactions_root, root);
+    compare("transactionsRoot", header.transactions_root, transactions_root(transactions));
     // Receipts of the first forks hold a state root (EIP-658), which is not kept; a base fee says that they are past.
     if header.base_fee_per_gas.is_some() {
         compare("receiptsRoot", header.receipts_root, receipts_root(&block.receipts));
@@ -157,7 +156,11 @@ fn audit_block(
     Ok(())
 }
 
-fn receipts_root(receipts: &[Receipt]) -> B256 {
+pub(crate) fn transactions_root(transactions: &[Transaction]) -> B256 {
+    ordered_root(transactions.len(), |index, out| transactions[index].encode_2718(out))
+}
+
+pub(crate) fn receipts_root(receipts: &[Receipt]) -> B256 {
     let receipts: Vec<ReceiptWithBloom<&Receipt>> =
         receipts.iter().map(TxReceipt::with_bloom_ref).collect();
     ordered_root(receipts.len(), |index, out| receipts[index].encode_2718(out))

@@ -1,6 +1,10 @@
 //! A chain made up from a seed: blocks with real roots over random changes, and the state after each.
 
-use crate::{BlockCommit, GenesisState, hash_diff};
+use crate::{
+    BlockCommit, GenesisState,
+    audit::{receipts_root, transactions_root},
+    hash_diff,
+};
 use alloy_consensus::{BlockBody, Signed, TxEip1559, TxLegacy, TxType};
 use alloy_primitives::{Address, B256, Bytes, Log, Signature, TxKind, U256, keccak256};
 use std::{collections::BTreeMap, sync::Arc};
@@ -207,16 +211,19 @@ fn make_block(
     let hashed = hash_diff(&diff);
     trie.apply(&hashed, &EmptyNodes).expect("everything is in memory");
     let is_genesis = parent == BlockRef::default();
+    let transactions: Vec<Transaction> = (0..transactions).map(|_| transaction(random)).collect();
+    let receipts: Vec<Receipt> =
+        transactions.iter().map(|transaction| receipt(random, transaction)).collect();
     let header = Header {
         number: if is_genesis { 0 } else { parent.number + 1 },
         parent_hash: parent.hash,
         timestamp: parent.timestamp + 1,
         state_root: trie.root(),
+        transactions_root: transactions_root(&transactions),
+        receipts_root: receipts_root(&receipts),
         base_fee_per_gas: Some(random.below(1_000)),
         ..Header::default()
     };
-    let transactions: Vec<Transaction> = (0..transactions).map(|_| transaction(random)).collect();
-    let receipts = transactions.iter().map(|transaction| receipt(random, transaction)).collect();
     let senders = transactions.iter().map(|_| address(random.below(ACCOUNTS))).collect();
     let body = BlockBody { transactions, ommers: Vec::new(), withdrawals: Some(Vec::new().into()) };
     let hash = header.hash_slow();
