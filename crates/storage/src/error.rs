@@ -175,6 +175,15 @@ pub enum JournalError {
         #[source]
         error: Arc<io::Error>,
     },
+    /// Writing failed, and the file is as it was: the disk is full, say. The record was not taken. Try again later.
+    #[error("journal could not be written: path={}: {error}", path.display())]
+    NotWritten {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        error: Arc<io::Error>,
+    },
     /// The file is not a journal.
     #[error("file is not a journal: path={}", path.display())]
     NotAJournal {
@@ -218,7 +227,9 @@ impl JournalError {
     /// What the caller does next.
     pub const fn severity(&self) -> Severity {
         match self {
-            Self::QueueFull { .. } | Self::RecordTooLarge { .. } => Severity::Retry,
+            Self::QueueFull { .. } | Self::RecordTooLarge { .. } | Self::NotWritten { .. } => {
+                Severity::Retry
+            }
             Self::Io { .. }
             | Self::NotAJournal { .. }
             | Self::FormatTooNew { .. }

@@ -1,6 +1,6 @@
 //! A journal that is read and left as it is.
 
-use super::{JournalRecord, format, writer::JOURNAL_FILE};
+use super::{JournalRecord, disk::JOURNAL_FILE, format};
 use crate::JournalError;
 use std::{fs, path::Path, sync::Arc};
 

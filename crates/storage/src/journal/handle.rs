@@ -80,8 +80,13 @@ impl Journal {
         let bytes = Arc::new(AtomicU64::new(opened.file_bytes));
         let (commands, queue) = sync_channel(options.queue_records);
         let failure = Arc::new(OnceLock::new());
-        let writer =
-            Writer::new(opened.files, options.durability, Arc::clone(&bytes), Arc::clone(&failure));
+        let writer = Writer::new(
+            opened.files,
+            opened.path.clone(),
+            options.durability,
+            Arc::clone(&bytes),
+            Arc::clone(&failure),
+        );
         let thread = std::thread::Builder::new()
             .name("weir-journal".into())
             .spawn(move || writer.run(&queue))

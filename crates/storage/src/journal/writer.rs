@@ -1,6 +1,7 @@
 //! The journal's thread: takes what is queued, writes it, syncs once, answers all.
 
 use super::{
+    disk::{Disk, Files, JOURNAL_FILE, ReplaceError, sync_dir},
     format::{self, JournalRecord},
     handle::{Durability, OnDurable},
 };
@@ -17,8 +18,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(super) const JOURNAL_FILE: &str = "journal.log";
-const NEW_FILE: &str = "journal.new";
 const LOCK_FILE: &str = "journal.lock";
 
 /// Bytes after which a group is written even if more records wait: bounds latency and memory.
@@ -33,15 +32,6 @@ const GATHER_TIME: Duration = Duration::from_micros(300);
 pub(super) enum Command {
     Append { record: JournalRecord, on_durable: OnDurable },
     Rotate { keep: Vec<JournalRecord>, done: SyncSender<Result<(), JournalError>> },
-}
-
-/// The open files of a journal.
-#[derive(Debug)]
-pub(super) struct Files {
-    dir: PathBuf,
-    journal: File,
-    /// Held for its lock.
-    _lock: File,
 }
 
 /// A journal as it was found.
@@ -93,28 +83,10 @@ fn lock(path: &Path) -> Result<File, JournalError> {
     }
 }
 
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-impl Files {
-    /// Makes `contents` the journal: written aside, synced, then renamed into place.
-    fn replace(&mut self, contents: &[u8]) -> io::Result<()> {
-        let new = self.dir.join(NEW_FILE);
-        let mut file = File::create(&new)?;
-        file.write_all(contents)?;
-        file.sync_all()?;
-        let path = self.dir.join(JOURNAL_FILE);
-        fs::rename(&new, &path)?;
-        sync_dir(&self.dir)?;
-        self.journal = OpenOptions::new().append(true).open(&path)?;
-        Ok(())
-    }
-}
-
 /// The state of the thread.
-pub(super) struct Writer {
-    files: Files,
+pub(super) struct Writer<D = Files> {
+    disk: D,
+    path: PathBuf,
     durability: Durability,
     bytes: Arc<AtomicU64>,
     /// Records of the present group, encoded.
@@ -124,19 +96,21 @@ pub(super) struct Writer {
     last_group: usize,
     /// When the oldest byte that is written and not synced was written.
     unsynced_since: Option<Instant>,
-    /// The first failure. Nothing is written after it.
+    /// The first failure that left the file in doubt. Nothing is written after it.
     poison: Arc<OnceLock<JournalError>>,
 }
 
-impl Writer {
+impl<D: Disk> Writer<D> {
     pub(super) const fn new(
-        files: Files,
+        disk: D,
+        path: PathBuf,
         durability: Durability,
         bytes: Arc<AtomicU64>,
         poison: Arc<OnceLock<JournalError>>,
     ) -> Self {
         Self {
-            files,
+            disk,
+            path,
             durability,
             bytes,
             buffer: Vec::new(),
@@ -157,7 +131,8 @@ impl Writer {
             }
         }
         if self.unsynced_since.is_some() {
-            self.sync();
+            // Nobody waits any more; a failure is what the next start finds.
+            let _ = self.sync();
         }
     }
 
@@ -180,12 +155,13 @@ impl Writer {
 
     fn sync_if_due(&mut self) {
         if self.until_due() == Some(Duration::ZERO) {
-            self.sync();
+            // What was answered already cannot be taken back; the next record is refused.
+            let _ = self.sync();
         }
     }
 
     /// Serves `first` and what waits behind it, up to a rotation or a full group.
-    fn serve(&mut self, first: Command, queue: &Receiver<Command>) {
+    pub(super) fn serve(&mut self, first: Command, queue: &Receiver<Command>) {
         if self.durability == Durability::Always && self.last_group >= BUSY_RECORDS_MIN {
             std::thread::sleep(GATHER_TIME);
         }
@@ -217,32 +193,42 @@ impl Writer {
             return;
         }
         self.last_group = self.waiting.len();
-        if self.poison.get().is_none() {
-            self.write_group();
-        }
+        let result = match self.poison.get() {
+            Some(poison) => Err(poison.clone()),
+            None => self.write_group(),
+        };
         self.buffer.clear();
         for on_durable in self.waiting.drain(..) {
-            on_durable(self.poison.get().cloned().map_or(Ok(()), Err));
+            on_durable(result.clone());
         }
     }
 
-    fn write_group(&mut self) {
-        if let Err(error) = self.files.journal.write_all(&self.buffer) {
-            self.fail(error);
-            return;
+    fn write_group(&mut self) -> Result<(), JournalError> {
+        if let Err(error) = self.disk.append(&self.buffer) {
+            return Err(self.undo(error));
         }
         self.bytes.fetch_add(self.buffer.len() as u64, Ordering::Relaxed);
         self.unsynced_since.get_or_insert_with(Instant::now);
-        if self.durability == Durability::Always {
-            self.sync();
+        if self.durability == Durability::Always { self.sync() } else { Ok(()) }
+    }
+
+    /// Cuts off what a failed write left. The disk may have room again later, so the journal is not given up, unless
+    /// nothing can be cut either.
+    fn undo(&mut self, error: io::Error) -> JournalError {
+        match self.disk.cut(self.bytes.load(Ordering::Relaxed)) {
+            Ok(()) => JournalError::NotWritten { path: self.path.clone(), error: Arc::new(error) },
+            Err(_) => self.fail(error),
         }
     }
 
-    fn sync(&mut self) {
-        match self.files.journal.sync_data() {
-            Ok(()) => self.unsynced_since = None,
+    fn sync(&mut self) -> Result<(), JournalError> {
+        match self.disk.sync() {
+            Ok(()) => {
+                self.unsynced_since = None;
+                Ok(())
+            }
             // The system may have dropped the pages: nothing written since the last sync can be relied upon.
-            Err(error) => self.fail(error),
+            Err(error) => Err(self.fail(error)),
         }
     }
 
@@ -252,20 +238,21 @@ impl Writer {
         }
         let mut contents = format::header().to_vec();
         keep.iter().for_each(|record| record.encode(&mut contents));
-        if let Err(error) = self.files.replace(&contents) {
-            self.fail(error);
-        }
-        if let Some(poison) = self.poison.get() {
-            return Err(poison.clone());
-        }
+        self.disk.replace(&contents).map_err(|error| match error {
+            ReplaceError::Unchanged(error) => {
+                JournalError::NotWritten { path: self.path.clone(), error: Arc::new(error) }
+            }
+            ReplaceError::InDoubt(error) => self.fail(error),
+        })?;
         self.unsynced_since = None;
         self.bytes.store(contents.len() as u64, Ordering::Relaxed);
         Ok(())
     }
 
-    fn fail(&mut self, error: io::Error) {
-        let path = self.files.dir.join(JOURNAL_FILE);
-        self.poison.get_or_init(|| JournalError::Io { path, error: Arc::new(error) });
+    /// Gives the journal up.
+    fn fail(&mut self, error: io::Error) -> JournalError {
         self.unsynced_since = None;
+        let (path, error) = (self.path.clone(), Arc::new(error));
+        self.poison.get_or_init(|| JournalError::Io { path, error }).clone()
     }
 }

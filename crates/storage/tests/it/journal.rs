@@ -136,18 +136,40 @@ fn a_full_queue_refuses_and_a_waiting_one_does_not() {
 }
 
 #[test]
-fn a_failed_write_poisons() {
+fn a_rotation_that_cannot_be_written_changes_nothing() {
     let dir = TempDir::new().unwrap();
     let (journal, _) = open(&dir);
     append(&journal, record(1, "written")).recv().unwrap().unwrap();
-    // A directory in the place of the new file makes the rotation fail.
-    fs::create_dir(dir.path().join("journal.new")).unwrap();
+    let in_the_way = dir.path().join("journal.new");
+    fs::create_dir(&in_the_way).unwrap();
+    let error = journal.rotate(Vec::new()).unwrap_err();
+    assert!(matches!(error, JournalError::NotWritten { .. }), "{error}");
+    assert!(journal.failure().is_none());
+    append(&journal, record(1, "later")).recv().unwrap().unwrap();
+    fs::remove_dir(in_the_way).unwrap();
+    journal.rotate(vec![record(2, "kept")]).unwrap();
+    drop(journal);
+    assert_eq!(open(&dir).1, [record(2, "kept")]);
+}
+
+#[test]
+fn a_rotation_in_doubt_poisons() {
+    let dir = TempDir::new().unwrap();
+    let (journal, _) = open(&dir);
+    append(&journal, record(1, "written")).recv().unwrap().unwrap();
+    // A directory in the place of the file makes the last step of the rotation fail.
+    let (path, aside) = (journal.path().to_owned(), dir.path().join("aside"));
+    fs::rename(&path, &aside).unwrap();
+    fs::create_dir(&path).unwrap();
     let error = journal.rotate(Vec::new()).unwrap_err();
     assert!(matches!(error, JournalError::Io { .. }), "{error}");
     let later = append(&journal, record(1, "later")).recv().unwrap();
     assert!(matches!(later, Err(JournalError::Io { .. })));
     assert!(matches!(journal.rotate(Vec::new()), Err(JournalError::Io { .. })));
+    assert!(journal.failure().is_some());
     drop(journal);
+    fs::remove_dir(&path).unwrap();
+    fs::rename(&aside, &path).unwrap();
     assert_eq!(open(&dir).1, [record(1, "written")]);
 }
 

@@ -1,0 +1,245 @@
+//! The journal on a disk that fails: torn writes, lost syncs, no room, and power that goes at any point.
+
+use super::{
+    JournalRecord,
+    disk::{Disk, ReplaceError},
+    format,
+    handle::Durability,
+    writer::{Command, Writer},
+};
+use crate::JournalError;
+use proptest::{collection::vec, prelude::*};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicU64, mpsc::sync_channel},
+};
+
+/// What goes wrong at one operation of the disk.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    /// A part of the bytes is written, in 256ths, and then there is no room.
+    Full(u8),
+    /// The operation fails and does nothing; a sync may have written all the same.
+    Broken,
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        12 => Just(Fault::None),
+        2 => any::<u8>().prop_map(Fault::Full),
+        1 => Just(Fault::Broken),
+    ]
+}
+
+/// A file in memory, of which only a part has reached the disk.
+#[derive(Debug, Default)]
+struct Platter {
+    written: Vec<u8>,
+    /// Contents as of the last sync.
+    durable: Vec<u8>,
+    faults: std::collections::VecDeque<Fault>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct FaultyDisk(Arc<Mutex<Platter>>);
+
+fn no_room() -> io::Error {
+    io::Error::from(io::ErrorKind::StorageFull)
+}
+
+impl FaultyDisk {
+    fn with<R>(&self, act: impl FnOnce(&mut Platter, Fault) -> R) -> R {
+        let mut platter = self.0.lock().expect("no test panics while it holds the disk");
+        let fault = platter.faults.pop_front().unwrap_or(Fault::None);
+        act(&mut platter, fault)
+    }
+}
+
+impl Disk for FaultyDisk {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.with(|platter, fault| match fault {
+            Fault::None => {
+                platter.written.extend_from_slice(bytes);
+                Ok(())
+            }
+            Fault::Full(part) => {
+                let torn = bytes.len() * usize::from(part) / 256;
+                platter.written.extend_from_slice(&bytes[..torn]);
+                Err(no_room())
+            }
+            Fault::Broken => Err(io::Error::other("broken")),
+        })
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.with(|platter, fault| {
+            if fault == Fault::None {
+                platter.durable = platter.written.clone();
+                return Ok(());
+            }
+            Err(io::Error::other("lost sync"))
+        })
+    }
+
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        self.with(|platter, fault| {
+            if fault == Fault::Broken {
+                return Err(io::Error::other("broken"));
+            }
+            platter.written.truncate(len as usize);
+            Ok(())
+        })
+    }
+
+    fn replace(&mut self, contents: &[u8]) -> Result<(), ReplaceError> {
+        self.with(|platter, fault| match fault {
+            Fault::None => {
+                platter.written = contents.to_vec();
+                platter.durable = contents.to_vec();
+                Ok(())
+            }
+            Fault::Full(_) => Err(ReplaceError::Unchanged(no_room())),
+            Fault::Broken => Err(ReplaceError::InDoubt(io::Error::other("broken"))),
+        })
+    }
+}
+
+/// What is asked of the journal.
+#[derive(Debug, Clone)]
+enum Ask {
+    /// So many records in one go.
+    Append(u8),
+    /// Keep the records acknowledged so far.
+    Rotate,
+}
+
+fn ask() -> impl Strategy<Value = Ask> {
+    prop_oneof![5 => (1u8..5).prop_map(Ask::Append), 1 => Just(Ask::Rotate)]
+}
+
+/// A journal on a faulty disk, and what it said.
+struct Rig {
+    writer: Writer<FaultyDisk>,
+    disk: FaultyDisk,
+    next: u32,
+    acknowledged: Vec<u32>,
+    /// Refused, so that it may be there or not.
+    refused: Vec<u32>,
+}
+
+impl Rig {
+    fn new(faults: Vec<Fault>) -> Self {
+        let disk = FaultyDisk::default();
+        {
+            let mut platter = disk.0.lock().expect("the disk is new");
+            platter.written = format::header().to_vec();
+            platter.durable = platter.written.clone();
+            platter.faults = faults.into();
+        }
+        let bytes = Arc::new(AtomicU64::new(format::HEADER_BYTES as u64));
+        let path = PathBuf::from("journal.log");
+        let poison = Arc::new(OnceLock::new());
+        let writer = Writer::new(disk.clone(), path, Durability::Always, bytes, poison);
+        Self { writer, disk, next: 0, acknowledged: Vec::new(), refused: Vec::new() }
+    }
+
+    fn record(number: u32) -> JournalRecord {
+        JournalRecord { kind: 1, payload: number.to_be_bytes().repeat(3) }
+    }
+
+    fn append(&mut self, count: u8) {
+        let (commands, queue) = sync_channel(8);
+        let answers = Arc::new(Mutex::new(Vec::<(u32, Result<(), JournalError>)>::new()));
+        for _ in 0..count {
+            let (number, heard) = (self.next, Arc::clone(&answers));
+            self.next += 1;
+            let on_durable =
+                Box::new(move |result| heard.lock().expect("one thread").push((number, result)));
+            let command = Command::Append { record: Self::record(number), on_durable };
+            commands.send(command).expect("the queue has room");
+        }
+        let first = queue.recv().expect("a command was sent");
+        self.writer.serve(first, &queue);
+        for (number, result) in answers.lock().expect("one thread").drain(..) {
+            let list = if result.is_ok() { &mut self.acknowledged } else { &mut self.refused };
+            list.push(number);
+        }
+    }
+
+    fn rotate(&mut self) {
+        let (done, answer) = sync_channel(1);
+        let keep = self.acknowledged.iter().copied().map(Self::record).collect();
+        let (_, queue) = sync_channel(1);
+        self.writer.serve(Command::Rotate { keep, done }, &queue);
+        // Replaced or not, what was acknowledged is there.
+        let _ = answer.recv().expect("a rotation is answered");
+    }
+
+    /// The records in the file.
+    fn read(file: &[u8]) -> Vec<u32> {
+        let (records, _) = format::parse(file, Path::new("journal.log")).expect("it is a journal");
+        let number = |record: &JournalRecord| {
+            u32::from_be_bytes(*record.payload.first_chunk().expect("a payload has 12 bytes"))
+        };
+        records.iter().map(number).collect()
+    }
+
+    fn check(&self, file: &[u8]) {
+        let found = Self::read(file);
+        assert!(found.is_sorted_by(|left, right| left < right), "in order, none twice: {found:?}");
+        let is_refused = |number: &u32| self.refused.contains(number);
+        let sure: Vec<u32> = found.iter().copied().filter(|number| !is_refused(number)).collect();
+        assert_eq!(sure, self.acknowledged);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    /// Power goes at the end, and of what was written since the last sync any beginning may be there.
+    #[test]
+    fn what_is_acknowledged_outlives_any_fault(
+        faults in vec(fault(), 0..40),
+        asks in vec(ask(), 1..20),
+        reached: prop::sample::Index,
+    ) {
+        let mut rig = Rig::new(faults);
+        for ask in asks {
+            match ask {
+                Ask::Append(count) => rig.append(count),
+                Ask::Rotate => rig.rotate(),
+            }
+            let platter = rig.disk.0.lock().expect("one thread");
+            let (durable, written) = (platter.durable.clone(), platter.written.clone());
+            drop(platter);
+            rig.check(&durable);
+            if written.starts_with(&durable) {
+                let unsynced = written.len() - durable.len();
+                let end = durable.len() + reached.index(unsynced + 1);
+                rig.check(&written[..end]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_and_takes_records_again_when_it_has_room() {
+    // The group is torn in its second record; then all is well.
+    let mut rig = Rig::new(vec![Fault::Full(200)]);
+    rig.append(2);
+    assert_eq!((rig.acknowledged.len(), rig.refused.len()), (0, 2));
+    rig.append(3);
+    assert_eq!(rig.acknowledged, [2, 3, 4]);
+    let platter = rig.disk.0.lock().expect("one thread");
+    assert_eq!(Rig::read(&platter.durable), [2, 3, 4]);
+}
+
+#[test]
+fn a_lost_sync_ends_the_journal() {
+    let mut rig = Rig::new(vec![Fault::None, Fault::Broken]);
+    rig.append(1);
+    rig.append(1);
+    assert_eq!((rig.acknowledged.len(), rig.refused.len()), (0, 2));
+}
