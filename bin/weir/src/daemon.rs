@@ -342,6 +342,6 @@ fn server_config(args: &LiquidityArgs) -> ServerConfig {
             "*" => Hosts::Any,
             hosts => Hosts::List(list(hosts)),
         },
-        ..ServerConfig::new(SocketAddr::new(args.http_addr, args.http_port))
+        ..args.http.apply(ServerConfig::new(SocketAddr::new(args.http_addr, args.http_port)))
     }
 }

@@ -263,7 +263,7 @@ fn server_config(settings: &Settings) -> ServerConfig {
             "*" => Hosts::Any,
             list => Hosts::List(list.split(',').map(|host| host.trim().to_owned()).collect()),
         },
-        ..ServerConfig::new(address)
+        ..settings.http.apply(ServerConfig::new(address))
     }
 }
 

@@ -4,6 +4,7 @@ use crate::{
     api::Api,
     args::Args,
     backend::Backends,
+    budget::Budget,
     config::ServerConfig,
     error::{INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, RESPONSE_TOO_LARGE, RpcError},
     json::Answer,
@@ -32,6 +33,8 @@ pub(crate) trait Subscriber: Send + Sync {
 /// Runs requests against the method table.
 pub(crate) struct Dispatcher {
     pub(crate) api: Arc<Api>,
+    /// What requests and answers of all clients hold.
+    pub(crate) memory: Budget,
     index: HashMap<&'static str, usize>,
     meters: Meters,
     /// Heavy reads running.
@@ -47,6 +50,7 @@ impl Dispatcher {
         Self {
             index: METHODS.iter().enumerate().map(|(at, method)| (method.name, at)).collect(),
             meters: Meters::new(),
+            memory: Budget::new(config.held_bytes_max),
             readers: Arc::new(Semaphore::new(readers)),
             tickets: Arc::new(Semaphore::new(tickets)),
             api: Arc::new(Api::new(backends, config)),
@@ -259,5 +263,11 @@ impl BatchAnswers {
 pub(crate) fn oversize(bytes: usize, limit: usize) -> String {
     let error =
         RpcError::new(INVALID_REQUEST, format!("request too large: bytes={bytes} limit={limit}"));
+    message::response("null", &Err(error))
+}
+
+/// A request or an answer there is no memory for, now.
+pub(crate) fn busy(what: &str) -> String {
+    let error = RpcError::limit(format!("server busy: {what} of all clients hold too much memory"));
     message::response("null", &Err(error))
 }

@@ -27,6 +27,7 @@ pub use methods::method_names;
 mod api;
 mod args;
 mod block_id;
+mod budget;
 mod dispatch;
 mod json;
 mod message;
