@@ -1,5 +1,6 @@
 //! Settings of the server, every limit with its unit.
 
+use crate::limits::LimitRules;
 use std::{net::SocketAddr, time::Duration};
 
 /// Which `Origin`s of browser pages may use the server.
@@ -68,10 +69,17 @@ pub struct ServerConfig {
     pub websocket_requests_max: usize,
     /// Subscriptions of one WebSocket.
     pub subscriptions_max: usize,
-    /// Heavy reads (calls, logs, whole blocks) running at once.
+    /// Threads for heavy reads (calls, logs, whole blocks). They step back for those that seal blocks.
     pub readers: usize,
-    /// Heavy reads waiting for a turn; one more is refused with -32005.
+    /// Heavy reads waiting for a thread; clients take turns. One more is refused with -32005, or takes the place of one of
+    /// a client that has more waiting.
     pub readers_waiting_max: usize,
+    /// Threads for traces, witnesses and simulations, which step back even for reads.
+    pub tracers: usize,
+    /// Traces waiting for a thread, in the same way.
+    pub tracers_waiting_max: usize,
+    /// Rates of calls; they can be replaced while the server runs.
+    pub limits: LimitRules,
     /// Gas of one `eth_call`, `eth_estimateGas` or `eth_createAccessList`.
     pub call_gas_max: u64,
     /// Blocks one `eth_getLogs` may span.
@@ -116,6 +124,9 @@ impl ServerConfig {
             subscriptions_max: 128,
             readers: 4,
             readers_waiting_max: 1_024,
+            tracers: 2,
+            tracers_waiting_max: 64,
+            limits: LimitRules::default(),
             call_gas_max: 50_000_000,
             logs_blocks_max: 10_000,
             logs_results_max: 20_000,

@@ -21,6 +21,9 @@ pub use error::RpcError;
 mod server;
 pub use server::{RpcServer, ServerError};
 
+mod limits;
+pub use limits::{ApiKey, KeyRule, LimitRules, LimitsError, LimitsHandle, Rate};
+
 mod methods;
 pub use methods::method_names;
 
@@ -28,11 +31,13 @@ mod api;
 mod args;
 mod block_id;
 mod budget;
+mod client;
 mod dispatch;
 mod json;
 mod message;
 mod meter;
 mod wire;
+mod workers;
 
 mod debug;
 mod dev;

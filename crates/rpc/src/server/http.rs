@@ -9,6 +9,7 @@ use super::{
     websocket,
 };
 use crate::{
+    client::Client,
     config::ServerConfig,
     dispatch::{Dispatcher, busy, oversize},
 };
@@ -104,8 +105,11 @@ impl Front {
                 if *origin == OriginVerdict::Denied {
                     return text(StatusCode::FORBIDDEN, "origin is not allowed\n");
                 }
-                let peer =
-                    websocket::Peer { slot: Arc::clone(&self.slot), traffic: Arc::clone(traffic) };
+                let peer = websocket::Peer {
+                    slot: Arc::clone(&self.slot),
+                    traffic: Arc::clone(traffic),
+                    client: Client::new(self.address(), request.headers()),
+                };
                 let dispatcher = Arc::clone(&self.dispatcher);
                 websocket::upgrade(request, dispatcher, self.shutdown.clone(), &self.tasks, peer)
             }
@@ -122,12 +126,13 @@ impl Front {
         if !is_json(request.headers()) {
             return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type: application/json\n");
         }
+        let client = Client::new(self.address(), request.headers());
         let memory = &self.dispatcher.memory;
         let body = match body::read(request.into_body(), self.config(), memory).await {
             Ok(body) => body,
             Err(error) => return self.unread(&error),
         };
-        match self.dispatcher.handle(&body.bytes, None).await {
+        match self.dispatcher.handle(&body.bytes, &client, None).await {
             Some(answer) => match memory.hold(answer) {
                 Some(answer) => json(StatusCode::OK, answer),
                 None => json(StatusCode::SERVICE_UNAVAILABLE, busy("answers")),
@@ -168,7 +173,7 @@ fn preflight(origin: &OriginVerdict) -> Reply {
     let mut reply = empty(StatusCode::NO_CONTENT);
     for (name, value) in [
         (header::ACCESS_CONTROL_ALLOW_METHODS, "POST, OPTIONS"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type, authorization, x-api-key"),
         (header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS),
     ] {
         reply.headers_mut().insert(name, HeaderValue::from_static(value));

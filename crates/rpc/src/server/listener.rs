@@ -5,7 +5,12 @@ use super::{
     http::Front,
     stream::{GuardedStream, StreamLimits, Traffic},
 };
-use crate::{backend::Backends, config::ServerConfig, dispatch::Dispatcher};
+use crate::{
+    backend::Backends,
+    config::ServerConfig,
+    dispatch::Dispatcher,
+    limits::{LimitsError, LimitsHandle},
+};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
@@ -30,6 +35,12 @@ pub enum ServerError {
         #[source]
         source: std::io::Error,
     },
+    /// A thread for reads cannot be started.
+    #[error("thread for reads cannot be started")]
+    Threads(#[source] std::io::Error),
+    /// The limits in the configuration are not valid.
+    #[error(transparent)]
+    Limits(#[from] LimitsError),
 }
 
 /// The JSON-RPC server: HTTP and WebSocket on one port.
@@ -51,13 +62,20 @@ impl RpcServer {
     /// Install the metrics recorder before: the handles are made here.
     ///
     /// # Errors
-    /// If the address cannot be bound.
+    /// If the address cannot be bound, a thread cannot be started, or the limits are not valid.
     pub async fn bind(config: ServerConfig, backends: Backends) -> Result<Self, ServerError> {
         let address = config.address;
         let bind = |source| ServerError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
-        Ok(Self { listener, address, dispatcher: Arc::new(Dispatcher::new(backends, config)) })
+        config.limits.check()?;
+        let dispatcher = Dispatcher::new(backends, config).map_err(ServerError::Threads)?;
+        Ok(Self { listener, address, dispatcher: Arc::new(dispatcher) })
+    }
+
+    /// Reads and replaces the rates of calls while the server runs.
+    pub fn limits(&self) -> LimitsHandle {
+        LimitsHandle::new(Arc::clone(&self.dispatcher.limiter))
     }
 
     /// The address it listens on.

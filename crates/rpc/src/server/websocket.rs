@@ -12,6 +12,7 @@ use crate::{
     api::Api,
     args::Args,
     budget::FREE_BYTES,
+    client::Client,
     dispatch::{Dispatcher, Subscriber, busy, oversize},
     error::RpcError,
     json::{Answer, Json},
@@ -50,6 +51,8 @@ pub(super) struct Peer {
     pub(super) slot: Arc<Slot>,
     /// What it sent.
     pub(super) traffic: Arc<Traffic>,
+    /// Who it is, by its handshake.
+    pub(super) client: Client,
 }
 
 fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
@@ -85,8 +88,7 @@ pub(super) fn upgrade(
         .expect("base64 is a header value");
     let upgrading = hyper::upgrade::on(&mut request);
     tasks.spawn(async move {
-        session(upgrading, dispatcher, shutdown, peer.traffic).await;
-        drop(peer.slot);
+        session(upgrading, dispatcher, shutdown, peer).await;
     });
     let mut reply = text(StatusCode::SWITCHING_PROTOCOLS, "");
     let headers = reply.headers_mut();
@@ -101,7 +103,7 @@ async fn session(
     upgrading: OnUpgrade,
     dispatcher: Arc<Dispatcher>,
     shutdown: Shutdown,
-    traffic: Arc<Traffic>,
+    peer: Peer,
 ) {
     let Ok(upgraded) = upgrading.await else { return };
     let config = &dispatcher.api.config;
@@ -119,10 +121,11 @@ async fn session(
         silence: config.ping_interval * MISSED_PINGS_MAX,
         message: config.body_timeout,
     };
-    let inbound = Inbound::new(stream, traffic, limits);
+    let inbound = Inbound::new(stream, peer.traffic, limits);
     let session = Arc::new(Session {
         subscriptions_max: config.subscriptions_max,
         dispatcher: Arc::clone(&dispatcher),
+        client: peer.client,
         outbox,
         subscriptions: Mutex::default(),
     });
@@ -131,11 +134,13 @@ async fn session(
     session.end();
     // The session holds the last sender beside this one; the writer has its farewell and ends by itself.
     let _ = writing.await;
+    drop(peer.slot);
 }
 
 /// One client's connection.
 struct Session {
     dispatcher: Arc<Dispatcher>,
+    client: Client,
     outbox: Outbox,
     subscriptions_max: usize,
     /// `None` until delivery begins.
@@ -187,7 +192,7 @@ impl Session {
             return self.outbox.answer(busy("requests")).await;
         }
         let scope = Scope { session: &self, begun: Mutex::default() };
-        let answer = self.dispatcher.handle(&body, Some(&scope)).await;
+        let answer = self.dispatcher.handle(&body, &self.client, Some(&scope)).await;
         let begun = scope.begun.into_inner();
         if let Some(answer) = answer {
             self.outbox.answer(answer).await;

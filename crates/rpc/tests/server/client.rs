@@ -110,8 +110,14 @@ impl Http {
 
     /// One call, its whole response.
     pub(crate) async fn call(&mut self, method: &str, params: Value) -> Value {
+        self.call_with("", method, params).await
+    }
+
+    /// One call with more headers, its whole response.
+    pub(crate) async fn call_with(&mut self, headers: &str, method: &str, params: Value) -> Value {
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        self.post(&request.to_string()).await.json()
+        let headers = format!("content-type: application/json\r\n{headers}");
+        self.request("POST", "/", &headers, &request.to_string()).await.json()
     }
 
     pub(crate) async fn result(&mut self, method: &str, params: Value) -> Value {

@@ -114,7 +114,10 @@ async fn browsers_are_told_which_origins_may_read() {
     let preflight = client.request("OPTIONS", "/", good, "").await;
     assert_eq!(preflight.status, 204);
     assert_eq!(preflight.header("access-control-allow-origin"), Some("http://localhost:3000"));
-    assert_eq!(preflight.header("access-control-allow-headers"), Some("content-type"));
+    assert_eq!(
+        preflight.header("access-control-allow-headers"),
+        Some("content-type, authorization, x-api-key")
+    );
     let answer = client.request("POST", "/", &format!("{JSON}{good}"), CALL).await;
     assert_eq!(answer.header("access-control-allow-origin"), Some("http://localhost:3000"));
     assert_eq!(answer.header("vary"), Some("origin"));
