@@ -80,7 +80,8 @@ impl Daemon {
         tasks.spawn("pool-events", Arc::clone(&service).publish(shutdown.clone()));
         let followed = service.pools().iter().map(|(chain_id, _)| chain_id).collect();
         let backends = Backends { chain: None, pools: Some(service), batches: None };
-        let server = RpcServer::bind(server_config(args), backends).await?;
+        let server = RpcServer::bind(server_config(args)?, backends).await?;
+        args.http.watch(&server, &mut tasks)?;
         let addresses = Addresses {
             http: format!("http://{}", server.address()),
             ws: format!("ws://{}", server.address()),
@@ -330,9 +331,9 @@ async fn drain(
     }
 }
 
-fn server_config(args: &LiquidityArgs) -> ServerConfig {
+fn server_config(args: &LiquidityArgs) -> eyre::Result<ServerConfig> {
     let list = |text: &str| text.split(',').map(|part| part.trim().to_owned()).collect();
-    ServerConfig {
+    Ok(ServerConfig {
         origins: match args.http_cors.as_str() {
             "" => Origins::None,
             "*" => Origins::Any,
@@ -342,6 +343,6 @@ fn server_config(args: &LiquidityArgs) -> ServerConfig {
             "*" => Hosts::Any,
             hosts => Hosts::List(list(hosts)),
         },
-        ..ServerConfig::new(SocketAddr::new(args.http_addr, args.http_port))
-    }
+        ..args.http.apply(ServerConfig::new(SocketAddr::new(args.http_addr, args.http_port)))?
+    })
 }

@@ -8,6 +8,7 @@ mod command;
 mod config;
 mod daemon;
 mod demo;
+mod http_settings;
 mod liquidity;
 mod node;
 mod paths;

@@ -143,7 +143,8 @@ impl Node {
             backend = backend.with_reorgs(reorgs);
         }
         let backends = Backends { chain: Some(Arc::new(backend)), pools: Some(pools), batches };
-        let server = RpcServer::bind(server_config(settings), backends).await?;
+        let server = RpcServer::bind(server_config(settings)?, backends).await?;
+        settings.http.watch(&server, &mut tasks)?;
         let addresses = Addresses {
             http: format!("http://{}", server.address()),
             ws: format!("ws://{}", server.address()),
@@ -249,9 +250,9 @@ fn self_check(settings: &Settings) -> SelfCheckOptions {
     }
 }
 
-fn server_config(settings: &Settings) -> ServerConfig {
+fn server_config(settings: &Settings) -> eyre::Result<ServerConfig> {
     let address = SocketAddr::new(settings.http_addr, settings.http_port);
-    ServerConfig {
+    Ok(ServerConfig {
         connections_max: settings.http_max_connections as usize,
         request_bytes_max: settings.http_max_body_bytes as usize,
         batch_items_max: settings.http_max_batch as usize,
@@ -264,8 +265,8 @@ fn server_config(settings: &Settings) -> ServerConfig {
             "*" => Hosts::Any,
             list => Hosts::List(list.split(',').map(|host| host.trim().to_owned()).collect()),
         },
-        ..ServerConfig::new(address)
-    }
+        ..settings.http.apply(ServerConfig::new(address))?
+    })
 }
 
 /// Binds the port asked for; without one, the usual port or else any.

@@ -1,6 +1,6 @@
 //! Every setting of a node: one list that flags, `WEIR_*` environment and the configuration file share.
 
-use crate::cli::liquidity::WhitelistArg;
+use crate::{cli::liquidity::WhitelistArg, http_settings::HttpSettings};
 use alloy_primitives::Address;
 use clap::{ArgAction, Args, ValueEnum};
 use std::{
@@ -158,6 +158,9 @@ pub(crate) struct Settings {
     /// Host names that the JSON-RPC server answers, separated by commas, or * for all; IP addresses always are.
     #[arg(long, env = "WEIR_HTTP_HOSTS", default_value = "localhost", value_name = "NAMES")]
     pub(crate) http_hosts: String,
+
+    #[command(flatten)]
+    pub(crate) http: HttpSettings,
 
     /// Unix socket of the pool feed. Default: feed/weir.sock in the data folder.
     #[arg(long, env = "WEIR_FEED_SOCKET", value_name = "PATH")]

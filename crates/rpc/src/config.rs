@@ -1,5 +1,6 @@
 //! Settings of the server, every limit with its unit.
 
+use crate::limits::LimitRules;
 use std::{net::SocketAddr, time::Duration};
 
 /// Which `Origin`s of browser pages may use the server.
@@ -40,6 +41,10 @@ pub struct ServerConfig {
     pub hosts: Hosts,
     /// Connections at once, HTTP and WebSocket together; one more is refused with 503.
     pub connections_max: usize,
+    /// Connections of one address at once (an IPv6 address counts with its /64); one more is refused with 429.
+    pub connections_per_address_max: usize,
+    /// Bytes that large requests and answers of all clients hold at once; one more is refused with -32005.
+    pub held_bytes_max: u32,
     /// Size of an HTTP body or a WebSocket message, in bytes.
     pub request_bytes_max: usize,
     /// Size of one answer, in bytes.
@@ -48,10 +53,14 @@ pub struct ServerConfig {
     pub batch_items_max: usize,
     /// Size of all answers of a batch, in bytes.
     pub batch_response_bytes_max: usize,
-    /// Time for a whole request header to arrive, from when the connection is idle. Also how long keep-alive lasts.
+    /// How long a connection may be idle before a request, the first one or the next.
+    pub idle_timeout: Duration,
+    /// Time for a whole request header to arrive, from its first byte.
     pub header_timeout: Duration,
-    /// Time for a whole body to arrive, from the end of the header.
+    /// Time for a whole body or WebSocket message to arrive.
     pub body_timeout: Duration,
+    /// Time in which a peer takes at least 64 KiB of what waits to be written to it.
+    pub write_timeout: Duration,
     /// Interval of WebSocket pings; a peer silent for two of them is dropped.
     pub ping_interval: Duration,
     /// Messages waiting to be written to one WebSocket; a subscriber that falls further behind is told and dropped.
@@ -60,10 +69,17 @@ pub struct ServerConfig {
     pub websocket_requests_max: usize,
     /// Subscriptions of one WebSocket.
     pub subscriptions_max: usize,
-    /// Heavy reads (calls, logs, whole blocks) running at once.
+    /// Threads for heavy reads (calls, logs, whole blocks). They step back for those that seal blocks.
     pub readers: usize,
-    /// Heavy reads waiting for a turn; one more is refused with -32005.
+    /// Heavy reads waiting for a thread; clients take turns. One more is refused with -32005, or takes the place of one of
+    /// a client that has more waiting.
     pub readers_waiting_max: usize,
+    /// Threads for traces, witnesses and simulations, which step back even for reads.
+    pub tracers: usize,
+    /// Traces waiting for a thread, in the same way.
+    pub tracers_waiting_max: usize,
+    /// Rates of calls; they can be replaced while the server runs.
+    pub limits: LimitRules,
     /// Gas of one `eth_call`, `eth_estimateGas` or `eth_createAccessList`.
     pub call_gas_max: u64,
     /// Blocks one `eth_getLogs` may span.
@@ -92,18 +108,25 @@ impl ServerConfig {
             origins: Origins::None,
             hosts: Hosts::default(),
             connections_max: 1_024,
+            connections_per_address_max: 512,
+            held_bytes_max: 512 * 1024 * 1024,
             request_bytes_max: 5 * MIB,
             response_bytes_max: 32 * MIB,
             batch_items_max: 1_000,
             batch_response_bytes_max: 32 * MIB,
-            header_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(60),
+            header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(15),
+            write_timeout: Duration::from_secs(20),
             ping_interval: Duration::from_secs(30),
             websocket_queue: 4_096,
             websocket_requests_max: 256,
             subscriptions_max: 128,
             readers: 4,
             readers_waiting_max: 1_024,
+            tracers: 2,
+            tracers_waiting_max: 64,
+            limits: LimitRules::default(),
             call_gas_max: 50_000_000,
             logs_blocks_max: 10_000,
             logs_results_max: 20_000,

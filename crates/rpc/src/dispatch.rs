@@ -4,22 +4,31 @@ use crate::{
     api::Api,
     args::Args,
     backend::Backends,
+    budget::Budget,
+    client::Client,
     config::ServerConfig,
     error::{INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, RESPONSE_TOO_LARGE, RpcError},
     json::Answer,
+    limits::Limiter,
     message::{self, Call, Entry, Message, Params},
     meter::Meters,
     methods::{Handler, METHODS, Method, Namespace},
+    workers::{WorkError, WorkerOptions, WorkerPool},
 };
 use alloy_primitives::map::HashMap;
 use bytes::Bytes;
 use futures_util::stream::{FuturesOrdered, StreamExt};
 use serde_json::value::RawValue;
-use std::{sync::Arc, time::Instant};
-use tokio::sync::Semaphore;
+use std::{io, sync::Arc, time::Instant};
+use weir_evm::{decode_transaction, recover_sender};
 
 /// Submissions of one batch that are in progress at once: they share group commits of the journal.
 const BATCH_SUBMISSIONS_MAX: usize = 512;
+
+/// How much reads step back for what seals blocks and takes transactions, as `nice` counts.
+const READERS_NICENESS: i32 = 10;
+/// The same of traces, which take longest.
+const TRACERS_NICENESS: i32 = 15;
 
 /// Where subscriptions go: the WebSocket a message came from.
 pub(crate) trait Subscriber: Send + Sync {
@@ -32,63 +41,85 @@ pub(crate) trait Subscriber: Send + Sync {
 /// Runs requests against the method table.
 pub(crate) struct Dispatcher {
     pub(crate) api: Arc<Api>,
+    /// What requests and answers of all clients hold.
+    pub(crate) memory: Budget,
     index: HashMap<&'static str, usize>,
     meters: Meters,
-    /// Heavy reads running.
-    readers: Arc<Semaphore>,
-    /// Heavy reads running and waiting.
-    tickets: Arc<Semaphore>,
+    pub(crate) limiter: Arc<Limiter>,
+    readers: WorkerPool,
+    tracers: WorkerPool,
 }
 
 impl Dispatcher {
-    pub(crate) fn new(backends: Backends, config: ServerConfig) -> Self {
-        let readers = config.readers.max(1);
-        let tickets = readers + config.readers_waiting_max;
-        Self {
+    /// Starts the threads for reads. The limits are valid.
+    pub(crate) fn new(backends: Backends, config: ServerConfig) -> io::Result<Self> {
+        let readers = WorkerOptions {
+            name: "reads",
+            threads: config.readers,
+            waiting_max: config.readers_waiting_max,
+            niceness: READERS_NICENESS,
+        };
+        let tracers = WorkerOptions {
+            name: "traces",
+            threads: config.tracers,
+            waiting_max: config.tracers_waiting_max,
+            niceness: TRACERS_NICENESS,
+        };
+        Ok(Self {
             index: METHODS.iter().enumerate().map(|(at, method)| (method.name, at)).collect(),
             meters: Meters::new(),
-            readers: Arc::new(Semaphore::new(readers)),
-            tickets: Arc::new(Semaphore::new(tickets)),
+            memory: Budget::new(config.held_bytes_max),
+            limiter: Arc::new(Limiter::new(config.limits.clone())),
+            readers: WorkerPool::start(readers)?,
+            tracers: WorkerPool::start(tracers)?,
             api: Arc::new(Api::new(backends, config)),
-        }
+        })
     }
 
     /// Answers a message; `None` if nothing is to be sent (notifications).
     pub(crate) async fn handle(
         &self,
         body: &Bytes,
+        client: &Client,
         subscriber: Option<&dyn Subscriber>,
     ) -> Option<String> {
+        let origin = Origin { body, client };
         match message::parse(body) {
-            Ok(Message::Single(entry)) => self.entry(body, entry, subscriber).await,
-            Ok(Message::Batch(members)) => self.batch(body, &members, subscriber).await,
-            Err(error) => Some(message::response("null", &Err(error))),
+            Ok(Message::Single(entry)) => self.entry(origin, entry, subscriber).await,
+            Ok(Message::Batch(members)) => self.batch(origin, &members, subscriber).await,
+            Err(error) => {
+                let refusal = self.limiter.admit(client, None).err();
+                Some(message::response("null", &Err(refusal.unwrap_or(error))))
+            }
         }
     }
 
     async fn entry(
         &self,
-        body: &Bytes,
+        origin: Origin<'_>,
         entry: Entry<'_>,
         subscriber: Option<&dyn Subscriber>,
     ) -> Option<String> {
         match entry {
             Entry::Call(call) => {
-                let answer = self.call(body, &call, subscriber).await;
+                let answer = self.call(origin, &call, subscriber).await;
                 Some(message::response(call.id, &answer))
             }
             Entry::Notification(call) => {
                 // A subscription nobody learns the id of would be a leak.
-                let _unanswered = self.call(body, &call, None).await;
+                let _unanswered = self.call(origin, &call, None).await;
                 None
             }
-            Entry::Invalid { id, error } => Some(message::response(id, &Err(error))),
+            Entry::Invalid { id, error } => {
+                let refusal = self.limiter.admit(origin.client, None).err();
+                Some(message::response(id, &Err(refusal.unwrap_or(error))))
+            }
         }
     }
 
     async fn batch(
         &self,
-        body: &Bytes,
+        origin: Origin<'_>,
         members: &[&RawValue],
         subscriber: Option<&dyn Subscriber>,
     ) -> Option<String> {
@@ -107,12 +138,12 @@ impl Dispatcher {
                 answers.drain(&mut submissions).await;
             }
             if is_submission {
-                submissions.push_back(self.entry(body, entry, None));
+                submissions.push_back(self.entry(origin, entry, None));
                 continue;
             }
             let answer = match answers.refusal(&entry) {
                 Some(refusal) => refusal,
-                None => self.entry(body, entry, subscriber).await,
+                None => self.entry(origin, entry, subscriber).await,
             };
             answers.push(answer);
         }
@@ -133,17 +164,23 @@ impl Dispatcher {
 
     async fn call(
         &self,
-        body: &Bytes,
+        origin: Origin<'_>,
         call: &Call<'_>,
         subscriber: Option<&dyn Subscriber>,
     ) -> Answer {
-        let Some((at, method)) = self.method(&call.method) else {
+        let found = self.method(&call.method);
+        let admitted = self.limiter.admit(origin.client, found.map(|(at, _)| at));
+        let Some((at, method)) = found else {
             self.meters.unknown();
-            return Err(RpcError::method_not_found(&call.method));
+            return admitted.and_then(|()| Err(RpcError::method_not_found(&call.method)));
         };
         let start = Instant::now();
-        let params = Params::of(body, call.params);
-        let answer = self.run(method, params, subscriber).await.and_then(|json| {
+        let params = Params::of(origin.body, call.params);
+        let answer = match admitted.and_then(|()| self.admit_sender(method, &params)) {
+            Ok(()) => self.run(method, params, origin.client, subscriber).await,
+            Err(refusal) => Err(refusal),
+        };
+        let answer = answer.and_then(|json| {
             let limit = self.api.config.response_bytes_max;
             if json.as_str().len() <= limit {
                 return Ok(json);
@@ -160,6 +197,7 @@ impl Dispatcher {
         &self,
         method: &'static Method,
         params: Params,
+        client: &Client,
         subscriber: Option<&dyn Subscriber>,
     ) -> Answer {
         let unsupported = || RpcError::new(METHOD_NOT_FOUND, "notifications not supported");
@@ -168,7 +206,12 @@ impl Dispatcher {
         }
         match method.handler {
             Handler::Quick(handler) => handler(&self.api, &Args::read(&params, method.args_max())?),
-            Handler::Heavy(handler) => self.heavy(method, handler, params).await,
+            Handler::Heavy(handler) => {
+                self.heavy(&self.readers, method, handler, params, client).await
+            }
+            Handler::Trace(handler) => {
+                self.heavy(&self.tracers, method, handler, params, client).await
+            }
             Handler::Async(handler) => handler(Arc::clone(&self.api), params).await,
             Handler::Subscribe(namespace) => {
                 subscriber.ok_or_else(unsupported)?.subscribe(namespace, &params)
@@ -177,28 +220,54 @@ impl Dispatcher {
         }
     }
 
-    /// Runs a read on a blocking thread, at most `readers` at once, with a bounded queue before them.
+    /// Counts a submission for its sender, if senders are counted. What is no transaction is refused later.
+    fn admit_sender(&self, method: &Method, params: &Params) -> Result<(), RpcError> {
+        if !method.is_submission() || !self.limiter.counts_senders() {
+            return Ok(());
+        }
+        let raw = Args::read(params, method.args_max()).and_then(|args| args.bytes(0));
+        let transaction = raw.ok().and_then(|raw| decode_transaction(&raw).ok());
+        let sender = transaction.and_then(|transaction| recover_sender(&transaction).ok());
+        sender.map_or(Ok(()), |sender| self.limiter.admit_sender(sender))
+    }
+
+    /// Runs a read on a thread of `pool`, behind its bounded queue.
     async fn heavy(
         &self,
+        pool: &WorkerPool,
         method: &'static Method,
         handler: fn(&Api, &Args<'_>) -> Answer,
         params: Params,
+        client: &Client,
     ) -> Answer {
-        let Ok(ticket) = Arc::clone(&self.tickets).try_acquire_owned() else {
-            let limit = self.api.config.readers_waiting_max;
-            return Err(RpcError::limit(format!("too many reads are waiting: limit={limit}")));
-        };
-        let turn = Arc::clone(&self.readers).acquire_owned().await;
         let api = Arc::clone(&self.api);
-        let read = tokio::task::spawn_blocking(move || {
-            let _held = (ticket, turn);
-            handler(&api, &Args::read(&params, method.args_max())?)
-        });
-        read.await.unwrap_or_else(|error| {
-            tracing::error!(method = method.name, %error, "read ended early");
-            Err(RpcError::new(INTERNAL_ERROR, "the read ended early"))
-        })
+        let read = move || handler(&api, &Args::read(&params, method.args_max())?);
+        match pool.run(client.address, read).await {
+            Ok(answer) => answer,
+            Err(WorkError::Busy) => Err(self.busy(method)),
+            Err(WorkError::Ended) => {
+                tracing::error!(method = method.name, "read ended early");
+                Err(RpcError::new(INTERNAL_ERROR, "the read ended early"))
+            }
+        }
     }
+
+    fn busy(&self, method: &Method) -> RpcError {
+        let config = &self.api.config;
+        let (what, limit) = match method.handler {
+            Handler::Trace(_) => ("traces", config.tracers_waiting_max),
+            _ => ("reads", config.readers_waiting_max),
+        };
+        RpcError::limit(format!("server busy: too many {what} are waiting: limit={limit}"))
+    }
+}
+
+/// Where a call came from.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    /// The message that holds it.
+    body: &'a Bytes,
+    client: &'a Client,
 }
 
 /// The answers of a batch, up to a size.
@@ -259,5 +328,11 @@ impl BatchAnswers {
 pub(crate) fn oversize(bytes: usize, limit: usize) -> String {
     let error =
         RpcError::new(INVALID_REQUEST, format!("request too large: bytes={bytes} limit={limit}"));
+    message::response("null", &Err(error))
+}
+
+/// A request or an answer there is no memory for, now.
+pub(crate) fn busy(what: &str) -> String {
+    let error = RpcError::limit(format!("server busy: {what} of all clients hold too much memory"));
     message::response("null", &Err(error))
 }

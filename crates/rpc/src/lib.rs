@@ -21,17 +21,23 @@ pub use error::RpcError;
 mod server;
 pub use server::{RpcServer, ServerError};
 
+mod limits;
+pub use limits::{ApiKey, KeyRule, LimitRules, LimitsError, LimitsHandle, Rate};
+
 mod methods;
 pub use methods::method_names;
 
 mod api;
 mod args;
 mod block_id;
+mod budget;
+mod client;
 mod dispatch;
 mod json;
 mod message;
 mod meter;
 mod wire;
+mod workers;
 
 mod debug;
 mod dev;

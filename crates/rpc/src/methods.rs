@@ -14,6 +14,8 @@ pub(crate) enum Handler {
     Quick(fn(&Api, &Args<'_>) -> Answer),
     /// A read that executes code, or that decodes or walks blocks, run on a blocking thread behind the reader limit.
     Heavy(fn(&Api, &Args<'_>) -> Answer),
+    /// A read that executes whole blocks, run on threads of its own, which are fewer.
+    Trace(fn(&Api, &Args<'_>) -> Answer),
     /// A write: it waits for the journal, never for a thread.
     Async(fn(Arc<Api>, Params) -> BoxFuture<'static, Answer>),
     /// `eth_subscribe`, `weir_subscribe` and `debug_executionWitnessStream`.
@@ -79,6 +81,11 @@ impl Method {
         if self.params.is_empty() { 0 } else { self.params.split(',').count() }
     }
 
+    /// Whether it submits transactions; limits of reads do not touch it.
+    pub(crate) fn is_submission(&self) -> bool {
+        self.name.contains("_send")
+    }
+
     /// Whether it reads a chain of the node's own.
     pub(crate) fn needs_chain(&self) -> bool {
         !CHAINLESS.contains(&self.name)
@@ -101,25 +108,33 @@ const fn heavy(
     Method { name, params, handler: Handler::Heavy(handler) }
 }
 
+const fn trace(
+    name: &'static str,
+    params: &'static str,
+    handler: fn(&Api, &Args<'_>) -> Answer,
+) -> Method {
+    Method { name, params, handler: Handler::Trace(handler) }
+}
+
 /// Every method, by namespace and name.
 pub(crate) static METHODS: &[Method] = &[
-    heavy("debug_executionWitness", "block,mode?", witness::execution_witness),
-    heavy("debug_executionWitnessByBlockHash", "hash,mode?", witness::execution_witness_by_hash),
+    trace("debug_executionWitness", "block,mode?", witness::execution_witness),
+    trace("debug_executionWitnessByBlockHash", "hash,mode?", witness::execution_witness_by_hash),
     Method {
         name: "debug_executionWitnessStream",
         params: "mode?",
         handler: Handler::Subscribe(Namespace::Debug),
     },
-    heavy("debug_generateBlockWitness", "block?", witness::generate_block_witness),
-    heavy("debug_generateWitness", "transaction", witness::generate_witness),
+    trace("debug_generateBlockWitness", "block?", witness::generate_block_witness),
+    trace("debug_generateWitness", "transaction", witness::generate_witness),
     heavy("debug_getRawBlock", "block", debug::raw_block),
     quick("debug_getRawHeader", "block", debug::raw_header),
     heavy("debug_getRawReceipts", "block", debug::raw_receipts),
     heavy("debug_getRawTransaction", "hash", debug::raw_transaction),
-    heavy("debug_traceBlockByHash", "hash,options?", debug::trace_block_by_hash),
-    heavy("debug_traceBlockByNumber", "block,options?", debug::trace_block_by_number),
-    heavy("debug_traceCall", "request,block?,options?", debug::trace_call),
-    heavy("debug_traceTransaction", "hash,options?", debug::trace_transaction),
+    trace("debug_traceBlockByHash", "hash,options?", debug::trace_block_by_hash),
+    trace("debug_traceBlockByNumber", "block,options?", debug::trace_block_by_number),
+    trace("debug_traceCall", "request,block?,options?", debug::trace_call),
+    trace("debug_traceTransaction", "hash,options?", debug::trace_transaction),
     Method { name: "debug_unsubscribe", params: "subscriptionId", handler: Handler::Unsubscribe },
     quick("eth_accounts", "", eth::accounts),
     quick("eth_blobBaseFee", "", eth::blob_base_fee),
@@ -182,7 +197,7 @@ pub(crate) static METHODS: &[Method] = &[
         params: "transaction,timeoutMs?",
         handler: Handler::Async(eth::send_raw_transaction_sync),
     },
-    heavy("eth_simulateV1", "simulation,block?", eth::simulate),
+    trace("eth_simulateV1", "simulation,block?", eth::simulate),
     Method {
         name: "eth_subscribe",
         params: "kind,options?",
@@ -245,6 +260,14 @@ mod tests {
             by_block.iter().any(|part| what.contains(part)) && what != "TransactionCount"
         }) {
             assert!(matches!(method.handler, Handler::Heavy(_)), "{}", method.name);
+        }
+    }
+
+    #[test]
+    fn submissions_wait_for_no_thread() {
+        for method in METHODS {
+            let is_async = matches!(method.handler, Handler::Async(_));
+            assert!(is_async || !method.is_submission(), "{}", method.name);
         }
     }
 

@@ -1,6 +1,9 @@
 //! `weir liquidity`: which chains to follow and what to serve.
 
-use crate::settings::{LogFormatSetting, PathSettings, SpillSettings};
+use crate::{
+    http_settings::HttpSettings,
+    settings::{LogFormatSetting, PathSettings, SpillSettings},
+};
 use alloy_primitives::Address;
 use clap::Args;
 use std::{
@@ -137,6 +140,9 @@ pub(crate) struct LiquidityArgs {
     /// Host names that the JSON-RPC server answers, separated by commas, or * for all; IP addresses always are.
     #[arg(long, default_value = "localhost", value_name = "NAMES")]
     pub(crate) http_hosts: String,
+
+    #[command(flatten)]
+    pub(crate) http: HttpSettings,
 
     /// Unix socket on which all chains are fed on. Default: none.
     #[arg(long, value_name = "PATH")]

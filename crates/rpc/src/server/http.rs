@@ -2,19 +2,22 @@
 
 use super::{
     access::{OriginVerdict, is_host_allowed, judge_origin},
+    body::{self, BodyError},
+    connections::Slot,
     health,
-    listener::Slot,
+    stream::Traffic,
     websocket,
 };
 use crate::{
+    client::Client,
     config::ServerConfig,
-    dispatch::{Dispatcher, oversize},
+    dispatch::{Dispatcher, busy, oversize},
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use std::{convert::Infallible, net::IpAddr, sync::Arc};
 use tokio_util::task::TaskTracker;
 use weir_runtime::Shutdown;
 
@@ -29,6 +32,7 @@ pub(super) struct Front {
     shutdown: Shutdown,
     /// WebSocket sessions outlive the HTTP connection they began as.
     tasks: TaskTracker,
+    slot: Arc<Slot>,
 }
 
 impl Front {
@@ -36,47 +40,59 @@ impl Front {
         dispatcher: Arc<Dispatcher>,
         shutdown: Shutdown,
         tasks: TaskTracker,
+        slot: Arc<Slot>,
     ) -> Self {
-        Self { dispatcher, shutdown, tasks }
+        Self { dispatcher, shutdown, tasks, slot }
     }
 
-    fn config(&self) -> &ServerConfig {
+    /// The address the connection counts for.
+    pub(super) fn address(&self) -> IpAddr {
+        self.slot.address()
+    }
+
+    pub(super) fn config(&self) -> &ServerConfig {
         &self.dispatcher.api.config
-    }
-
-    pub(super) fn header_timeout(&self) -> Duration {
-        self.config().header_timeout
     }
 
     /// Answers; errors are answers too.
     pub(super) async fn answer(
         &self,
         request: Request<Incoming>,
-        slot: Arc<Slot>,
+        traffic: Arc<Traffic>,
     ) -> Result<Reply, Infallible> {
+        traffic.head_arrived();
+        let reply = self.reply(request, &traffic).await;
+        // After an upgrade no head comes any more.
+        if reply.status() != StatusCode::SWITCHING_PROTOCOLS {
+            traffic.answered();
+        }
+        Ok(reply)
+    }
+
+    async fn reply(&self, request: Request<Incoming>, traffic: &Arc<Traffic>) -> Reply {
         let backends = &self.dispatcher.api.backends;
         let (method, path) = (request.method(), request.uri().path());
         if let Some((status, body)) = health::answer(backends, method, path) {
-            return Ok(text(status, body));
+            return text(status, body);
         }
         if !is_host_allowed(&self.config().hosts, request.headers()) {
-            return Ok(text(StatusCode::FORBIDDEN, "host is not allowed\n"));
+            return text(StatusCode::FORBIDDEN, "host is not allowed\n");
         }
         let origin = judge_origin(&self.config().origins, request.headers());
-        let mut reply = self.route(request, &origin, slot).await;
+        let mut reply = self.route(request, &origin, traffic).await;
         if let OriginVerdict::Allowed(origin) = origin {
             let headers = reply.headers_mut();
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             headers.append(header::VARY, HeaderValue::from_static("origin"));
         }
-        Ok(reply)
+        reply
     }
 
     async fn route(
         &self,
         request: Request<Incoming>,
         origin: &OriginVerdict,
-        slot: Arc<Slot>,
+        traffic: &Arc<Traffic>,
     ) -> Reply {
         if request.uri().path() != "/" {
             return text(StatusCode::NOT_FOUND, "JSON-RPC is served at /\n");
@@ -89,8 +105,13 @@ impl Front {
                 if *origin == OriginVerdict::Denied {
                     return text(StatusCode::FORBIDDEN, "origin is not allowed\n");
                 }
+                let peer = websocket::Peer {
+                    slot: Arc::clone(&self.slot),
+                    traffic: Arc::clone(traffic),
+                    client: Client::new(self.address(), request.headers()),
+                };
                 let dispatcher = Arc::clone(&self.dispatcher);
-                websocket::upgrade(request, dispatcher, self.shutdown.clone(), &self.tasks, slot)
+                websocket::upgrade(request, dispatcher, self.shutdown.clone(), &self.tasks, peer)
             }
             _ => {
                 let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, "POST, or a WebSocket\n");
@@ -105,24 +126,32 @@ impl Front {
         if !is_json(request.headers()) {
             return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type: application/json\n");
         }
-        let limit = self.config().request_bytes_max;
-        let announced = request.body().size_hint().lower();
-        if announced > limit as u64 {
-            return too_large(usize::try_from(announced).unwrap_or(usize::MAX), limit);
-        }
-        let body = Limited::new(request.into_body(), limit).collect();
-        let body = match tokio::time::timeout(self.config().body_timeout, body).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                return too_large(limit.saturating_add(1), limit);
-            }
-            Ok(Err(_)) => return text(StatusCode::BAD_REQUEST, "body is incomplete\n"),
-            Err(_) => return closing(StatusCode::REQUEST_TIMEOUT, "body took too long\n"),
+        let client = Client::new(self.address(), request.headers());
+        let memory = &self.dispatcher.memory;
+        let body = match body::read(request.into_body(), self.config(), memory).await {
+            Ok(body) => body,
+            Err(error) => return self.unread(&error),
         };
-        match self.dispatcher.handle(&body, None).await {
-            Some(answer) => json(StatusCode::OK, answer),
+        match self.dispatcher.handle(&body.bytes, &client, None).await {
+            Some(answer) => match memory.hold(answer) {
+                Some(answer) => json(StatusCode::OK, answer),
+                None => json(StatusCode::SERVICE_UNAVAILABLE, busy("answers")),
+            },
             None => empty(StatusCode::NO_CONTENT),
         }
+    }
+
+    /// What a peer is told whose body was not read; the connection cannot be used again.
+    fn unread(&self, error: &BodyError) -> Reply {
+        let limit = self.config().request_bytes_max;
+        closing(match error {
+            BodyError::TooLarge(bytes) => {
+                json(StatusCode::PAYLOAD_TOO_LARGE, oversize(*bytes, limit))
+            }
+            BodyError::Incomplete => text(StatusCode::BAD_REQUEST, "body is incomplete\n"),
+            BodyError::Late => text(StatusCode::REQUEST_TIMEOUT, "body took too long\n"),
+            BodyError::Busy => json(StatusCode::SERVICE_UNAVAILABLE, busy("requests")),
+        })
     }
 }
 
@@ -144,7 +173,7 @@ fn preflight(origin: &OriginVerdict) -> Reply {
     let mut reply = empty(StatusCode::NO_CONTENT);
     for (name, value) in [
         (header::ACCESS_CONTROL_ALLOW_METHODS, "POST, OPTIONS"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type, authorization, x-api-key"),
         (header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS),
     ] {
         reply.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -152,15 +181,7 @@ fn preflight(origin: &OriginVerdict) -> Reply {
     reply
 }
 
-fn too_large(bytes: usize, limit: usize) -> Reply {
-    let mut reply = json(StatusCode::PAYLOAD_TOO_LARGE, oversize(bytes, limit));
-    // The rest of the body is not read, so the connection cannot be used again.
-    reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    reply
-}
-
-fn closing(status: StatusCode, body: &'static str) -> Reply {
-    let mut reply = text(status, body);
+fn closing(mut reply: Reply) -> Reply {
     reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     reply
 }
@@ -172,7 +193,7 @@ fn reply(status: StatusCode, kind: &'static str, body: Bytes) -> Reply {
     reply
 }
 
-fn json(status: StatusCode, body: String) -> Reply {
+fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
     reply(status, "application/json", body.into())
 }
 

@@ -1,23 +1,23 @@
 //! The port: accepting connections, at most so many, until shutdown.
 
-use super::http::Front;
-use crate::{backend::Backends, config::ServerConfig, dispatch::Dispatcher};
+use super::{
+    connections::{Connections, Refusal},
+    http::Front,
+    stream::{GuardedStream, StreamLimits, Traffic},
+};
+use crate::{
+    backend::Backends,
+    config::ServerConfig,
+    dispatch::Dispatcher,
+    limits::{LimitsError, LimitsHandle},
+};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use metrics::{counter, describe_counter, describe_gauge, gauge};
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 use weir_runtime::Shutdown;
 
-const CONNECTIONS: &str = "weir_rpc_connections";
-const REFUSED: &str = "weir_rpc_connections_refused_total";
-/// What one connection too many is told.
-const REFUSAL: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 /// Time for requests in progress to end after a shutdown.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 /// Pause after a failed accept (out of file descriptors): retrying at once would spin.
@@ -35,6 +35,12 @@ pub enum ServerError {
         #[source]
         source: std::io::Error,
     },
+    /// A thread for reads cannot be started.
+    #[error("thread for reads cannot be started")]
+    Threads(#[source] std::io::Error),
+    /// The limits in the configuration are not valid.
+    #[error(transparent)]
+    Limits(#[from] LimitsError),
 }
 
 /// The JSON-RPC server: HTTP and WebSocket on one port.
@@ -56,15 +62,20 @@ impl RpcServer {
     /// Install the metrics recorder before: the handles are made here.
     ///
     /// # Errors
-    /// If the address cannot be bound.
+    /// If the address cannot be bound, a thread cannot be started, or the limits are not valid.
     pub async fn bind(config: ServerConfig, backends: Backends) -> Result<Self, ServerError> {
         let address = config.address;
         let bind = |source| ServerError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
-        describe_gauge!(CONNECTIONS, "Open JSON-RPC connections, HTTP and WebSocket");
-        describe_counter!(REFUSED, "Connections refused because the limit was reached");
-        Ok(Self { listener, address, dispatcher: Arc::new(Dispatcher::new(backends, config)) })
+        config.limits.check()?;
+        let dispatcher = Dispatcher::new(backends, config).map_err(ServerError::Threads)?;
+        Ok(Self { listener, address, dispatcher: Arc::new(dispatcher) })
+    }
+
+    /// Reads and replaces the rates of calls while the server runs.
+    pub fn limits(&self) -> LimitsHandle {
+        LimitsHandle::new(Arc::clone(&self.dispatcher.limiter))
     }
 
     /// The address it listens on.
@@ -81,27 +92,33 @@ impl RpcServer {
         if let Some(chain) = api.backends.chain.clone() {
             tasks.spawn(async move { api.inclusions.run(chain, &api.filters, following).await });
         }
-        let slots = Arc::new(Semaphore::new(self.dispatcher.api.config.connections_max));
+        let config = &self.dispatcher.api.config;
+        let connections =
+            Connections::new(config.connections_max, config.connections_per_address_max);
         loop {
             let accepted = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
                 accepted = self.listener.accept() => accepted,
             };
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };
-            let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
-                refuse(&stream);
-                continue;
+            let slot = match connections.admit(peer.ip()) {
+                Ok(slot) => slot,
+                Err(refusal) => {
+                    refuse(&stream, refusal);
+                    continue;
+                }
             };
-            let front = Front::new(Arc::clone(&self.dispatcher), shutdown.clone(), tasks.clone());
-            tasks.spawn(serve(stream, front, Slot::new(slot), shutdown.clone()));
+            let front =
+                Front::new(Arc::clone(&self.dispatcher), shutdown.clone(), tasks.clone(), slot);
+            tasks.spawn(serve(stream, front, shutdown.clone()));
         }
         tasks.close();
         if tokio::time::timeout(DRAIN_TIMEOUT, tasks.wait()).await.is_err() {
@@ -112,44 +129,29 @@ impl RpcServer {
 }
 
 /// Says no without waiting for the peer: a fresh socket's buffer takes these bytes or the peer is gone.
-fn refuse(stream: &TcpStream) {
-    counter!(REFUSED).increment(1);
-    let _ = stream.try_write(REFUSAL);
+fn refuse(stream: &TcpStream, refusal: Refusal) {
+    let _ = stream.try_write(refusal.answer());
 }
 
-/// A connection's place under the limit; a WebSocket keeps it beyond its HTTP request.
-#[derive(Debug)]
-pub(super) struct Slot {
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Slot {
-    fn new(permit: OwnedSemaphorePermit) -> Arc<Self> {
-        gauge!(CONNECTIONS).increment(1);
-        Arc::new(Self { _permit: permit })
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        gauge!(CONNECTIONS).decrement(1);
-    }
-}
-
-async fn serve(stream: TcpStream, front: Front, slot: Arc<Slot>, shutdown: Shutdown) {
+async fn serve(stream: TcpStream, front: Front, shutdown: Shutdown) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "connection ended before it began");
         return;
     }
-    let header_timeout = front.header_timeout();
+    let (config, address) = (front.config(), front.address());
+    let limits = StreamLimits { head: config.header_timeout, write: config.write_timeout };
+    let idle_timeout = config.idle_timeout;
+    let traffic = Arc::new(Traffic::default());
+    let stream = GuardedStream::new(stream, Arc::clone(&traffic), limits);
     let front = Arc::new(front);
     let service = service_fn(move |request| {
-        let (front, slot) = (Arc::clone(&front), Arc::clone(&slot));
-        async move { front.answer(request, slot).await }
+        let (front, traffic) = (Arc::clone(&front), Arc::clone(&traffic));
+        async move { front.answer(request, traffic).await }
     });
+    // The time of hyper runs while the connection is idle, too; a head that has begun has the stream's.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout)
+        .header_read_timeout(idle_timeout)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
@@ -161,6 +163,6 @@ async fn serve(stream: TcpStream, front: Front, slot: Arc<Slot>, shutdown: Shutd
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, "connection failed");
+        tracing::debug!(%error, %address, "connection failed");
     }
 }

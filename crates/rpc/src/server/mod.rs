@@ -1,10 +1,14 @@
 //! Sockets.
 
 mod access;
+mod body;
+mod connections;
 mod health;
 mod http;
+mod inbound;
 mod listener;
 pub use listener::{RpcServer, ServerError};
 mod outbox;
+mod stream;
 mod subscription;
 mod websocket;

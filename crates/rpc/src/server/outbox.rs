@@ -1,5 +1,9 @@
 //! What waits to be written to a WebSocket.
 
+use crate::{
+    budget::{Budget, Share},
+    dispatch::busy,
+};
 use futures_util::{Sink, SinkExt};
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -11,8 +15,6 @@ use tokio_tungstenite::tungstenite::{
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
-/// Time a peer has to take one message before it counts as gone.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time a peer has to take the notice and the close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -41,6 +43,7 @@ impl Farewell {
 struct Queued {
     text: Utf8Bytes,
     share: OwnedSemaphorePermit,
+    held: Share,
 }
 
 /// Sends to the writer. Cheap to clone.
@@ -49,6 +52,8 @@ pub(super) struct Outbox {
     queue: mpsc::Sender<Queued>,
     /// Bytes that may wait, whatever the number of messages.
     budget: Arc<Semaphore>,
+    /// What all clients hold.
+    memory: Budget,
     farewell: watch::Sender<Option<Farewell>>,
 }
 
@@ -60,11 +65,12 @@ pub(super) struct Writer {
     ping_interval: Duration,
 }
 
-pub(super) fn outbox(capacity: usize, ping_interval: Duration) -> (Outbox, Writer) {
+pub(super) fn outbox(capacity: usize, ping_interval: Duration, memory: Budget) -> (Outbox, Writer) {
     let (queue, queued) = mpsc::channel(capacity.max(1));
     let (farewell, said) = watch::channel(None);
     let budget = Arc::new(Semaphore::new(QUEUED_BYTES_MAX as usize));
-    (Outbox { queue, budget, farewell }, Writer { queue: queued, farewell: said, ping_interval })
+    let writer = Writer { queue: queued, farewell: said, ping_interval };
+    (Outbox { queue, budget, memory, farewell }, writer)
 }
 
 /// What a message takes of the budget; one larger than all of it takes all.
@@ -73,19 +79,28 @@ fn share_of(text: &str) -> u32 {
 }
 
 impl Outbox {
-    /// Queues an answer, waiting for room: a peer that does not read is not read from.
+    /// Queues an answer, waiting for room: a peer that does not read is not read from. If all clients together hold too
+    /// much, the session ends.
     pub(super) async fn answer(&self, text: String) {
         let budget = Arc::clone(&self.budget);
         let Ok(share) = budget.acquire_many_owned(share_of(&text)).await else { return };
+        let Some(held) = self.memory.take(text.len()) else {
+            return self.close(Farewell {
+                notice: Some(busy("answers")),
+                code: CloseCode::Again,
+                reason: "server busy",
+            });
+        };
         // The writer is gone when the session is; nobody wants the answer.
-        let _ = self.queue.send(Queued { text: text.into(), share }).await;
+        let _ = self.queue.send(Queued { text: text.into(), share, held }).await;
     }
 
     /// Queues a notification; false if there is no room.
     pub(super) fn notify(&self, text: String) -> bool {
         let budget = Arc::clone(&self.budget);
         let Ok(share) = budget.try_acquire_many_owned(share_of(&text)) else { return false };
-        let queued = self.queue.try_send(Queued { text: text.into(), share });
+        let Some(held) = self.memory.take(text.len()) else { return false };
+        let queued = self.queue.try_send(Queued { text: text.into(), share, held });
         !matches!(queued, Err(mpsc::error::TrySendError::Full(_)))
     }
 
@@ -119,8 +134,8 @@ impl Writer {
         let mut ping = tokio::time::interval(self.ping_interval);
         ping.reset();
         while let Some(next) = self.next(&mut ping).await {
-            let written = tokio::time::timeout(WRITE_TIMEOUT, self.write(&mut sink, next)).await;
-            if !matches!(written, Ok(Ok(()))) {
+            // The socket fails by itself if the peer does not take what is written.
+            if self.write(&mut sink, next).await.is_err() {
                 return;
             }
         }
@@ -146,13 +161,13 @@ impl Writer {
         let mut shares = Vec::new();
         match next {
             Next::Ping => sink.feed(Message::Ping(Bytes::new())).await?,
-            Next::Queued(Queued { text, share }) => {
-                shares.push(share);
+            Next::Queued(Queued { text, share, held }) => {
+                shares.push((share, held));
                 sink.feed(Message::Text(text)).await?;
             }
         }
-        while let Ok(Queued { text, share }) = self.queue.try_recv() {
-            shares.push(share);
+        while let Ok(Queued { text, share, held }) = self.queue.try_recv() {
+            shares.push((share, held));
             sink.feed(Message::Text(text)).await?;
         }
         sink.flush().await

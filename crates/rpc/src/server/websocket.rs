@@ -1,15 +1,19 @@
 //! WebSocket sessions (RFC 6455).
 
 use super::{
+    connections::Slot,
     http::{Reply, text},
-    listener::Slot,
+    inbound::{Inbound, InboundLimits},
     outbox::{Farewell, Outbox, outbox},
+    stream::Traffic,
     subscription::Topic,
 };
 use crate::{
     api::Api,
     args::Args,
-    dispatch::{Dispatcher, Subscriber, oversize},
+    budget::FREE_BYTES,
+    client::Client,
+    dispatch::{Dispatcher, Subscriber, busy, oversize},
     error::RpcError,
     json::{Answer, Json},
     message::Params,
@@ -22,7 +26,7 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_tungstenite::{
     WebSocketStream,
@@ -38,6 +42,18 @@ use weir_runtime::Shutdown;
 
 /// A peer silent for this many ping intervals is gone.
 const MISSED_PINGS_MAX: u32 = 2;
+/// Bytes read from the socket, or gathered for it, at once: most messages are smaller.
+const BUFFER_BYTES: usize = 16 * 1024;
+
+/// The other end of a connection.
+pub(super) struct Peer {
+    /// Its place under the limits.
+    pub(super) slot: Arc<Slot>,
+    /// What it sent.
+    pub(super) traffic: Arc<Traffic>,
+    /// Who it is, by its handshake.
+    pub(super) client: Client,
+}
 
 fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
     let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
@@ -56,7 +72,7 @@ pub(super) fn upgrade(
     dispatcher: Arc<Dispatcher>,
     shutdown: Shutdown,
     tasks: &TaskTracker,
-    slot: Arc<Slot>,
+    peer: Peer,
 ) -> Reply {
     let version = request.headers().get(header::SEC_WEBSOCKET_VERSION);
     if version.is_none_or(|version| version != "13") {
@@ -72,8 +88,7 @@ pub(super) fn upgrade(
         .expect("base64 is a header value");
     let upgrading = hyper::upgrade::on(&mut request);
     tasks.spawn(async move {
-        session(upgrading, dispatcher, shutdown).await;
-        drop(slot);
+        session(upgrading, dispatcher, shutdown, peer).await;
     });
     let mut reply = text(StatusCode::SWITCHING_PROTOCOLS, "");
     let headers = reply.headers_mut();
@@ -84,33 +99,48 @@ pub(super) fn upgrade(
     reply
 }
 
-async fn session(upgrading: OnUpgrade, dispatcher: Arc<Dispatcher>, shutdown: Shutdown) {
+async fn session(
+    upgrading: OnUpgrade,
+    dispatcher: Arc<Dispatcher>,
+    shutdown: Shutdown,
+    peer: Peer,
+) {
     let Ok(upgraded) = upgrading.await else { return };
     let config = &dispatcher.api.config;
     let limits = WebSocketConfig::default()
         .max_message_size(Some(config.request_bytes_max))
-        .max_frame_size(Some(config.request_bytes_max));
+        .max_frame_size(Some(config.request_bytes_max))
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(BUFFER_BYTES);
     let socket =
         WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(limits)).await;
     let (sink, stream) = socket.split();
-    let (outbox, writer) = outbox(config.websocket_queue, config.ping_interval);
-    let silence_max = config.ping_interval * MISSED_PINGS_MAX;
+    let memory = dispatcher.memory.clone();
+    let (outbox, writer) = outbox(config.websocket_queue, config.ping_interval, memory);
+    let limits = InboundLimits {
+        silence: config.ping_interval * MISSED_PINGS_MAX,
+        message: config.body_timeout,
+    };
+    let inbound = Inbound::new(stream, peer.traffic, limits);
     let session = Arc::new(Session {
         subscriptions_max: config.subscriptions_max,
         dispatcher: Arc::clone(&dispatcher),
+        client: peer.client,
         outbox,
         subscriptions: Mutex::default(),
     });
     let writing = tokio::spawn(writer.run(sink));
-    session.read(stream, silence_max, &shutdown).await;
+    session.read(inbound, &shutdown).await;
     session.end();
     // The session holds the last sender beside this one; the writer has its farewell and ends by itself.
     let _ = writing.await;
+    drop(peer.slot);
 }
 
 /// One client's connection.
 struct Session {
     dispatcher: Arc<Dispatcher>,
+    client: Client,
     outbox: Outbox,
     subscriptions_max: usize,
     /// `None` until delivery begins.
@@ -121,8 +151,7 @@ impl Session {
     /// Reads requests until either side ends the session; answers in progress are dropped with it.
     async fn read(
         self: &Arc<Self>,
-        mut stream: impl Stream<Item = Result<Message, Error>> + Unpin,
-        silence_max: Duration,
+        mut inbound: Inbound<impl Stream<Item = Result<Message, Error>> + Unpin>,
         shutdown: &Shutdown,
     ) {
         let mut running = JoinSet::new();
@@ -139,7 +168,7 @@ impl Session {
                 () = shutdown.cancelled() => {
                     return self.outbox.close(Farewell::new(CloseCode::Away, "the node stops"));
                 }
-                message = tokio::time::timeout(silence_max, stream.next()) => message,
+                message = inbound.next() => message,
             };
             let body = match message {
                 Ok(Some(Ok(Message::Text(text)))) => Bytes::from(text),
@@ -147,10 +176,7 @@ impl Session {
                 Ok(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)))) => continue,
                 Ok(Some(Ok(Message::Close(_))) | None) => return,
                 Ok(Some(Err(error))) => return self.broken(&error),
-                Err(_) => {
-                    let silent = Farewell::new(CloseCode::Away, "no answer to pings");
-                    return self.outbox.close(silent);
-                }
+                Err(farewell) => return self.outbox.close(farewell),
             };
             // Polled once here, so that submissions enter in the order in which they were sent.
             let mut answering = Arc::clone(self).answer(body).boxed();
@@ -161,8 +187,12 @@ impl Session {
     }
 
     async fn answer(self: Arc<Self>, body: Bytes) {
+        let held = self.dispatcher.memory.take(body.len());
+        if held.is_none() && body.len() > FREE_BYTES {
+            return self.outbox.answer(busy("requests")).await;
+        }
         let scope = Scope { session: &self, begun: Mutex::default() };
-        let answer = self.dispatcher.handle(&body, Some(&scope)).await;
+        let answer = self.dispatcher.handle(&body, &self.client, Some(&scope)).await;
         let begun = scope.begun.into_inner();
         if let Some(answer) = answer {
             self.outbox.answer(answer).await;

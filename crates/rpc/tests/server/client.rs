@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async,
@@ -42,6 +42,17 @@ pub(crate) struct Http {
 impl Http {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         Self { stream: TcpStream::connect(address).await.unwrap(), buffer: Vec::new() }
+    }
+
+    /// Connects from another loopback address.
+    pub(crate) async fn connect_from(source: &str, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(source.parse().unwrap(), 0)).unwrap();
+        Self { stream: socket.connect(address).await.unwrap(), buffer: Vec::new() }
+    }
+
+    pub(crate) async fn try_write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await
     }
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) {
@@ -99,8 +110,14 @@ impl Http {
 
     /// One call, its whole response.
     pub(crate) async fn call(&mut self, method: &str, params: Value) -> Value {
+        self.call_with("", method, params).await
+    }
+
+    /// One call with more headers, its whole response.
+    pub(crate) async fn call_with(&mut self, headers: &str, method: &str, params: Value) -> Value {
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        self.post(&request.to_string()).await.json()
+        let headers = format!("content-type: application/json\r\n{headers}");
+        self.request("POST", "/", &headers, &request.to_string()).await.json()
     }
 
     pub(crate) async fn result(&mut self, method: &str, params: Value) -> Value {

@@ -114,7 +114,10 @@ async fn browsers_are_told_which_origins_may_read() {
     let preflight = client.request("OPTIONS", "/", good, "").await;
     assert_eq!(preflight.status, 204);
     assert_eq!(preflight.header("access-control-allow-origin"), Some("http://localhost:3000"));
-    assert_eq!(preflight.header("access-control-allow-headers"), Some("content-type"));
+    assert_eq!(
+        preflight.header("access-control-allow-headers"),
+        Some("content-type, authorization, x-api-key")
+    );
     let answer = client.request("POST", "/", &format!("{JSON}{good}"), CALL).await;
     assert_eq!(answer.header("access-control-allow-origin"), Some("http://localhost:3000"));
     assert_eq!(answer.header("vary"), Some("origin"));
@@ -135,6 +138,74 @@ async fn connections_are_capped() {
     assert_eq!(second.answer().await.status, 503);
     assert!(second.is_closed_by_peer().await);
     assert_eq!(first.post(CALL).await.status, 200);
+}
+
+#[tokio::test]
+async fn connections_of_one_address_are_capped() {
+    let mut config = config();
+    config.connections_per_address_max = 1;
+    let node = serve(MemoryChain::dev(), config).await;
+    let mut first = Http::connect(node.address).await;
+    assert_eq!(first.post(CALL).await.status, 200);
+    let mut second = Http::connect(node.address).await;
+    assert_eq!(second.answer().await.status, 429);
+    assert!(second.is_closed_by_peer().await);
+    let mut other = Http::connect_from("127.0.0.2", node.address).await;
+    assert_eq!(other.post(CALL).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed() {
+    let mut config = config();
+    config.idle_timeout = Duration::from_millis(300);
+    let node = serve(MemoryChain::dev(), config).await;
+    let mut unused = Http::connect(node.address).await;
+    let mut used = Http::connect(node.address).await;
+    assert_eq!(used.post(CALL).await.status, 200);
+    assert!(unused.is_closed_by_peer().await);
+    assert!(used.is_closed_by_peer().await);
+}
+
+#[tokio::test]
+async fn a_head_that_trickles_is_dropped_though_bytes_keep_coming() {
+    let mut config = config();
+    config.header_timeout = Duration::from_millis(300);
+    let node = serve(MemoryChain::dev(), config).await;
+    let mut client = Http::connect(node.address).await;
+    client.write(b"POST / HTTP/1.1\r\nx: ").await;
+    let mut pace = tokio::time::interval(Duration::from_millis(20));
+    // A write fails only once the server closed its end.
+    while client.try_write(b"a").await.is_ok() {
+        pace.tick().await;
+    }
+    assert_eq!(Http::connect(node.address).await.post(CALL).await.status, 200);
+}
+
+#[tokio::test]
+async fn large_requests_share_a_memory() {
+    let mut config = config();
+    config.held_bytes_max = 300_000;
+    let node = serve(MemoryChain::dev(), config).await;
+    let head =
+        format!("POST / HTTP/1.1\r\nhost: localhost\r\n{JSON}content-length: 250001\r\n\r\n");
+    let mut first = Http::connect(node.address).await;
+    first.write(head.as_bytes()).await;
+    first.write(&[b' '; 250_000]).await;
+    let mut second = Http::connect(node.address).await;
+    // Once the server holds the first body, there is no room for a second one.
+    let refused = loop {
+        let answer = second.post(&" ".repeat(200_000)).await;
+        if answer.status == 503 {
+            break answer;
+        }
+        second = Http::connect(node.address).await;
+    };
+    assert_eq!(refused.json()["error"]["code"], -32005);
+    assert_eq!(Http::connect(node.address).await.post(CALL).await.status, 200);
+    first.write(b" ").await;
+    assert_eq!(first.answer().await.status, 200);
+    let mut third = Http::connect(node.address).await;
+    assert_eq!(third.post(&" ".repeat(200_000)).await.status, 200);
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ async fn reads_wait_their_turn_and_writes_do_not() {
     for (code, message) in &outcomes {
         match code {
             -32000 => assert_eq!(message, "out of gas"),
-            -32005 => assert_eq!(message, "too many reads are waiting: limit=1"),
+            -32005 => assert_eq!(message, "server busy: too many reads are waiting: limit=1"),
             _ => panic!("{code} {message}"),
         }
     }

@@ -12,12 +12,13 @@ mod limits;
 mod methods;
 mod pools;
 mod protocol;
+mod rates;
 mod subscriptions;
 mod websocket;
 
 use chain::MemoryChain;
 use std::{net::SocketAddr, sync::Arc};
-use weir_rpc::{Backends, RpcServer, ServerConfig};
+use weir_rpc::{Backends, LimitsHandle, RpcServer, ServerConfig};
 use weir_runtime::{Shutdown, ShutdownReason};
 
 /// A server on a free port, stopped when dropped.
@@ -25,6 +26,7 @@ pub(crate) struct Node {
     pub(crate) address: SocketAddr,
     pub(crate) chain: Arc<MemoryChain>,
     pub(crate) pools: Arc<liquidity::Pools>,
+    pub(crate) limits: LimitsHandle,
     pub(crate) shutdown: Shutdown,
     pub(crate) running: Option<tokio::task::JoinHandle<()>>,
 }
@@ -60,11 +62,11 @@ async fn serve_backends(chain: Arc<MemoryChain>, backends: Backends, config: Ser
     let pools = Arc::new(liquidity::Pools::default());
     let backends = Backends { pools: Some(pools.clone()), ..backends };
     let server = RpcServer::bind(config, backends).await.unwrap();
-    let address = server.address();
+    let (address, limits) = (server.address(), server.limits());
     let shutdown = Shutdown::new();
     let stopping = shutdown.clone();
     let running = tokio::spawn(async move { server.run(stopping).await.unwrap() });
-    Node { address, chain, pools, shutdown, running: Some(running) }
+    Node { address, chain, pools, limits, shutdown, running: Some(running) }
 }
 
 /// Serves a fresh chain with the default settings.

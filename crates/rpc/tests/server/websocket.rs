@@ -130,6 +130,35 @@ async fn a_silent_client_is_pinged_and_dropped() {
 }
 
 #[tokio::test]
+async fn a_message_that_trickles_is_dropped_though_pongs_keep_coming() {
+    let mut config = config();
+    config.body_timeout = Duration::from_millis(200);
+    let node = serve(MemoryChain::dev(), config).await;
+    let mut client = Ws::connect(node.address).await;
+    let first = Message::Frame(Frame::message(&b"["[..], OpCode::Data(Data::Text), false));
+    client.socket.send(first).await.unwrap();
+    let (mut sink, stream) = client.socket.split();
+    let ponging = async {
+        let mut pace = tokio::time::interval(Duration::from_millis(20));
+        while sink.send(Message::Pong(Bytes::new())).await.is_ok() {
+            pace.tick().await;
+        }
+    };
+    let closing = stream.filter_map(async |message| match message {
+        Ok(Message::Close(frame)) => frame.map(|frame| u16::from(frame.code)),
+        _ => None,
+    });
+    let mut closing = std::pin::pin!(closing);
+    let (code, ()) = tokio::join!(closing.next(), ponging);
+    assert_eq!(code, Some(1008));
+    // A peer whose messages are whole may be as quiet as pings allow.
+    let mut quiet = Ws::connect(node.address).await;
+    let silence = tokio::time::timeout(Duration::from_secs(1), quiet.text()).await;
+    assert!(silence.is_err());
+    assert_eq!(quiet.result("eth_chainId", json!([])).await, "0xf214");
+}
+
+#[tokio::test]
 async fn many_requests_in_flight_are_all_answered() {
     let mut config = config();
     config.websocket_requests_max = 2;

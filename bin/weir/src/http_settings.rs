@@ -1,0 +1,143 @@
+//! The limits of the JSON-RPC server, for every command that serves it.
+
+use clap::Args;
+use eyre::Context;
+use std::{
+    convert::Infallible,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use weir_rpc::{LimitRules, LimitsHandle, RpcServer, ServerConfig};
+use weir_runtime::{Shutdown, TaskSet};
+
+/// What one client, and all of them together, may ask of the JSON-RPC server.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct HttpSettings {
+    /// Connections one IP address holds at most (an IPv6 address counts with its /64).
+    #[arg(long, env = "WEIR_HTTP_MAX_CONNECTIONS_PER_IP", default_value_t = 512, value_name = "N")]
+    pub(crate) http_max_connections_per_ip: u32,
+
+    /// Bytes that large requests and answers of all clients hold at once.
+    #[arg(long, env = "WEIR_HTTP_MAX_HELD_BYTES", default_value_t = 512 * 1024 * 1024, value_name = "BYTES")]
+    pub(crate) http_max_held_bytes: u32,
+
+    /// How long a connection may be idle before a request.
+    #[arg(long, env = "WEIR_HTTP_IDLE_TIMEOUT", default_value = "60s", value_parser = parse_timeout, value_name = "DURATION")]
+    pub(crate) http_idle_timeout: Duration,
+
+    /// Time for a request's header to arrive, from its first byte.
+    #[arg(long, env = "WEIR_HTTP_HEADER_TIMEOUT", default_value = "10s", value_parser = parse_timeout, value_name = "DURATION")]
+    pub(crate) http_header_timeout: Duration,
+
+    /// Time for a request's body, or a WebSocket message, to arrive.
+    #[arg(long, env = "WEIR_HTTP_BODY_TIMEOUT", default_value = "15s", value_parser = parse_timeout, value_name = "DURATION")]
+    pub(crate) http_body_timeout: Duration,
+
+    /// Time in which a client takes at least 64 KiB of what waits to be written to it.
+    #[arg(long, env = "WEIR_HTTP_WRITE_TIMEOUT", default_value = "20s", value_parser = parse_timeout, value_name = "DURATION")]
+    pub(crate) http_write_timeout: Duration,
+
+    /// Interval of WebSocket pings; a client silent for two of them is dropped.
+    #[arg(long, env = "WEIR_HTTP_PING_INTERVAL", default_value = "30s", value_parser = parse_timeout, value_name = "DURATION")]
+    pub(crate) http_ping_interval: Duration,
+
+    /// Messages that wait for one WebSocket at most; a subscriber that falls further behind is told and dropped.
+    #[arg(long, env = "WEIR_HTTP_WS_QUEUE", default_value_t = 4_096, value_name = "N")]
+    pub(crate) http_ws_queue: u32,
+
+    /// Requests of one WebSocket in progress at most; more are not read from it.
+    #[arg(long, env = "WEIR_HTTP_WS_MAX_REQUESTS", default_value_t = 256, value_name = "N")]
+    pub(crate) http_ws_max_requests: u32,
+
+    /// Subscriptions of one WebSocket at most.
+    #[arg(long, env = "WEIR_HTTP_WS_MAX_SUBSCRIPTIONS", default_value_t = 128, value_name = "N")]
+    pub(crate) http_ws_max_subscriptions: u32,
+
+    /// Threads for reads that execute code or decode blocks. They give way to those that seal blocks.
+    #[arg(long, env = "WEIR_HTTP_READERS", default_value_t = 4, value_name = "N")]
+    pub(crate) http_readers: u16,
+
+    /// Such reads that wait for a thread at most; clients take turns.
+    #[arg(long, env = "WEIR_HTTP_MAX_READS_WAITING", default_value_t = 1_024, value_name = "N")]
+    pub(crate) http_max_reads_waiting: u32,
+
+    /// Threads for traces, witnesses and simulations.
+    #[arg(long, env = "WEIR_HTTP_TRACERS", default_value_t = 2, value_name = "N")]
+    pub(crate) http_tracers: u16,
+
+    /// Traces, witnesses and simulations that wait for a thread at most.
+    #[arg(long, env = "WEIR_HTTP_MAX_TRACES_WAITING", default_value_t = 64, value_name = "N")]
+    pub(crate) http_max_traces_waiting: u32,
+
+    /// Rates of calls by address, API key, sender and method: a TOML file, read again on SIGHUP. Default: none is limited.
+    #[arg(long, env = "WEIR_LIMITS", value_name = "FILE")]
+    pub(crate) limits: Option<PathBuf>,
+}
+
+impl HttpSettings {
+    /// The configuration with these limits.
+    pub(crate) fn apply(&self, config: ServerConfig) -> eyre::Result<ServerConfig> {
+        Ok(ServerConfig {
+            connections_per_address_max: self.http_max_connections_per_ip as usize,
+            held_bytes_max: self.http_max_held_bytes,
+            idle_timeout: self.http_idle_timeout,
+            header_timeout: self.http_header_timeout,
+            body_timeout: self.http_body_timeout,
+            write_timeout: self.http_write_timeout,
+            ping_interval: self.http_ping_interval,
+            websocket_queue: self.http_ws_queue as usize,
+            websocket_requests_max: self.http_ws_max_requests as usize,
+            subscriptions_max: self.http_ws_max_subscriptions as usize,
+            readers: usize::from(self.http_readers),
+            readers_waiting_max: self.http_max_reads_waiting as usize,
+            tracers: usize::from(self.http_tracers),
+            tracers_waiting_max: self.http_max_traces_waiting as usize,
+            limits: self.limits.as_deref().map(read_limits).transpose()?.unwrap_or_default(),
+            ..config
+        })
+    }
+
+    /// Reads the rates again whenever the process gets SIGHUP.
+    pub(crate) fn watch(&self, server: &RpcServer, tasks: &mut TaskSet) -> eyre::Result<()> {
+        let Some(path) = self.limits.clone() else { return Ok(()) };
+        let hangup = signal(SignalKind::hangup()).wrap_err("SIGHUP cannot be watched")?;
+        let shutdown = tasks.shutdown().clone();
+        tasks.spawn("limits", reread_limits(path, hangup, server.limits(), shutdown));
+        Ok(())
+    }
+}
+
+fn read_limits(path: &Path) -> eyre::Result<LimitRules> {
+    let place = || format!("limits are not valid: path={}", path.display());
+    let text = std::fs::read_to_string(path).wrap_err_with(place)?;
+    LimitRules::parse(&text).wrap_err_with(place)
+}
+
+/// A file that is not valid is reported and changes nothing.
+async fn reread_limits(
+    path: PathBuf,
+    mut hangup: Signal,
+    limits: LimitsHandle,
+    shutdown: Shutdown,
+) -> Result<(), Infallible> {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            _ = hangup.recv() => {}
+        }
+        let replaced = read_limits(&path).and_then(|rules| Ok(limits.replace(rules)?));
+        match replaced {
+            Ok(()) => tracing::info!(path = %path.display(), "limits were read again"),
+            Err(error) => tracing::warn!(error = format!("{error:#}"), "limits stay as they are"),
+        }
+    }
+}
+
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let timeout = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if timeout.is_zero() {
+        return Err("a time-out is longer than nothing".to_owned());
+    }
+    Ok(timeout)
+}
