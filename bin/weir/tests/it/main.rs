@@ -8,4 +8,5 @@ mod l1;
 mod liquidity;
 mod node;
 mod observe;
+mod status;
 mod witness;

@@ -96,20 +96,25 @@ impl Client {
 
     /// Sends one wei with this nonce, and returns the hash that the node acknowledged.
     pub(crate) async fn transfer(&self, nonce: u64) -> B256 {
+        let raw = self.raw_transfer(nonce, 10_000_000_000, 1);
+        let hash = self.call("eth_sendRawTransaction", rpc_params![raw]).await;
+        serde_json::from_value(hash).expect("the answer is a hash")
+    }
+
+    /// The encoding of a transfer of one wei; fees are in wei per gas.
+    pub(crate) fn raw_transfer(&self, nonce: u64, fee_cap: u128, tip: u128) -> Bytes {
         let mut transaction = TxEip1559 {
             chain_id: 61_972,
             nonce,
             gas_limit: 21_000,
-            max_fee_per_gas: 10_000_000_000,
-            max_priority_fee_per_gas: 1,
+            max_fee_per_gas: fee_cap,
+            max_priority_fee_per_gas: tip,
             to: Address::repeat_byte(0x77).into(),
             value: U256::from(1),
             ..Default::default()
         };
         let signature = self.signer.sign_transaction_sync(&mut transaction).expect("the key signs");
-        let raw = TxEnvelope::from(transaction.into_signed(signature)).encoded_2718();
-        let hash = self.call("eth_sendRawTransaction", rpc_params![Bytes::from(raw)]).await;
-        serde_json::from_value(hash).expect("the answer is a hash")
+        TxEnvelope::from(transaction.into_signed(signature)).encoded_2718().into()
     }
 
     /// The number of the head.
