@@ -2,13 +2,12 @@
 
 use crate::settings::Settings;
 use eyre::{Context, OptionExt};
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 use weir_follower::{ChainClient, Signer};
-use weir_rpc::BatchesBackend;
 use weir_runtime::{SystemClock, TaskSet};
 use weir_sequencer::{
     Chain,
-    batching::{BatchConfig, BatchDriver},
+    batching::{BatchConfig, BatchDriver, BatchHandle, tell_settlements},
 };
 
 /// Starts the poster; `None` without `--l1`.
@@ -16,7 +15,7 @@ pub(crate) async fn start(
     settings: &Settings,
     chain: &Arc<Chain>,
     tasks: &mut TaskSet,
-) -> eyre::Result<Option<Arc<dyn BatchesBackend>>> {
+) -> eyre::Result<Option<BatchHandle>> {
     let Some(url) = &settings.l1 else { return Ok(None) };
     let key = settings.l1_key.as_ref().ok_or_eyre("--l1 needs --l1-key")?;
     let signer = Signer::from_file(key)
@@ -35,5 +34,10 @@ pub(crate) async fn start(
         .guarded_by(chain.reorg_lock().clone());
     let handle = driver.handle();
     tasks.spawn("batching", driver.run(tasks.shutdown().clone()));
-    Ok(Some(Arc::new(handle)))
+    let telling = tell_settlements(chain.clone(), handle.clone(), tasks.shutdown().clone());
+    tasks.spawn("settlements", async move {
+        telling.await;
+        Ok::<_, Infallible>(())
+    });
+    Ok(Some(handle))
 }

@@ -20,7 +20,7 @@ use weir_runtime::{
 };
 use weir_sequencer::{
     Chain, DropLog, Ingress, NodeBackend, SelfCheckOptions, SequencingConfig, SequencingDriver,
-    SharedPool, dev_spec, genesis_state, reorg_channel,
+    SharedPool, StatusRetention, dev_spec, genesis_state, reorg_channel,
 };
 use weir_storage::{
     Durability, GenesisState, Journal, JournalOptions, JournalRecord, MdbxStore, MemoryStore,
@@ -123,7 +123,7 @@ impl Node {
         let chain = Arc::new(if is_follower { chain.settled() } else { chain });
         let base_fee = next_base_fee(&chain);
         let pool = Arc::new(SharedPool::new(TxPool::new(pool_config(settings), base_fee)));
-        let drops = Arc::new(DropLog::default());
+        let drops = Arc::new(DropLog::new(status_retention(settings), Arc::new(SystemClock)));
         let (journal, records) = open_journal(settings)?;
         let ingress = Ingress::new(chain.clone(), pool.clone(), journal, drops.clone());
         let restored = ingress.restore(&records).wrap_err("pool cannot be restored")?;
@@ -142,7 +142,14 @@ impl Node {
         if let Some(reorgs) = reorgs {
             backend = backend.with_reorgs(reorgs);
         }
-        let backends = Backends { chain: Some(Arc::new(backend)), pools: Some(pools), batches };
+        if let Some(batches) = &batches {
+            backend = backend.with_batches(batches.clone());
+        }
+        let backends = Backends {
+            chain: Some(Arc::new(backend)),
+            pools: Some(pools),
+            batches: batches.map(|batches| Arc::new(batches) as _),
+        };
         let server = RpcServer::bind(server_config(settings)?, backends).await?;
         settings.http.watch(&server, &mut tasks)?;
         let addresses = Addresses {
@@ -156,9 +163,8 @@ impl Node {
         if !is_follower {
             let config = sequencing_config(settings);
             let chain = chain.clone();
-            let mut driver =
-                SequencingDriver::new(chain, pool, ingress, drops, config, SystemClock)
-                    .with_self_check(self_check(settings));
+            let mut driver = SequencingDriver::new(chain, pool, ingress, config, SystemClock)
+                .with_self_check(self_check(settings));
             if let Some(inbox) = inbox {
                 driver = driver.with_reorgs(inbox);
             }
@@ -230,6 +236,10 @@ fn pool_config(settings: &Settings) -> PoolConfig {
         },
         ..PoolConfig::default()
     }
+}
+
+const fn status_retention(settings: &Settings) -> StatusRetention {
+    StatusRetention { time: settings.status_retention, transactions_max: settings.status_max }
 }
 
 const fn sequencing_config(settings: &Settings) -> SequencingConfig {

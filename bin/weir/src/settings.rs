@@ -111,6 +111,14 @@ pub(crate) struct Settings {
     #[arg(long, env = "WEIR_POOL_MAX_PER_SENDER", default_value_t = 4_096, value_name = "N")]
     pub(crate) pool_max_per_sender: usize,
 
+    /// How long the node answers for transactions that left the pool without being included, over restarts too.
+    #[arg(long, env = "WEIR_STATUS_RETENTION", default_value = "1day", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub(crate) status_retention: Duration,
+
+    /// Such transactions at most; beyond it the oldest is forgotten early.
+    #[arg(long, env = "WEIR_STATUS_MAX", default_value_t = weir_sequencer::DEFAULT_STATUS_MAX, value_name = "N")]
+    pub(crate) status_max: usize,
+
     /// What the node does: sequencer builds blocks, follower serves the chain that its data folder holds.
     #[arg(long, env = "WEIR_ROLE", default_value = "sequencer", value_name = "ROLE")]
     pub(crate) role: RoleSetting,

@@ -30,7 +30,7 @@ mod heads;
 pub use heads::{Heads, HeadsError};
 
 mod status;
-pub use status::TransactionStatus;
+pub use status::{BlockPlace, DropCode, Fate, StatusUpdate, TransactionEvent, TransactionStatus};
 
 mod severity;
 pub use severity::Severity;

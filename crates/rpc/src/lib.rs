@@ -11,8 +11,8 @@ pub use backend::{
     OpportunityView, OrderBookRequest, OrderBookView, PathHop, PendingTransactions, PendingView,
     PoolBlock, PoolContent, PoolFeesView, PoolGateView, PoolStatus, PoolTransaction,
     PoolUpdatesView, PoolView, PoolsBackend, PoolsReceiver, QuoteView, Readiness, ReorgOutcome,
-    ReorgRequest, ReorgTransactions, RouteLegView, SlotProof, SubmitError, SyncStatus, TickView,
-    UpdateReceiver,
+    ReorgRequest, ReorgTransactions, RouteLegView, SlotProof, StatusReceiver, SubmitError,
+    SyncStatus, TickView, UpdateReceiver,
 };
 
 pub mod error;

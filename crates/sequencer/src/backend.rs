@@ -1,7 +1,10 @@
 //! The chain as the JSON-RPC server reads it.
 
+mod status;
+
 use crate::{
     Chain, ChainView, DropLog, GapPolicy, Ingress, IngressError, ReorgHandle, SharedPool,
+    batching::BatchHandle,
     past::{PastError, PastTries},
 };
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
@@ -15,10 +18,11 @@ use weir_primitives::{
 };
 use weir_rpc::{
     AccountProof, BackendError, ChainBackend, NonceGap, PendingView, PoolContent, PoolStatus,
-    PoolTransaction, Readiness, ReorgOutcome, ReorgRequest, RpcError, SlotProof, SubmitError,
+    PoolTransaction, Readiness, ReorgOutcome, ReorgRequest, RpcError, SlotProof, StatusReceiver,
+    SubmitError,
 };
 use weir_trie::{EMPTY_ROOT_HASH, prove};
-use weir_txpool::{Placement, PoolError, SenderView};
+use weir_txpool::{PoolError, SenderView};
 
 /// JSON-RPC code of a transaction that is not valid (geth's default code).
 const INVALID_TRANSACTION: i32 = -32_000;
@@ -38,6 +42,7 @@ pub struct NodeBackend {
     drops: Arc<DropLog>,
     past: Arc<PastTries>,
     reorgs: Option<ReorgHandle>,
+    batches: Option<BatchHandle>,
 }
 
 impl NodeBackend {
@@ -48,13 +53,20 @@ impl NodeBackend {
         ingress: Arc<Ingress>,
         drops: Arc<DropLog>,
     ) -> Self {
-        Self { chain, pool, ingress, drops, past: Arc::default(), reorgs: None }
+        Self { chain, pool, ingress, drops, past: Arc::default(), reorgs: None, batches: None }
     }
 
     /// Answers `weir_devReorg`, too. For development chains only: anybody who reaches the server may use it.
     #[must_use]
     pub fn with_reorgs(mut self, reorgs: ReorgHandle) -> Self {
         self.reorgs = Some(reorgs);
+        self
+    }
+
+    /// Also says of included transactions how far their batches are on L1.
+    #[must_use]
+    pub fn with_batches(mut self, batches: BatchHandle) -> Self {
+        self.batches = Some(batches);
         self
     }
 
@@ -229,20 +241,11 @@ impl ChainBackend for NodeBackend {
     }
 
     fn transaction_status(&self, hash: &B256) -> Result<Option<TransactionStatus>, BackendError> {
-        let view = self.chain.view();
-        if let Some((block, index)) = self.location(&view, hash)? {
-            let header = view.header_by_number(block).map_err(BackendError::store)?;
-            let hash = header.map(|header| header.hash()).unwrap_or_default();
-            return Ok(Some(TransactionStatus::Included { block, hash, index }));
-        }
-        let placement = self.pool.lock().placement(hash);
-        Ok(match placement {
-            Some(Placement::Pending) => Some(TransactionStatus::Pending),
-            Some(Placement::Queued { missing_nonce }) => {
-                Some(TransactionStatus::Queued { missing_nonce })
-            }
-            None => self.drops.reason(hash).map(|reason| TransactionStatus::Dropped { reason }),
-        })
+        self.status(hash)
+    }
+
+    fn subscribe_statuses(&self) -> StatusReceiver {
+        self.chain.statuses().subscribe()
     }
 
     fn subscribe_updates(&self) -> broadcast::Receiver<Arc<ChainUpdate>> {

@@ -6,7 +6,7 @@ pub(crate) use branch::Branch;
 mod lock;
 pub use lock::ReorgLock;
 
-use crate::Witnesses;
+use crate::{StatusFeed, Witnesses};
 use alloy_primitives::B256;
 use arc_swap::ArcSwap;
 use std::{collections::VecDeque, fmt, sync::Arc};
@@ -174,6 +174,7 @@ pub struct Chain {
     reorg_lock: Arc<ReorgLock>,
     reorg_blocks: usize,
     witnesses: Witnesses,
+    statuses: StatusFeed,
 }
 
 impl fmt::Debug for Chain {
@@ -216,6 +217,7 @@ impl Chain {
             reorg_lock: Arc::default(),
             reorg_blocks,
             witnesses,
+            statuses: StatusFeed::default(),
         })
     }
 
@@ -247,6 +249,11 @@ impl Chain {
     /// The witnesses of the newest blocks.
     pub const fn witnesses(&self) -> &Witnesses {
         &self.witnesses
+    }
+
+    /// What becomes of transactions.
+    pub const fn statuses(&self) -> &StatusFeed {
+        &self.statuses
     }
 
     /// What the chain looks like now. Cheap; never blocks the writer.
@@ -311,6 +318,7 @@ impl Chain {
     /// Sends an update that the view shows already.
     fn tell(&self, update: ChainUpdate) {
         let head = self.view.load().heads().unsafe_head();
+        self.statuses.chain_moved(&update);
         // An error only says that nobody listens.
         let _ = self.updates.send(Arc::new(update));
         self.head.send_replace(head);

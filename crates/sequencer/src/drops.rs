@@ -1,12 +1,21 @@
-//! Why transactions left the pool without being included.
+//! How transactions ended that no block includes.
 
 use crate::metrics;
 use alloy_primitives::{B256, map::B256Map};
 use parking_lot::Mutex;
-use std::collections::VecDeque;
+use std::{
+    collections::{HashSet, VecDeque},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
+use weir_primitives::{DropCode, Fate};
+use weir_runtime::{Clock, SystemClock};
 
-/// Reasons kept; the oldest is forgotten first.
-const REASONS_MAX: usize = 16_384;
+/// How long fates are remembered unless told otherwise.
+pub const DEFAULT_STATUS_RETENTION: Duration = Duration::from_hours(24);
+/// Fates remembered at most unless told otherwise (about 200 bytes each, in memory and in the journal).
+pub const DEFAULT_STATUS_MAX: usize = 100_000;
 
 /// Transactions remembered that must not come again; the oldest is forgotten first.
 const QUARANTINED_MAX: usize = 4_096;
@@ -14,42 +23,99 @@ const QUARANTINED_MAX: usize = 4_096;
 /// Why a transaction must not come again.
 const QUARANTINED: &str = "quarantined: with it the block did not pass the check before publishing";
 
-/// A bounded memory of dropped transactions, so that "what became of it" has an answer.
-#[derive(Debug, Default)]
+/// How long the node answers for transactions that no block includes. Those of the chain are answered as long as the
+/// chain is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatusRetention {
+    /// From when the transaction left the pool; counted in whole seconds.
+    pub time: Duration,
+    /// Transactions at most; beyond it the oldest is forgotten early.
+    pub transactions_max: usize,
+}
+
+impl Default for StatusRetention {
+    fn default() -> Self {
+        Self { time: DEFAULT_STATUS_RETENTION, transactions_max: DEFAULT_STATUS_MAX }
+    }
+}
+
+/// A fate as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeptFate {
+    pub(crate) hash: B256,
+    /// Unix time in seconds at which the transaction left.
+    pub(crate) at: u64,
+    pub(crate) fate: Fate,
+}
+
+/// A bounded memory of how transactions ended, so that "what became of it" has an answer. [`Ingress`](crate::Ingress)
+/// keeps it in the journal.
 pub struct DropLog {
+    retention: StatusRetention,
+    clock: Arc<dyn Clock>,
     inner: Mutex<Inner>,
+}
+
+impl Default for DropLog {
+    fn default() -> Self {
+        Self::new(StatusRetention::default(), Arc::new(SystemClock))
+    }
+}
+
+impl fmt::Debug for DropLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DropLog").field("retention", &self.retention).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    reasons: B256Map<String>,
-    order: VecDeque<B256>,
+    /// With the number of the entry in `order` that is the transaction's own.
+    fates: B256Map<(u64, KeptFate)>,
+    /// Oldest first; entries of transactions that were forgotten, or that left again, are stale.
+    order: VecDeque<(u64, B256)>,
+    next: u64,
     quarantined: VecDeque<B256>,
 }
 
 impl DropLog {
-    /// Remembers why a transaction left.
-    pub fn record(&self, hash: B256, reason: &str) {
+    /// An empty memory.
+    pub fn new(retention: StatusRetention, clock: Arc<dyn Clock>) -> Self {
+        Self { retention, clock, inner: Mutex::default() }
+    }
+
+    /// Remembers how a transaction ended. `keep` is called with it before anybody can take the next snapshot.
+    pub(crate) fn record_with(&self, hash: B256, fate: Fate, keep: impl FnOnce(&KeptFate)) {
         metrics::dropped();
+        let kept = KeptFate { hash, at: self.clock.unix_seconds(), fate };
         let mut inner = self.inner.lock();
-        if inner.reasons.insert(hash, reason.to_owned()).is_none() {
-            inner.order.push_back(hash);
-        }
-        while inner.order.len() > REASONS_MAX {
-            if let Some(oldest) = inner.order.pop_front() {
-                inner.reasons.remove(&oldest);
+        keep(&kept);
+        self.insert(&mut inner, kept);
+    }
+
+    /// Takes back what was remembered before a restart.
+    pub(crate) fn restore(&self, fates: impl IntoIterator<Item = KeptFate>) {
+        let mut inner = self.inner.lock();
+        for kept in fates {
+            if matches!(kept.fate, Fate::Dropped { code: DropCode::Quarantined, .. }) {
+                inner.quarantine(kept.hash);
             }
+            self.insert(&mut inner, kept);
         }
     }
 
-    /// Remembers that a transaction must not come again, and answers the reason.
-    pub(crate) fn quarantine(&self, hash: B256) -> &'static str {
+    /// Hands everything remembered, oldest first, to `keep`; nothing is recorded meanwhile.
+    pub(crate) fn with_all<T>(&self, keep: impl FnOnce(Vec<&KeptFate>) -> T) -> T {
         let mut inner = self.inner.lock();
-        inner.quarantined.push_back(hash);
-        while inner.quarantined.len() > QUARANTINED_MAX {
-            inner.quarantined.pop_front();
-        }
-        QUARANTINED
+        self.trim(&mut inner);
+        let inner = &*inner;
+        keep(inner.order.iter().filter_map(|(number, hash)| inner.current(*number, hash)).collect())
+    }
+
+    /// Remembers that a transaction must not come again, and answers its fate.
+    pub(crate) fn quarantine(&self, hash: B256) -> Fate {
+        self.inner.lock().quarantine(hash);
+        Fate::dropped(DropCode::Quarantined, QUARANTINED)
     }
 
     /// Whether a transaction must not come again.
@@ -59,14 +125,124 @@ impl DropLog {
 
     /// Forgets a transaction that was accepted after all.
     pub fn forget(&self, hash: &B256) {
+        self.inner.lock().fates.remove(hash);
+    }
+
+    /// How the transaction ended, if it did and that is still remembered.
+    pub fn fate(&self, hash: &B256) -> Option<Fate> {
         let mut inner = self.inner.lock();
-        if inner.reasons.remove(hash).is_some() {
-            inner.order.retain(|kept| kept != hash);
+        self.trim(&mut inner);
+        inner.fates.get(hash).map(|(_, kept)| kept.fate.clone())
+    }
+
+    fn insert(&self, inner: &mut Inner, kept: KeptFate) {
+        let number = inner.next;
+        inner.next += 1;
+        inner.order.push_back((number, kept.hash));
+        inner.fates.insert(kept.hash, (number, kept));
+        self.trim(inner);
+    }
+
+    /// Forgets what is too old or too much.
+    fn trim(&self, inner: &mut Inner) {
+        let oldest = self.clock.unix_seconds().saturating_sub(self.retention.time.as_secs());
+        while let Some((number, hash)) = inner.order.front().copied() {
+            let is_over = inner.fates.len() > self.retention.transactions_max;
+            match inner.current(number, &hash) {
+                Some(kept) if kept.at >= oldest && !is_over => break,
+                Some(_) => drop(inner.fates.remove(&hash)),
+                None => {}
+            }
+            inner.order.pop_front();
+        }
+        if inner.order.len() > 2 * self.retention.transactions_max.max(1) {
+            let live: HashSet<u64> = inner.fates.values().map(|(number, _)| *number).collect();
+            inner.order.retain(|(number, _)| live.contains(number));
+        }
+    }
+}
+
+impl Inner {
+    fn current(&self, number: u64, hash: &B256) -> Option<&KeptFate> {
+        self.fates.get(hash).filter(|(current, _)| *current == number).map(|(_, kept)| kept)
+    }
+
+    fn quarantine(&mut self, hash: B256) {
+        self.quarantined.push_back(hash);
+        while self.quarantined.len() > QUARANTINED_MAX {
+            self.quarantined.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[derive(Debug, Default)]
+    struct Turned(AtomicU64);
+
+    impl Clock for Turned {
+        fn now(&self) -> Duration {
+            Duration::from_secs(self.0.load(Ordering::SeqCst))
         }
     }
 
-    /// Why the transaction left, if it did and that is still known.
-    pub fn reason(&self, hash: &B256) -> Option<String> {
-        self.inner.lock().reasons.get(hash).cloned()
+    fn hash(index: u64) -> B256 {
+        B256::left_padding_from(&index.to_be_bytes())
+    }
+
+    fn log(seconds: u64, transactions_max: usize) -> (DropLog, Arc<Turned>) {
+        let clock = Arc::new(Turned::default());
+        let retention = StatusRetention { time: Duration::from_secs(seconds), transactions_max };
+        (DropLog::new(retention, clock.clone()), clock)
+    }
+
+    fn record(log: &DropLog, index: u64) {
+        log.record_with(hash(index), Fate::Replaced { by: hash(index + 1) }, |_| {});
+    }
+
+    #[test]
+    fn fates_are_forgotten_by_time_and_by_number_oldest_first() {
+        let (log, clock) = log(10, 3);
+        (0..4).for_each(|index| record(&log, index));
+        assert_eq!(log.fate(&hash(0)), None, "a fourth drives out the first");
+        assert_eq!(log.fate(&hash(1)), Some(Fate::Replaced { by: hash(2) }));
+        clock.0.store(5, Ordering::SeqCst);
+        record(&log, 9);
+        clock.0.store(11, Ordering::SeqCst);
+        assert_eq!(log.with_all(|kept| kept.len()), 1);
+        assert!(log.fate(&hash(9)).is_some());
+        clock.0.store(16, Ordering::SeqCst);
+        assert_eq!(log.fate(&hash(9)), None);
+    }
+
+    #[test]
+    fn a_transaction_that_leaves_again_and_again_takes_one_place() {
+        let (log, _) = log(10, 4);
+        for _ in 0..100 {
+            record(&log, 1);
+            log.forget(&hash(1));
+        }
+        record(&log, 1);
+        record(&log, 2);
+        assert_eq!(
+            log.with_all(|kept| kept.iter().map(|kept| kept.hash).collect::<Vec<_>>()),
+            [hash(1), hash(2)]
+        );
+        assert!(log.inner.lock().order.len() <= 8);
+    }
+
+    #[test]
+    fn a_quarantine_holds_over_a_restart() {
+        let (log, _) = log(10, 4);
+        let fate = log.quarantine(hash(1));
+        log.record_with(hash(1), fate, |_| {});
+        let kept = log.with_all(|kept| kept.into_iter().cloned().collect::<Vec<_>>());
+        let (again, _) = self::log(10, 4);
+        again.restore(kept);
+        assert!(again.is_quarantined(&hash(1)));
+        assert!(!again.is_quarantined(&hash(2)));
     }
 }

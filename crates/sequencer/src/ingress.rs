@@ -3,12 +3,15 @@
 mod again;
 pub(crate) use again::Readmitted;
 
+mod record;
+
+mod telling;
+
 use crate::{Chain, DropLog, SharedPool, backend::shared, metrics};
 use alloy_eips::Encodable2718;
-use alloy_primitives::{
-    B256, Bytes, keccak256,
-    map::{B256Map, Entry},
-};
+use alloy_primitives::{B256, Bytes, keccak256, map::B256Set};
+use parking_lot::Mutex;
+use record::Surviving;
 use std::{
     fmt,
     sync::{
@@ -20,18 +23,12 @@ use tokio::sync::{broadcast, oneshot};
 use weir_evm::{
     DecodeError, Fork, SignatureError, decode_transaction, intrinsic_gas, recover_sender,
 };
-use weir_primitives::{Account, StateError, StateProvider};
+use weir_primitives::{Account, DropCode, Fate, StateError, StateProvider, TransactionStatus};
 use weir_storage::{Journal, JournalError, JournalRecord};
 use weir_txpool::{
     AdmissionRules, IntrinsicGas, Placement, PoolError, PoolTransaction, SenderCode, SenderState,
     admission,
 };
-
-/// Journal record: an accepted transaction in its EIP-2718 encoding.
-const RECORD_TRANSACTION: u8 = 1;
-/// Journal record: the hash of a transaction that left the pool without being included. Without it a restart would
-/// bring the transaction back, ahead of one that was accepted in its place.
-const RECORD_DROPPED: u8 = 2;
 
 /// Why a transaction left a full pool.
 const EVICTED: &str = "evicted by a transaction that pays more: the pool is full";
@@ -96,32 +93,6 @@ pub struct Restored {
     pub lost: usize,
 }
 
-/// The encodings of the accepted transactions that were not dropped afterwards, in the order of acceptance.
-fn surviving(records: &[JournalRecord]) -> Vec<&[u8]> {
-    let mut alive: Vec<Option<&[u8]>> = Vec::with_capacity(records.len());
-    let mut newest: B256Map<usize> = B256Map::default();
-    for record in records {
-        match record.kind {
-            RECORD_TRANSACTION => {
-                // The hash of the encoding is the transaction's hash for every type (EIP-2718).
-                let hash = keccak256(&record.payload);
-                // It stands here twice if its block left the chain by a reorg.
-                if let Entry::Vacant(entry) = newest.entry(hash) {
-                    entry.insert(alive.len());
-                    alive.push(Some(&record.payload));
-                }
-            }
-            RECORD_DROPPED if record.payload.len() == 32 => {
-                if let Some(index) = newest.remove(&B256::from_slice(&record.payload)) {
-                    alive[index] = None;
-                }
-            }
-            kind => tracing::warn!(kind, "journal record of an unknown kind is ignored"),
-        }
-    }
-    alive.into_iter().flatten().collect()
-}
-
 /// Whether a transaction with a nonce gap before it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GapPolicy {
@@ -140,6 +111,8 @@ pub struct Ingress {
     arrivals: AtomicU64,
     accepted: broadcast::Sender<weir_rpc::PoolTransaction>,
     drops: Arc<DropLog>,
+    /// In the pool, and on their way into the journal.
+    being_written: Mutex<B256Set>,
 }
 
 impl fmt::Debug for Ingress {
@@ -157,7 +130,8 @@ impl Ingress {
         drops: Arc<DropLog>,
     ) -> Self {
         let accepted = broadcast::Sender::new(PENDING_QUEUE_TRANSACTIONS);
-        Self { chain, pool, journal, arrivals: AtomicU64::new(0), accepted, drops }
+        let (arrivals, being_written) = (AtomicU64::new(0), Mutex::default());
+        Self { chain, pool, journal, arrivals, accepted, drops, being_written }
     }
 
     /// Newly accepted transactions from now on.
@@ -172,23 +146,32 @@ impl Ingress {
         }
         let transaction = self.check(&raw)?;
         let hash = transaction.hash;
+        let Some(journal) = &self.journal else {
+            self.admit(transaction, gap)?;
+            self.tell_standing([hash]);
+            return Ok(hash);
+        };
+        let written = self.begin_writing(hash);
         self.admit(transaction, gap)?;
-        let Some(journal) = &self.journal else { return Ok(hash) };
         let (answer, durable) = oneshot::channel();
         let on_durable = Box::new(move |result| {
             // The caller may have gone; the record stays all the same.
             let _ = answer.send(result);
         });
-        let record = JournalRecord { kind: RECORD_TRANSACTION, payload: raw.into() };
-        let result = match journal.append(record, on_durable) {
+        let result = match journal.append(record::transaction(raw.into()), on_durable) {
             Ok(()) => durable.await.map_err(|_| IngressError::Stopping)?,
             Err(error) => Err(error),
         };
+        drop(written);
         if let Err(error) = result {
             // What is in the open block already cannot be taken back: it is then in the block, which is durable itself.
-            let _ = self.pool.lock().remove(hash);
+            if self.pool.lock().remove(hash).is_ok() {
+                let fate = Fate::dropped(DropCode::NotDurable, error.to_string());
+                self.chain.statuses().tell([(hash, fate.into())]);
+            }
             return Err(error.into());
         }
+        self.tell_standing([hash]);
         Ok(hash)
     }
 
@@ -197,18 +180,24 @@ impl Ingress {
     /// # Errors
     /// If the state cannot be read or the journal cannot be rewritten; nothing is lost then.
     pub fn restore(&self, records: &[JournalRecord]) -> Result<Restored, IngressError> {
+        let Surviving { accepted, fates } = Surviving::of(records);
+        self.drops.restore(fates);
         let mut restored = Restored::default();
-        for raw in surviving(records) {
+        for raw in accepted {
             match self.restore_one(raw) {
                 Ok(()) => restored.transactions += 1,
                 Err(error @ IngressError::State(_)) => return Err(error),
                 Err(error) if error.is_lost() => {
                     let hash = keccak256(raw);
                     tracing::warn!(%hash, %error, "accepted transaction is not restored");
-                    self.drops.record(hash, &format!("not restored: {error}"));
+                    let fate = Fate::dropped(DropCode::NotRestored, error.to_string());
+                    self.drops.record_with(hash, fate, |_| {});
                     restored.lost += 1;
                 }
-                Err(_) => restored.stale += 1,
+                Err(_) => {
+                    self.record_overtaken(keccak256(raw))?;
+                    restored.stale += 1;
+                }
             }
         }
         self.compact_journal()?;
@@ -219,20 +208,30 @@ impl Ingress {
         self.admit(self.check(raw)?, GapPolicy::Queue)
     }
 
-    /// Remembers that a transaction left the pool without being included, also over a restart.
-    pub fn dropped(&self, hash: B256, reason: &str) {
-        self.drops.record(hash, reason);
-        let Some(journal) = &self.journal else { return };
-        let record = JournalRecord { kind: RECORD_DROPPED, payload: hash.to_vec() };
-        if let Err(error) = journal.append(record, Box::new(|_| {})) {
-            tracing::error!(%error, %hash, "drop of a transaction is not in the journal");
+    /// A transaction whose nonce is used: by itself, unless no block includes it.
+    fn record_overtaken(&self, hash: B256) -> Result<(), StateError> {
+        if self.chain.view().snapshot().transaction_location(&hash)?.is_none() {
+            self.drops.record_with(hash, overtaken(), |_| {});
         }
+        Ok(())
+    }
+
+    /// Remembers how a transaction ended without being included, also over a restart.
+    pub fn ended(&self, hash: B256, fate: Fate) {
+        let status = TransactionStatus::from(fate.clone());
+        self.drops.record_with(hash, fate, |kept| {
+            let Some(journal) = &self.journal else { return };
+            if let Err(error) = journal.append(record::fate(kept), Box::new(|_| {})) {
+                tracing::error!(%error, %hash, "end of a transaction is not in the journal");
+            }
+        });
+        self.chain.statuses().tell([(hash, status)]);
     }
 
     /// Remembers that a transaction left the pool and must not come again.
     pub(crate) fn quarantine(&self, hash: B256) {
-        let reason = self.drops.quarantine(hash);
-        self.dropped(hash, reason);
+        let fate = self.drops.quarantine(hash);
+        self.ended(hash, fate);
     }
 
     /// Why nothing can be made durable any more, if that is so.
@@ -271,14 +270,17 @@ impl Ingress {
                     return Err(IngressError::NonceGap { expected });
                 }
             }
-            pool.add(transaction, &state)?
+            let place = (transaction.sender, transaction.nonce);
+            let added = pool.add(transaction, &state)?;
+            self.drops.forget(&hash);
+            self.tell_added(&pool, place, hash, &added);
+            added
         };
-        self.drops.forget(&hash);
         for evicted in &added.evicted {
-            self.dropped(*evicted, EVICTED);
+            self.ended(*evicted, Fate::dropped(DropCode::Evicted, EVICTED));
         }
         if let Some(replaced) = added.replaced {
-            self.dropped(replaced, &format!("replaced by {hash}"));
+            self.ended(replaced, Fate::Replaced { by: hash });
         }
         if added.placement == Placement::Pending {
             self.pool.ring();
@@ -307,20 +309,21 @@ impl Ingress {
         (fork, rules)
     }
 
-    /// Rewrites the journal so that it holds what the pool holds and nothing else.
+    /// Rewrites the journal so that it holds what the pool holds, how others ended, and nothing else.
     ///
-    /// The pool is locked while the rewrite is queued: a transaction accepted before is in the snapshot, one accepted
-    /// after is appended behind it.
+    /// The pool and the fates are locked while the rewrite is queued: what was accepted or ended before is in the
+    /// snapshot, what follows is appended behind it.
     pub fn compact_journal(&self) -> Result<(), JournalError> {
         let Some(journal) = &self.journal else { return Ok(()) };
         let pool = self.pool.lock();
         let mut transactions: Vec<_> = pool.transactions().collect();
         transactions.sort_unstable_by_key(|transaction| transaction.arrival);
-        let record = |transaction: &Arc<PoolTransaction>| JournalRecord {
-            kind: RECORD_TRANSACTION,
-            payload: transaction.tx.encoded_2718(),
-        };
-        let rotation = journal.begin_rotate(transactions.into_iter().map(record).collect())?;
+        let transactions =
+            transactions.iter().map(|one| record::transaction(one.tx.encoded_2718()));
+        let rotation = self.drops.with_all(|fates| {
+            let fates = fates.into_iter().map(record::fate);
+            journal.begin_rotate(fates.chain(transactions).collect())
+        })?;
         drop(pool);
         rotation.wait()
     }
@@ -329,6 +332,11 @@ impl Ingress {
     pub fn journal_bytes(&self) -> u64 {
         self.journal.as_ref().map_or(0, Journal::bytes)
     }
+}
+
+/// The fate of a transaction whose nonce is used up although no block includes it.
+pub(crate) fn overtaken() -> Fate {
+    Fate::dropped(DropCode::Overtaken, "another transaction used its nonce")
 }
 
 /// Bit n is set if type n exists under the rules of `fork`.
@@ -353,39 +361,4 @@ pub(crate) fn sender_state(
         SenderCode::Empty
     };
     Ok(SenderState { nonce: account.nonce, balance: account.balance, code })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn accepted(payload: &[u8]) -> JournalRecord {
-        JournalRecord { kind: RECORD_TRANSACTION, payload: payload.to_vec() }
-    }
-
-    fn dropped(payload: &[u8]) -> JournalRecord {
-        JournalRecord { kind: RECORD_DROPPED, payload: keccak256(payload).to_vec() }
-    }
-
-    #[test]
-    fn a_dropped_transaction_does_not_come_back_ahead_of_its_successor() {
-        let records = [accepted(b"old"), accepted(b"other"), dropped(b"old"), accepted(b"new")];
-        assert_eq!(surviving(&records), [b"other".as_slice(), b"new"]);
-    }
-
-    #[test]
-    fn a_transaction_that_was_accepted_twice_is_dropped_once() {
-        let records = [accepted(b"a"), accepted(b"b"), accepted(b"a")];
-        assert_eq!(surviving(&records), [b"a".as_slice(), b"b"]);
-        let records = [accepted(b"a"), accepted(b"a"), dropped(b"a")];
-        assert!(surviving(&records).is_empty());
-    }
-
-    #[test]
-    fn a_transaction_accepted_again_after_a_drop_comes_back() {
-        let records = [accepted(b"a"), dropped(b"a"), accepted(b"a")];
-        assert_eq!(surviving(&records), [b"a".as_slice()]);
-        let records = [accepted(b"a"), dropped(b"a"), accepted(b"a"), dropped(b"a")];
-        assert!(surviving(&records).is_empty());
-    }
 }

@@ -7,7 +7,10 @@ mod pool;
 pub use pool::SharedPool;
 
 mod drops;
-pub use drops::DropLog;
+pub use drops::{DEFAULT_STATUS_MAX, DEFAULT_STATUS_RETENTION, DropLog, StatusRetention};
+
+mod statuses;
+pub use statuses::StatusFeed;
 
 mod ingress;
 pub use ingress::{GapPolicy, Ingress, IngressError, Restored};

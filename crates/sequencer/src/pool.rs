@@ -7,8 +7,8 @@ use weir_txpool::{PoolTransaction, TxPool};
 
 /// The pool that ingress fills and the sequencing loop empties.
 ///
-/// LOCK ORDER: the pool's lock is taken alone; no other lock of this crate is taken while it is held, except that a
-/// journal rotation is queued under it, so that no accepted transaction falls between the two.
+/// LOCK ORDER: before the fates' lock and those of the status feed, which are held for moments. A journal rotation is
+/// queued under the pool's lock and the fates', so that nothing falls between the two; the journal's thread takes neither.
 #[derive(Debug)]
 pub struct SharedPool {
     pool: Mutex<TxPool>,

@@ -7,8 +7,8 @@ mod reorg;
 mod tests;
 
 use crate::{
-    Chain, ChainError, ChainView, DropLog, Ingress, ReorgInbox, SelfCheckOptions, SharedPool,
-    ingress::sender_state,
+    Chain, ChainError, ChainView, Ingress, ReorgInbox, SelfCheckOptions, SharedPool,
+    ingress::{overtaken, sender_state},
     metrics::{self, SealTimes},
     sequencing::announcing::StepAnnouncer,
 };
@@ -21,7 +21,7 @@ use std::{
 };
 use weir_builder::{BlockBuilder, BuildError, Step, StepLimits};
 use weir_evm::{BlockAttributes, SealedHeader, StatelessError, WitnessError};
-use weir_primitives::{ExecutedBlock, StateError, StateProvider};
+use weir_primitives::{DropCode, ExecutedBlock, Fate, StateError, StateProvider};
 use weir_runtime::{Clock, Shutdown};
 use weir_storage::{JournalError, StorageError};
 use weir_trie::StateTrie;
@@ -100,7 +100,6 @@ pub struct SequencingDriver<C> {
     chain: Arc<Chain>,
     pool: Arc<SharedPool>,
     ingress: Arc<Ingress>,
-    drops: Arc<DropLog>,
     trie: StateTrie,
     config: SequencingConfig,
     clock: C,
@@ -122,7 +121,6 @@ impl<C: Clock> SequencingDriver<C> {
         chain: Arc<Chain>,
         pool: Arc<SharedPool>,
         ingress: Arc<Ingress>,
-        drops: Arc<DropLog>,
         config: SequencingConfig,
         clock: C,
     ) -> Self {
@@ -132,7 +130,6 @@ impl<C: Clock> SequencingDriver<C> {
             chain,
             pool,
             ingress,
-            drops,
             trie,
             config,
             clock,
@@ -255,7 +252,8 @@ impl<C: Clock> SequencingDriver<C> {
         let mut candidates = &*self.pool;
         let step = builder.step(&mut candidates, &limits, &should_stop)?;
         for left_out in &step.rejected {
-            self.ingress.dropped(left_out.hash, &left_out.reason.to_string());
+            let fate = Fate::dropped(DropCode::Invalid, left_out.reason.to_string());
+            self.ingress.ended(left_out.hash, fate);
         }
         Ok(step)
     }
@@ -322,7 +320,7 @@ impl<C: Clock> SequencingDriver<C> {
         }
         let included: B256Set = block.block.transactions().iter().map(|tx| *tx.tx_hash()).collect();
         for transaction in passed.iter().filter(|tx| !included.contains(&tx.hash)) {
-            self.drops.record(transaction.hash, "another transaction used its nonce");
+            self.ingress.ended(transaction.hash, overtaken());
         }
     }
 }

@@ -9,6 +9,7 @@ mod l1;
 mod liquidity;
 mod node;
 mod observe;
+mod status;
 mod store;
 mod traces;
 mod witness;

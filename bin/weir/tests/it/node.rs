@@ -96,27 +96,34 @@ impl Client {
 
     /// Sends one wei with this nonce, and returns the hash that the node acknowledged.
     pub(crate) async fn transfer(&self, nonce: u64) -> B256 {
-        self.send(nonce, TxKind::Call(Address::repeat_byte(0x77)), U256::from(1), Bytes::new())
-            .await
+        let raw = self.raw_transfer(nonce, 10_000_000_000, 1);
+        let hash = self.call("eth_sendRawTransaction", rpc_params![raw]).await;
+        serde_json::from_value(hash).expect("the answer is a hash")
     }
 
     /// Sends a transaction with this nonce, and returns the hash that the node acknowledged.
     pub(crate) async fn send(&self, nonce: u64, to: TxKind, value: U256, input: Bytes) -> B256 {
-        let mut transaction = TxEip1559 {
-            chain_id: 61_972,
-            nonce,
-            gas_limit: if input.is_empty() { 21_000 } else { 500_000 },
-            max_fee_per_gas: 10_000_000_000,
-            max_priority_fee_per_gas: 1,
-            to,
-            value,
-            input,
-            ..Default::default()
-        };
-        let signature = self.signer.sign_transaction_sync(&mut transaction).expect("the key signs");
-        let raw = TxEnvelope::from(transaction.into_signed(signature)).encoded_2718();
-        let hash = self.call("eth_sendRawTransaction", rpc_params![Bytes::from(raw)]).await;
+        let gas_limit = if input.is_empty() { 21_000 } else { 500_000 };
+        let draft = TxEip1559 { nonce, gas_limit, to, value, input, ..draft(10_000_000_000, 1) };
+        let raw = self.sign(draft);
+        let hash = self.call("eth_sendRawTransaction", rpc_params![raw]).await;
         serde_json::from_value(hash).expect("the answer is a hash")
+    }
+
+    /// The encoding of a transfer of one wei; fees are in wei per gas.
+    pub(crate) fn raw_transfer(&self, nonce: u64, fee_cap: u128, tip: u128) -> Bytes {
+        self.sign(TxEip1559 {
+            nonce,
+            gas_limit: 21_000,
+            to: Address::repeat_byte(0x77).into(),
+            value: U256::from(1),
+            ..draft(fee_cap, tip)
+        })
+    }
+
+    fn sign(&self, mut transaction: TxEip1559) -> Bytes {
+        let signature = self.signer.sign_transaction_sync(&mut transaction).expect("the key signs");
+        TxEnvelope::from(transaction.into_signed(signature)).encoded_2718().into()
     }
 
     /// The number of the head.
@@ -159,6 +166,16 @@ impl Client {
             assert!(Instant::now() < deadline, "the head does not move");
             interval.tick().await;
         }
+    }
+}
+
+/// A transaction of the development chain; fees are in wei per gas.
+fn draft(fee_cap: u128, tip: u128) -> TxEip1559 {
+    TxEip1559 {
+        chain_id: 61_972,
+        max_fee_per_gas: fee_cap,
+        max_priority_fee_per_gas: tip,
+        ..TxEip1559::default()
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::broadcast;
 use weir_evm::{ChainSpec, ExecutionWitness, SealedHeader};
 use weir_primitives::{
-    Account, ChainUpdate, ExecutedBlock, Heads, StateDiff, StateError, StateProvider,
+    Account, ChainUpdate, ExecutedBlock, Heads, StateDiff, StateError, StateProvider, StatusUpdate,
     TransactionStatus,
 };
 
@@ -19,6 +19,9 @@ pub type UpdateReceiver = broadcast::Receiver<Arc<ChainUpdate>>;
 
 /// Transactions as the pool accepts them. A receiver that falls behind gets `Lagged`.
 pub type PendingTransactions = broadcast::Receiver<PoolTransaction>;
+
+/// Changes of transaction statuses in order. A receiver that falls behind gets `Lagged`.
+pub type StatusReceiver = broadcast::Receiver<Arc<StatusUpdate>>;
 
 /// The block being built.
 #[derive(Clone)]
@@ -227,4 +230,8 @@ pub trait ChainBackend: Send + Sync + 'static {
 
     /// Newly accepted transactions from now on.
     fn subscribe_pending(&self) -> PendingTransactions;
+
+    /// Changes of transaction statuses from now on. A change is told once [`Self::transaction_status`] shows it, a
+    /// retraction before.
+    fn subscribe_statuses(&self) -> StatusReceiver;
 }

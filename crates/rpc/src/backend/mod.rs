@@ -3,7 +3,7 @@
 mod chain;
 pub use chain::{
     AccountProof, ChainBackend, NonceGap, PendingTransactions, PendingView, Readiness, SlotProof,
-    SyncStatus, UpdateReceiver,
+    StatusReceiver, SyncStatus, UpdateReceiver,
 };
 
 mod pool;

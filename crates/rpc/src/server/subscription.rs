@@ -6,14 +6,14 @@ use crate::{
     args::{Args, invalid},
     backend::{
         GateView, OpportunityChangesView, PendingTransactions, PoolUpdatesView, PoolsReceiver,
-        UpdateReceiver,
+        StatusReceiver, UpdateReceiver,
     },
-    error::RpcError,
+    error::{METHOD_NOT_FOUND, RpcError},
     eth::{LogCriteria, sync_status_view, update_logs},
     json::Json,
     methods::Namespace,
     txpool::wire,
-    weir::{PoolUpdatesFilter, pools},
+    weir::{PoolUpdatesFilter, StatusEventView, StatusFilter, StatusWatch, pools},
     wire::WireHeader,
     witness::{WitnessEvent, WitnessMode},
 };
@@ -22,7 +22,10 @@ use serde::Serialize;
 use std::sync::Arc;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use weir_primitives::ChainUpdate;
+use weir_primitives::{ChainUpdate, TransactionEvent};
+
+/// The kind of subscription that both namespaces have.
+const TRANSACTION_STATUS: &str = "transactionStatus";
 
 /// What is delivered.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub(super) enum Topic {
     Opportunities(PoolsReceiver<OpportunityChangesView>),
     /// Whether pools may be traded on.
     Gate(PoolsReceiver<GateView>),
+    /// What becomes of transactions, of either namespace.
+    Statuses(Namespace, StatusReceiver, StatusFilter),
     /// Witnesses of sealed blocks.
     Witnesses(UpdateReceiver, WitnessMode),
 }
@@ -70,8 +75,11 @@ impl Topic {
     }
 
     fn parse_weir(api: &Api, args: &Args<'_>) -> Result<Self, RpcError> {
-        let pools = pools(api)?;
         let kind = args.string(0)?;
+        if kind == TRANSACTION_STATUS {
+            return Self::parse_statuses(api, Namespace::Weir, args);
+        }
+        let pools = pools(api)?;
         Ok(match kind.as_str() {
             "poolUpdates" => {
                 let filter = args.optional(1)?.unwrap_or_default();
@@ -96,8 +104,17 @@ impl Topic {
                 Self::Pending(api.chain().subscribe_pending(), form)
             }
             "syncing" => Self::Syncing(api.chain().subscribe_updates()),
+            TRANSACTION_STATUS => return Self::parse_statuses(api, Namespace::Eth, args),
             _ => return Err(invalid(0, format!("no {kind:?} subscription in eth namespace"))),
         })
+    }
+
+    fn parse_statuses(api: &Api, namespace: Namespace, args: &Args<'_>) -> Result<Self, RpcError> {
+        if api.backends.chain.is_none() {
+            return Err(RpcError::new(METHOD_NOT_FOUND, "this process has no chain of its own"));
+        }
+        let filter = args.optional(1)?.unwrap_or_default();
+        Ok(Self::Statuses(namespace, api.chain().subscribe_statuses(), filter))
     }
 
     const fn namespace(&self) -> Namespace {
@@ -106,6 +123,7 @@ impl Topic {
                 Namespace::Eth
             }
             Self::PoolUpdates(..) | Self::Opportunities(_) | Self::Gate(_) => Namespace::Weir,
+            Self::Statuses(namespace, ..) => *namespace,
             Self::Witnesses(..) => Namespace::Debug,
         }
     }
@@ -157,6 +175,7 @@ impl Topic {
             Self::Witnesses(updates, mode) => {
                 feed.follow(updates, |update, feed| feed.witnesses(&api, update, mode)).await;
             }
+            Self::Statuses(_, updates, filter) => feed.statuses(&api, updates, filter).await,
             Self::Gate(states) => feed.follow(states, |state, feed| feed.push(&**state)).await,
         }
     }
@@ -203,6 +222,34 @@ impl Feed {
             self.push(&WireHeader { hash: block.block.hash(), header })?;
         }
         Ok(())
+    }
+
+    /// With hashes, what is told first of each is its status now; updates that were queued before are part of it.
+    async fn statuses(&self, api: &Api, mut updates: StatusReceiver, filter: StatusFilter) {
+        let StatusFilter::Of(hashes) = filter else {
+            let event = |event: &TransactionEvent| {
+                StatusEventView::new(event.hash, Some(event.status.clone()))
+            };
+            return self
+                .follow(updates, |update, feed| {
+                    update.events.iter().try_for_each(|one| feed.push(&event(one)))
+                })
+                .await;
+        };
+        let mut watch = StatusWatch::new(hashes);
+        for _ in 0..updates.len() {
+            // A receiver that lagged is told so by what follows.
+            let _ = updates.try_recv();
+        }
+        let first = watch.begin(api.chain());
+        if first.iter().try_for_each(|event| self.push(event)).is_err() {
+            return self.give_up("the client reads too slowly");
+        }
+        self.follow(updates, |update, feed| {
+            let told = watch.follow(api.chain(), update);
+            told.iter().try_for_each(|event| feed.push(event))
+        })
+        .await;
     }
 
     fn witnesses(&self, api: &Api, update: &ChainUpdate, mode: WitnessMode) -> Result<(), Behind> {

@@ -10,7 +10,7 @@ pub(crate) use access_set::access_set;
 pub(crate) use batches::batches;
 pub(crate) use paths::{best_route, opportunities, order_book};
 pub(crate) use pools::{PoolUpdatesFilter, chains, gate, list_pools, pool, pools, quote};
-pub(crate) use status::transaction_status;
+pub(crate) use status::{StatusEventView, StatusFilter, StatusWatch, transaction_status};
 
 use crate::{
     args::{Args, invalid},

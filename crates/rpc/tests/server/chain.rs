@@ -11,12 +11,14 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::broadcast;
 use weir_evm::{ChainSpec, DiffState, SealedHeader, execute_block_with_ancestors, recover_block};
 use weir_primitives::{
-    Block, BlockRef, ChainSegment, ChainUpdate, EmptyState, ExecutedBlock, Heads, Receipt,
-    RecoveredBlock, StateDiff, StateError, StateProvider, Transaction, TransactionStatus,
+    Block, BlockPlace, BlockRef, ChainSegment, ChainUpdate, EmptyState, ExecutedBlock, Heads,
+    Receipt, RecoveredBlock, StateDiff, StateError, StateProvider, StatusUpdate, Transaction,
+    TransactionStatus,
 };
 use weir_rpc::{
     AccountProof, BackendError, ChainBackend, NonceGap, PendingTransactions, PendingView,
-    PoolContent, PoolStatus, PoolTransaction, Readiness, SlotProof, SubmitError, UpdateReceiver,
+    PoolContent, PoolStatus, PoolTransaction, Readiness, SlotProof, StatusReceiver, SubmitError,
+    UpdateReceiver,
 };
 use weir_trie::{
     AccountChange, EMPTY_ROOT_HASH, EmptyNodes, HashedDiff, LeafAccount, Nibbles, NodeSource,
@@ -43,6 +45,7 @@ pub(crate) struct MemoryChain {
     pub(crate) submitted: Mutex<Vec<Bytes>>,
     updates: broadcast::Sender<Arc<ChainUpdate>>,
     pending: broadcast::Sender<PoolTransaction>,
+    pub(crate) statuses: broadcast::Sender<Arc<StatusUpdate>>,
 }
 
 fn genesis_root(spec: &ChainSpec) -> B256 {
@@ -120,6 +123,7 @@ impl MemoryChain {
             submitted: Mutex::default(),
             updates: broadcast::Sender::new(UPDATES),
             pending: broadcast::Sender::new(UPDATES),
+            statuses: broadcast::Sender::new(UPDATES),
         }
     }
 
@@ -441,7 +445,8 @@ impl ChainBackend for MemoryChain {
         if let Some((block, index)) = self.transaction(hash)? {
             let (block, hash) = (block.reference().number, block.block.hash());
             let index = index as u64;
-            return Ok(Some(TransactionStatus::Included { block, hash, index }));
+            let place = BlockPlace { block, hash, index };
+            return Ok(Some(TransactionStatus::Included(place)));
         }
         Ok(self.pool_transaction(hash).map(|_| TransactionStatus::Pending))
     }
@@ -456,6 +461,10 @@ impl ChainBackend for MemoryChain {
 
     fn subscribe_pending(&self) -> PendingTransactions {
         self.pending.subscribe()
+    }
+
+    fn subscribe_statuses(&self) -> StatusReceiver {
+        self.statuses.subscribe()
     }
 }
 

@@ -8,7 +8,8 @@ use crate::{
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, Log, hex};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+use weir_primitives::{DropCode, StatusUpdate, TransactionEvent, TransactionStatus};
 
 fn log(address: u8, topic: u8) -> Log {
     let topics = vec![B256::repeat_byte(topic)];
@@ -62,6 +63,61 @@ async fn pending_transactions_are_pushed_as_hashes_or_whole() {
     assert_eq!(event["hash"], hash);
     assert_eq!(event["nonce"], "0x3");
     assert_eq!(event["blockHash"], Value::Null);
+}
+
+#[tokio::test]
+async fn statuses_are_pushed_of_all_transactions_or_of_some() {
+    let node = node().await;
+    let tx = transaction(3, 4);
+    let (hash, other) = (*tx.tx_hash(), B256::repeat_byte(7));
+    let mut some = Ws::connect(node.address).await;
+    let mut all = Ws::connect(node.address).await;
+    let params = json!(["transactionStatus", [hash, hash]]);
+    let of_one = some.result("weir_subscribe", params).await;
+    let of_all = all.result("eth_subscribe", json!(["transactionStatus"])).await;
+    let first = some.event(&of_one).await;
+    assert_eq!(first, json!({"hash": hash, "isFinal": false}), "unknown so far");
+    let status = |hash, status| TransactionEvent { hash, status };
+    let dropped = TransactionStatus::Dropped { code: DropCode::Expired, reason: "late".into() };
+    let update = StatusUpdate {
+        events: vec![
+            status(hash, TransactionStatus::Queued { missing_nonce: 2 }),
+            status(other, TransactionStatus::Pending),
+            status(hash, dropped),
+        ],
+        is_chain_moved: false,
+    };
+    node.chain.statuses.send(Arc::new(update)).unwrap();
+    let queued = json!({"hash": hash, "status": "queued", "missingNonce": "0x2", "isFinal": false});
+    let last = json!({
+        "hash": hash, "status": "dropped", "code": "expired", "reason": "late", "isFinal": true
+    });
+    assert_eq!(some.event(&of_one).await, queued);
+    assert_eq!(some.event(&of_one).await, last);
+    assert_eq!(all.event(&of_all).await, queued);
+    assert_eq!(all.event(&of_all).await["hash"], other.to_string());
+    assert_eq!(all.event(&of_all).await, last);
+    let many = vec![hash; 1_001];
+    let refused = some.call("weir_subscribe", json!(["transactionStatus", many])).await;
+    assert!(refused["error"]["message"].as_str().unwrap().contains("limit=1000"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_waits_is_looked_up_again_when_the_chain_moves() {
+    let node = node().await;
+    let tx = transaction(3, 4);
+    let raw = hex::encode_prefixed(tx.encoded_2718());
+    Http::connect(node.address).await.result("eth_sendRawTransaction", json!([raw])).await;
+    let mut client = Ws::connect(node.address).await;
+    let params = json!(["transactionStatus", tx.tx_hash()]);
+    let id = client.result("weir_subscribe", params).await;
+    assert_eq!(client.event(&id).await["status"], "pending");
+    let block = node.chain.seal_pool();
+    let moved = StatusUpdate { events: Vec::new(), is_chain_moved: true };
+    node.chain.statuses.send(Arc::new(moved)).unwrap();
+    let event = client.event(&id).await;
+    assert_eq!(event["status"], "included");
+    assert_eq!(event["blockHash"], block.block.hash().to_string());
 }
 
 #[tokio::test]

@@ -32,6 +32,13 @@ pub use driver::BatchDriver;
 mod status;
 pub use status::{BatchHandle, BatchState, BatchStatus};
 
+mod settlement;
+pub use settlement::Settlement;
+use settlement::{settlement, settlements};
+
+mod telling;
+pub use telling::tell_settlements;
+
 mod error;
 pub use error::BatchError;
 

@@ -1,6 +1,6 @@
 //! What the batcher shows of itself.
 
-use super::OutboxEntry;
+use super::{OutboxEntry, Settlement, settlement};
 use alloy_primitives::{B256, FixedBytes};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -102,6 +102,16 @@ impl BatchHandle {
     /// All that is remembered, oldest first.
     pub fn statuses(&self) -> Arc<Vec<BatchStatus>> {
         Arc::clone(&self.statuses.borrow())
+    }
+
+    /// How far the batch with this block is.
+    pub fn settlement(&self, block: u64) -> Settlement {
+        settlement(&self.statuses.borrow(), block)
+    }
+
+    /// Waits until a status changes; false once the driver has ended.
+    pub(crate) async fn changed(&mut self) -> bool {
+        self.statuses.changed().await.is_ok()
     }
 
     /// Waits until the statuses satisfy `is_met`; `None` if the driver ends before.

@@ -1,10 +1,10 @@
 //! The way back of transactions whose blocks left the chain.
 
-use super::{EVICTED, Ingress, RECORD_DROPPED, RECORD_TRANSACTION};
+use super::{EVICTED, Ingress, record};
 use alloy_eips::Encodable2718;
 use alloy_primitives::{Address, B256, map::AddressMap};
 use std::sync::{Arc, atomic::Ordering, mpsc};
-use weir_primitives::Transaction;
+use weir_primitives::{DropCode, Fate, Transaction, TransactionStatus};
 use weir_storage::{JournalError, JournalRecord};
 use weir_txpool::{PoolTransaction, SenderState, TxPool};
 
@@ -17,15 +17,20 @@ pub(crate) struct Readmitted {
     /// Number of those that are back in the pool.
     pub(crate) returned: u64,
     /// Those that the pool refused, or that others drove out, with the reason.
-    pub(crate) refused: Vec<(B256, String)>,
+    pub(crate) refused: Vec<(B256, Fate)>,
 }
 
 impl Ingress {
-    /// As [`Self::dropped`], for many, and durably: a restart does not bring them back.
-    pub(crate) fn dropped_all(&self, hashes: &[B256], reason: &str) -> Result<(), JournalError> {
-        hashes.iter().for_each(|hash| self.drops.record(*hash, reason));
-        let record = |hash: &B256| JournalRecord { kind: RECORD_DROPPED, payload: hash.to_vec() };
-        self.append_all(hashes.iter().map(record))
+    /// As [`Self::ended`], for many, and durably: a restart does not bring them back.
+    pub(crate) fn all_ended(&self, hashes: &[B256], fate: &Fate) -> Result<(), JournalError> {
+        let mut records = Vec::with_capacity(hashes.len());
+        for hash in hashes {
+            self.drops.record_with(*hash, fate.clone(), |kept| records.push(record::fate(kept)));
+        }
+        self.append_all(records.into_iter())?;
+        let status = TransactionStatus::from(fate.clone());
+        self.chain.statuses().tell(hashes.iter().map(|hash| (*hash, status.clone())));
+        Ok(())
     }
 
     /// Makes transactions durable again whose blocks are about to leave the chain.
@@ -33,10 +38,9 @@ impl Ingress {
         &self,
         transactions: impl Iterator<Item = &'a Transaction>,
     ) -> Result<(), JournalError> {
-        self.append_all(transactions.map(|transaction| JournalRecord {
-            kind: RECORD_TRANSACTION,
-            payload: transaction.encoded_2718(),
-        }))
+        self.append_all(
+            transactions.map(|transaction| record::transaction(transaction.encoded_2718())),
+        )
     }
 
     /// Appends records and waits until all of them are durable.
@@ -85,11 +89,15 @@ impl Ingress {
                 Ok(added) => {
                     self.drops.forget(&hash);
                     readmitted.returned += 1;
-                    refused.extend(added.evicted.into_iter().map(|out| (out, EVICTED.to_owned())));
+                    let evicted = || Fate::dropped(DropCode::Evicted, EVICTED);
+                    refused.extend(added.evicted.into_iter().map(|out| (out, evicted())));
                     let replaced = added.replaced;
-                    refused.extend(replaced.map(|out| (out, format!("replaced by {hash}"))));
+                    refused.extend(replaced.map(|out| (out, Fate::Replaced { by: hash })));
                 }
-                Err(error) => refused.push((hash, format!("not returned to the pool: {error}"))),
+                Err(error) => {
+                    let reason = format!("not returned to the pool: {error}");
+                    refused.push((hash, Fate::dropped(DropCode::Reorged, reason)));
+                }
             }
         }
         readmitted

@@ -24,6 +24,8 @@ impl StepAnnouncer {
     /// Tells of the transactions that joined since the last call.
     pub(super) fn announce(&mut self, chain: &Chain, open: &OpenBlock) {
         let receipts = &open.receipts()[self.told..];
+        let hashes = open.transactions()[self.told..].iter().map(|one| *one.tx_hash());
+        chain.statuses().preconfirmed(self.parent.number + 1, self.told as u64, hashes);
         chain.announce_step(|| self.step(open));
         self.told += receipts.len();
         self.told_logs += receipts.iter().map(|receipt| receipt.logs().len()).sum::<usize>();
@@ -49,6 +51,7 @@ impl StepAnnouncer {
     /// The open block is dropped: what was told of it does not hold.
     pub(super) fn retract(self, chain: &Chain) {
         if self.told > 0 {
+            let _ = chain.statuses().retract_open();
             chain.retract_open(self.parent.hash);
         }
     }

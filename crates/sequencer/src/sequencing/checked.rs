@@ -11,7 +11,7 @@ use weir_builder::{Attempt, BlockBuilder, ReturnReason, Returned, SealedOutput};
 use weir_evm::{
     BlockAttributes, ExecutionWitness, StatelessError, TransactionRejected, verify_stateless,
 };
-use weir_primitives::Transaction;
+use weir_primitives::{DropCode, Fate, Transaction};
 use weir_runtime::Clock;
 use weir_trie::StateTrie;
 
@@ -253,18 +253,24 @@ impl<C: Clock> SequencingDriver<C> {
                         let _ = pool.remove(hash);
                     }
                     drop(pool);
+                    self.chain.statuses().retract_one(hash);
                     self.ingress.quarantine(hash);
                     continue;
                 }
                 Removal::Rejected(reason) if !reason.may_become_valid() => {
-                    self.ingress.dropped(hash, &reason.to_string());
+                    self.chain.statuses().retract_one(hash);
+                    let fate = Fate::dropped(DropCode::Invalid, reason.to_string());
+                    self.ingress.ended(hash, fate);
                     ReturnReason::Invalid
                 }
                 Removal::Rejected(_) => ReturnReason::NotNow,
                 Removal::Emptied => ReturnReason::Untried,
             };
+            self.chain.statuses().retract_one(hash);
             let mut pool = self.pool.lock();
             weir_builder::CandidateSource::give_back(&mut *pool, &[Returned { hash, reason }]);
+            drop(pool);
+            self.ingress.tell_standing([hash]);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     ReorgError, ReorgInbox,
     batching::newest_batched,
     chain::Branch,
-    ingress::{Readmitted, sender_state},
+    ingress::{Readmitted, overtaken, sender_state},
     metrics,
     reorg::ReorgCommand,
 };
@@ -21,7 +21,7 @@ use std::{collections::VecDeque, sync::Arc};
 use weir_builder::SealedOutput;
 use weir_evm::{BlockAttributes, SealedHeader};
 use weir_primitives::{
-    BlockRef, ChainSegment, ExecutedBlock, StateError, StateProvider, Transaction,
+    BlockRef, ChainSegment, DropCode, ExecutedBlock, Fate, StateError, StateProvider, Transaction,
 };
 use weir_rpc::{ReorgOutcome, ReorgRequest, ReorgTransactions};
 use weir_runtime::Clock;
@@ -80,7 +80,13 @@ impl<C: Clock> SequencingDriver<C> {
         match self.prepare(request) {
             Ok(way_back) => {
                 self.pool.lock().release_in_flight();
-                self.rewrite(request, &way_back).map(Ok)
+                let mut moved = chain.statuses().retract_open();
+                chain.statuses().retract_blocks(way_back.old.blocks());
+                let outcome = self.rewrite(request, &way_back)?;
+                let old = way_back.old.blocks().flat_map(|old| old.block.transactions());
+                moved.extend(old.map(|transaction| *transaction.tx_hash()));
+                self.ingress.tell_standing(moved);
+                Ok(Ok(outcome))
             }
             Err(refused) => Ok(Err(refused)),
         }
@@ -162,7 +168,8 @@ impl<C: Clock> SequencingDriver<C> {
         if request.transactions == ReorgTransactions::Drop {
             let gone = unplaced.iter().map(|(transaction, _)| *transaction.tx_hash());
             outcome.dropped.extend(gone);
-            self.ingress.dropped_all(&outcome.dropped, DROPPED)?;
+            let fate = Fate::dropped(DropCode::Reorged, DROPPED);
+            self.ingress.all_ended(&outcome.dropped, &fate)?;
         }
         self.update_pool_after(&branch, old, unplaced, &mut outcome)?;
         metrics::reorged(&outcome);
@@ -279,10 +286,10 @@ impl<C: Clock> SequencingDriver<C> {
         let status = pool.status();
         drop(pool);
         for transaction in passed {
-            self.ingress.dropped(transaction.hash, "another transaction used its nonce");
+            self.ingress.ended(transaction.hash, overtaken());
         }
-        for (hash, reason) in readmitted.refused {
-            self.ingress.dropped(hash, &reason);
+        for (hash, fate) in readmitted.refused {
+            self.ingress.ended(hash, fate);
             outcome.dropped.push(hash);
         }
         outcome.returned = readmitted.returned;

@@ -8,3 +8,4 @@ mod options;
 mod random;
 mod self_check;
 mod served;
+mod statuses;

@@ -112,7 +112,6 @@ impl Node {
             chain.clone(),
             pool.clone(),
             ingress.clone(),
-            drops.clone(),
             config,
             clock.clone(),
         );
@@ -185,6 +184,15 @@ impl Node {
         let (to, value) = (Address::repeat_byte(0x43), U256::from(wei));
         let request = L1Transaction { nonce, to, value, input: Bytes::new(), gas_limit: 150_000 };
         self.accept(self.sign(account, request))
+    }
+
+    /// A transfer with this nonce and fee cap, in wei per gas.
+    pub(super) fn transfer_with_fee(&self, account: usize, nonce: u64, fee_cap: u128) -> B256 {
+        let (to, value) = (Address::repeat_byte(0x43), U256::from(1));
+        let request = L1Transaction { nonce, to, value, input: Bytes::new(), gas_limit: 21_000 };
+        let tip = fee_cap.min(2_000_000_000);
+        let fees = Fees { max_fee_per_gas: fee_cap, max_priority_fee_per_gas: tip };
+        self.accept(self.signers[account].sign(self.chain.spec().chain_id(), fees, &request).raw)
     }
 
     pub(super) fn next_nonce(&self, account: usize) -> u64 {

@@ -43,7 +43,7 @@ fn the_transaction_that_spoils_a_block_is_quarantined() {
     assert_eq!(published.new().unwrap().tip().block.hash(), block.block.hash());
     assert!(updates.try_recv().is_err(), "one block is published, the good one");
     node.check();
-    let Some(TransactionStatus::Dropped { reason }) = node.status(&cause) else { panic!() };
+    let Some(TransactionStatus::Dropped { reason, .. }) = node.status(&cause) else { panic!() };
     assert!(reason.contains("quarantined"), "{reason}");
     assert_eq!(
         node.status(&behind),

@@ -1,0 +1,204 @@
+//! What stands in the journal, and what of it is still true.
+//!
+//! ```text
+//! kind 1   an accepted transaction    its EIP-2718 encoding
+//! kind 2   a dropped transaction      32 bytes hash (no longer written)
+//! kind 3   a transaction's fate       32 bytes hash
+//!                                      8 bytes Unix time in seconds, little-endian
+//!                                      1 byte  0 replaced, or the number of the drop code
+//!                                      n bytes hash of the other transaction, or the reason as UTF-8
+//! ```
+
+use crate::drops::KeptFate;
+use alloy_primitives::{
+    B256, keccak256,
+    map::{B256Map, Entry},
+};
+use weir_primitives::{DropCode, Fate};
+use weir_storage::JournalRecord;
+
+const TRANSACTION: u8 = 1;
+const DROPPED: u8 = 2;
+/// How a transaction ended without being included. Without it a restart would bring the transaction back, ahead of one
+/// that was accepted in its place, and nobody could say what became of it.
+const FATE: u8 = 3;
+
+/// Stands for the drop code of a replaced transaction.
+const REPLACED: u8 = 0;
+
+/// Bytes of a reason at most; it is cut at a character.
+const REASON_BYTES_MAX: usize = 512;
+
+/// The record of an accepted transaction, by its EIP-2718 encoding.
+pub(super) const fn transaction(encoding: Vec<u8>) -> JournalRecord {
+    JournalRecord { kind: TRANSACTION, payload: encoding }
+}
+
+/// The record of a fate.
+pub(super) fn fate(kept: &KeptFate) -> JournalRecord {
+    let mut payload = kept.hash.to_vec();
+    payload.extend_from_slice(&kept.at.to_le_bytes());
+    match &kept.fate {
+        Fate::Replaced { by } => {
+            payload.push(REPLACED);
+            payload.extend_from_slice(by.as_slice());
+        }
+        Fate::Dropped { code, reason } => {
+            payload.push(*code as u8);
+            let end = reason.floor_char_boundary(REASON_BYTES_MAX);
+            payload.extend_from_slice(&reason.as_bytes()[..end]);
+        }
+    }
+    JournalRecord { kind: FATE, payload }
+}
+
+/// `None` if the payload is not that of a fate.
+fn decode_fate(payload: &[u8]) -> Option<KeptFate> {
+    let (hash, rest) = payload.split_first_chunk::<32>()?;
+    let (at, rest) = rest.split_first_chunk::<8>()?;
+    let (code, rest) = rest.split_first()?;
+    let fate = match *code {
+        REPLACED => Fate::Replaced { by: B256::from(<[u8; 32]>::try_from(rest).ok()?) },
+        code => {
+            Fate::dropped(DropCode::from_number(code)?, std::str::from_utf8(rest).ok()?.to_owned())
+        }
+    };
+    Some(KeptFate { hash: B256::from(*hash), at: u64::from_le_bytes(*at), fate })
+}
+
+/// What of a journal is still true.
+#[derive(Debug, Default)]
+pub(super) struct Surviving<'a> {
+    /// The encodings of the accepted transactions that did not end afterwards, in the order of acceptance.
+    pub(super) accepted: Vec<&'a [u8]>,
+    /// How the others ended, in the order in which they did.
+    pub(super) fates: Vec<KeptFate>,
+}
+
+impl<'a> Surviving<'a> {
+    /// Reads records, oldest first.
+    pub(super) fn of(records: &'a [JournalRecord]) -> Self {
+        let mut alive: Vec<Option<&[u8]>> = Vec::with_capacity(records.len());
+        let mut newest: B256Map<usize> = B256Map::default();
+        let mut fates: Vec<Option<KeptFate>> = Vec::new();
+        let mut ended: B256Map<usize> = B256Map::default();
+        for record in records {
+            let gone = match record.kind {
+                TRANSACTION => {
+                    // The hash of the encoding is the transaction's hash for every type (EIP-2718).
+                    let hash = keccak256(&record.payload);
+                    if let Some(index) = ended.remove(&hash) {
+                        fates[index] = None;
+                    }
+                    // It stands here twice if its block left the chain by a reorg.
+                    if let Entry::Vacant(entry) = newest.entry(hash) {
+                        entry.insert(alive.len());
+                        alive.push(Some(&record.payload));
+                    }
+                    continue;
+                }
+                DROPPED => B256::try_from(&*record.payload).ok(),
+                FATE => decode_fate(&record.payload).map(|kept| {
+                    let hash = kept.hash;
+                    if let Some(before) = ended.insert(hash, fates.len()) {
+                        fates[before] = None;
+                    }
+                    fates.push(Some(kept));
+                    hash
+                }),
+                _ => None,
+            };
+            match gone {
+                Some(hash) => {
+                    if let Some(index) = newest.remove(&hash) {
+                        alive[index] = None;
+                    }
+                }
+                None => tracing::warn!(record.kind, "journal record is not understood and ignored"),
+            }
+        }
+        Self {
+            accepted: alive.into_iter().flatten().collect(),
+            fates: fates.into_iter().flatten().collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn accepted(payload: &[u8]) -> JournalRecord {
+        transaction(payload.to_vec())
+    }
+
+    fn kept(payload: &[u8], fate: Fate) -> KeptFate {
+        KeptFate { hash: keccak256(payload), at: 7, fate }
+    }
+
+    fn dropped(payload: &[u8]) -> JournalRecord {
+        fate(&kept(payload, Fate::dropped(DropCode::Evicted, "the pool is full")))
+    }
+
+    fn surviving(records: &[JournalRecord]) -> Vec<&[u8]> {
+        Surviving::of(records).accepted
+    }
+
+    #[test]
+    fn a_dropped_transaction_does_not_come_back_ahead_of_its_successor() {
+        let records = [accepted(b"old"), accepted(b"other"), dropped(b"old"), accepted(b"new")];
+        assert_eq!(surviving(&records), [b"other".as_slice(), b"new"]);
+        let before = JournalRecord { kind: DROPPED, payload: keccak256(b"old").to_vec() };
+        let records = [accepted(b"old"), before, accepted(b"new")];
+        assert_eq!(surviving(&records), [b"new".as_slice()], "as an older program wrote it");
+    }
+
+    #[test]
+    fn a_transaction_that_was_accepted_twice_is_dropped_once() {
+        let records = [accepted(b"a"), accepted(b"b"), accepted(b"a")];
+        assert_eq!(surviving(&records), [b"a".as_slice(), b"b"]);
+        let records = [accepted(b"a"), accepted(b"a"), dropped(b"a")];
+        assert!(surviving(&records).is_empty());
+    }
+
+    #[test]
+    fn a_transaction_accepted_again_after_a_drop_comes_back() {
+        let records = [accepted(b"a"), dropped(b"a"), accepted(b"a")];
+        assert_eq!(surviving(&records), [b"a".as_slice()]);
+        assert!(Surviving::of(&records).fates.is_empty(), "it has not ended");
+        let records = [accepted(b"a"), dropped(b"a"), accepted(b"a"), dropped(b"a")];
+        assert!(surviving(&records).is_empty());
+        assert_eq!(Surviving::of(&records).fates.len(), 1);
+    }
+
+    #[test]
+    fn a_record_has_the_documented_form() {
+        let hash = keccak256(b"a");
+        let replaced = fate(&kept(b"a", Fate::Replaced { by: B256::repeat_byte(9) }));
+        let expected = [hash.as_slice(), &[7, 0, 0, 0, 0, 0, 0, 0], &[0], &[9; 32]].concat();
+        assert_eq!(replaced, JournalRecord { kind: 3, payload: expected });
+        let expected =
+            [hash.as_slice(), &[7, 0, 0, 0, 0, 0, 0, 0], &[1], b"the pool is full"].concat();
+        assert_eq!(dropped(b"a"), JournalRecord { kind: 3, payload: expected });
+    }
+
+    proptest! {
+        #[test]
+        fn a_fate_reads_back(bytes: [u8; 32], at: u64, code in 0u8..11, reason in "\\PC{0,120}") {
+            let fate = match DropCode::from_number(code) {
+                Some(code) => Fate::dropped(code, reason),
+                None => Fate::Replaced { by: B256::from(bytes) },
+            };
+            let kept = KeptFate { hash: B256::from(bytes), at, fate };
+            let records = [self::fate(&kept)];
+            prop_assert_eq!(Surviving::of(&records).fates, [kept]);
+        }
+
+        #[test]
+        fn arbitrary_records_never_panic(kind in 0u8..6, payload in prop::collection::vec(any::<u8>(), 0..90)) {
+            let records = [JournalRecord { kind, payload }];
+            prop_assert!(Surviving::of(&records).accepted.len() < 2);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What becomes of transactions: told in order, and known after a restart.
+
+use super::node::{HISTORY, Node, memory};
+use crate::sequencing::{announcing::StepAnnouncer, sealed_header};
+use alloy_primitives::{Address, B256};
+use std::{sync::Arc, time::Duration};
+use tempfile::TempDir;
+use tokio::sync::broadcast::Receiver;
+use weir_primitives::{DropCode, StatusUpdate, TransactionStatus};
+use weir_rpc::ReorgTransactions;
+use weir_storage::{Journal, JournalOptions, Store};
+
+const TO: Address = Address::repeat_byte(0x42);
+
+fn names(updates: &mut Receiver<Arc<StatusUpdate>>, hash: &B256) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    while let Ok(update) = updates.try_recv() {
+        let own = update.events.iter().filter(|event| event.hash == *hash);
+        names.extend(own.map(|event| match event.status {
+            TransactionStatus::Received => "received",
+            TransactionStatus::Pending => "pending",
+            TransactionStatus::Parked { .. } => "parked",
+            TransactionStatus::Queued { .. } => "queued",
+            TransactionStatus::Preconfirmed { .. } => "preconfirmed",
+            TransactionStatus::Included(_) => "included",
+            TransactionStatus::Retracted { hash: None, .. } => "open block dropped",
+            TransactionStatus::Retracted { .. } => "retracted",
+            TransactionStatus::Replaced { .. } => "replaced",
+            TransactionStatus::Dropped { .. } => "dropped",
+            _ => "on L1",
+        }));
+    }
+    names
+}
+
+/// Seals a block as the loop does: its steps are told first.
+fn seal_by_steps(node: &mut Node) {
+    let view = node.chain.view();
+    let attributes = node.driver.attributes(&sealed_header(view.head()));
+    let mut builder = node.driver.open(&view, attributes).unwrap();
+    node.driver.step(&mut builder, Duration::MAX).unwrap();
+    let mut announcer = StepAnnouncer::new(view.heads().unsafe_head());
+    announcer.announce(&node.chain, builder.open());
+    node.driver.seal(builder, &view).unwrap();
+}
+
+#[test]
+fn each_change_is_told_once_and_in_order() {
+    let mut node = Node::open(memory(), HISTORY);
+    let follow = |node: &Node| node.chain.statuses().subscribe();
+    let mut updates = follow(&node);
+    let ahead = node.transfer_at(0, 1, 7);
+    assert_eq!(names(&mut updates, &ahead), ["queued"]);
+    assert_eq!(node.status(&ahead), Some(TransactionStatus::Queued { missing_nonce: 0 }));
+    let first = node.transfer_at(0, 0, 7);
+    let mut behind = follow(&node);
+    assert_eq!(names(&mut updates, &ahead), ["pending"], "the gap is closed");
+    seal_by_steps(&mut node);
+    assert_eq!(names(&mut behind, &first), ["preconfirmed", "included"]);
+    assert!(node.is_included(&first) && node.is_included(&ahead));
+    let mut updates = follow(&node);
+    node.reorg(1, None, ReorgTransactions::Return);
+    assert_eq!(names(&mut updates, &first), ["retracted", "pending"]);
+    seal_by_steps(&mut node);
+    assert_eq!(names(&mut updates, &first), ["preconfirmed", "included"]);
+    node.reorg(1, Some(1), ReorgTransactions::Drop);
+    assert_eq!(names(&mut updates, &first), ["retracted", "dropped"]);
+}
+
+#[test]
+fn the_open_block_answers_until_it_is_sealed_or_dropped() {
+    let mut node = Node::open(memory(), HISTORY);
+    node.grow(2);
+    let hash = node.transfer(0, TO, 7);
+    let mut updates = node.chain.statuses().subscribe();
+    let view = node.chain.view();
+    let attributes = node.driver.attributes(&sealed_header(view.head()));
+    let mut builder = node.driver.open(&view, attributes).unwrap();
+    node.driver.step(&mut builder, Duration::MAX).unwrap();
+    let mut announcer = StepAnnouncer::new(view.heads().unsafe_head());
+    announcer.announce(&node.chain, builder.open());
+    let preconfirmed = TransactionStatus::Preconfirmed { block: 3, index: 0 };
+    assert_eq!(node.status(&hash), Some(preconfirmed));
+    node.reorg(1, Some(1), ReorgTransactions::Replay);
+    announcer.retract(&node.chain);
+    assert_eq!(names(&mut updates, &hash), ["preconfirmed", "open block dropped", "pending"]);
+    assert_eq!(node.status(&hash), Some(TransactionStatus::Pending));
+}
+
+#[test]
+fn what_cannot_pay_the_base_fee_is_parked() {
+    let node = Node::open(memory(), HISTORY);
+    let base_fee = node.pool.lock().base_fee();
+    let hash = node.transfer_with_fee(0, 0, u128::from(base_fee) - 1);
+    assert_eq!(node.status(&hash), Some(TransactionStatus::Parked { base_fee }));
+}
+
+#[test]
+fn ends_are_known_after_a_restart() {
+    let folder = TempDir::new().unwrap();
+    let store = memory();
+    let open = |store: &Arc<dyn Store>| {
+        let journal = Journal::open(folder.path(), JournalOptions::default()).unwrap();
+        Node::open_with(store.clone(), HISTORY, Some(journal))
+    };
+    let mut node = open(&store);
+    let mut updates = node.chain.statuses().subscribe();
+    let included = node.transfer_at(0, 0, 1);
+    let old = node.transfer_at(1, 1, 1);
+    let new = node.transfer_with_fee(1, 1, 80_000_000_000);
+    assert_eq!(names(&mut updates, &old), ["received", "queued", "replaced"]);
+    let dropped = node.transfer_at(2, 0, 1);
+    node.seal();
+    node.reorg(1, Some(1), ReorgTransactions::Drop);
+    assert_eq!(node.transfer_at(0, 0, 1), included, "the same transaction is accepted again");
+    node.seal();
+    let hashes = [included, old, new, dropped];
+    let before = hashes.map(|hash| node.status(&hash));
+    assert!(node.is_included(&included));
+    assert_eq!(before[1], Some(TransactionStatus::Replaced { by: new }));
+    assert_eq!(before[2], Some(TransactionStatus::Queued { missing_nonce: 0 }));
+    let is_reorged = |status: &Option<TransactionStatus>| {
+        matches!(status, Some(TransactionStatus::Dropped { code: DropCode::Reorged, .. }))
+    };
+    assert!(is_reorged(&before[3]), "{:?}", before[3]);
+    drop(node);
+    // The first restart reads what was appended, the second what the first one kept.
+    for _ in 0..2 {
+        let node = open(&store);
+        assert_eq!(hashes.map(|hash| node.status(&hash)), before);
+    }
+}
+
+#[test]
+fn a_transaction_that_another_overtook_is_answered_after_a_restart() {
+    let folder = TempDir::new().unwrap();
+    let store = memory();
+    let open = |store: &Arc<dyn Store>, folder: &TempDir| {
+        let journal = Journal::open(folder.path(), JournalOptions::default()).unwrap();
+        Node::open_with(store.clone(), HISTORY, Some(journal))
+    };
+    let node = open(&store, &folder);
+    let overtaken = node.transfer_at(0, 0, 1);
+    drop(node);
+    // The chain goes on without this journal, as a store copied from elsewhere would.
+    let mut other = Node::open(store.clone(), HISTORY);
+    other.transfer_at(0, 0, 2);
+    other.seal();
+    drop(other);
+    let node = open(&store, &folder);
+    let status = node.status(&overtaken);
+    assert!(
+        matches!(status, Some(TransactionStatus::Dropped { code: DropCode::Overtaken, .. })),
+        "{status:?}"
+    );
+}
