@@ -23,7 +23,9 @@ use tokio::sync::{broadcast, oneshot};
 use weir_evm::{
     DecodeError, Fork, SignatureError, decode_transaction, intrinsic_gas, recover_sender,
 };
-use weir_primitives::{Account, DropCode, Fate, StateError, StateProvider, TransactionStatus};
+use weir_primitives::{
+    Account, DropCode, Fate, Severity, StateError, StateProvider, TransactionStatus,
+};
 use weir_storage::{Journal, JournalError, JournalRecord};
 use weir_txpool::{
     AdmissionRules, IntrinsicGas, Placement, PoolError, PoolTransaction, SenderCode, SenderState,
@@ -312,7 +314,7 @@ impl Ingress {
     /// Rewrites the journal so that it holds what the pool holds, how others ended, and nothing else.
     ///
     /// The pool and the fates are locked while the rewrite is queued: what was accepted or ended before is in the
-    /// snapshot, what follows is appended behind it.
+    /// snapshot, what follows is appended behind it. If the disk has no room for it, the journal stays as it is.
     pub fn compact_journal(&self) -> Result<(), JournalError> {
         let Some(journal) = &self.journal else { return Ok(()) };
         let pool = self.pool.lock();
@@ -325,7 +327,13 @@ impl Ingress {
             journal.begin_rotate(fates.chain(transactions).collect())
         })?;
         drop(pool);
-        rotation.wait()
+        match rotation.wait() {
+            Err(error) if error.severity() == Severity::Retry => {
+                tracing::warn!(%error, "journal is not rewritten and stays as it is");
+                Ok(())
+            }
+            result => result,
+        }
     }
 
     /// Bytes in the journal.
