@@ -4,7 +4,7 @@ use crate::settings::Settings;
 use eyre::{Context, OptionExt};
 use std::{convert::Infallible, sync::Arc};
 use weir_follower::{ChainClient, Signer};
-use weir_runtime::{SystemClock, TaskSet};
+use weir_runtime::{Halts, SystemClock, TaskSet};
 use weir_sequencer::{
     Chain,
     batching::{BatchConfig, BatchDriver, BatchHandle, tell_settlements},
@@ -14,6 +14,7 @@ use weir_sequencer::{
 pub(crate) async fn start(
     settings: &Settings,
     chain: &Arc<Chain>,
+    halts: Arc<Halts>,
     tasks: &mut TaskSet,
 ) -> eyre::Result<Option<BatchHandle>> {
     let Some(url) = &settings.l1 else { return Ok(None) };
@@ -31,7 +32,8 @@ pub(crate) async fn start(
     let store = Arc::clone(chain.store());
     let head = chain.watch_head();
     let driver = BatchDriver::new(config, store, client, Arc::new(signer), head, SystemClock)?
-        .guarded_by(chain.reorg_lock().clone());
+        .guarded_by(chain.reorg_lock().clone())
+        .halted_by(halts);
     let handle = driver.handle();
     tasks.spawn("batching", driver.run(tasks.shutdown().clone()));
     let telling = tell_settlements(chain.clone(), handle.clone(), tasks.shutdown().clone());

@@ -53,6 +53,10 @@ pub(crate) enum Command {
     /// Check state proofs, without a node.
     #[command(subcommand)]
     Proof(ProofCommand),
+    /// Control a running node through its admin API.
+    Admin(AdminArgs),
+    /// Ask a running node whether it is ready; exit 1 unless it is.
+    Health(HealthArgs),
     /// Inspect the store of a node that is not running.
     #[command(subcommand)]
     Db(DbCommand),
@@ -315,6 +319,71 @@ pub(crate) enum ProofCommand {
         #[arg(long, value_name = "HASH")]
         root: B256,
     },
+}
+
+/// The command line of an operator.
+#[derive(Debug, Args)]
+pub(crate) struct AdminArgs {
+    /// The node's admin API.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: String,
+    /// File with the secret that the node reads, too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) jwt: PathBuf,
+    #[command(subcommand)]
+    pub(crate) command: AdminCommand,
+}
+
+/// What an operator does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminCommand {
+    /// Show how the node stands.
+    Status,
+    /// Halt a part of the node until it is resumed, over restarts.
+    Halt {
+        /// ingress, sealing or batching.
+        #[arg(value_name = "SCOPE")]
+        scope: String,
+        /// Why; refused clients read it.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Let a part of the node go on.
+    Resume {
+        /// ingress, sealing or batching.
+        #[arg(value_name = "SCOPE")]
+        scope: String,
+    },
+    /// Drop a transaction that is in no block.
+    DropTransaction {
+        /// Its hash.
+        #[arg(value_name = "HASH")]
+        hash: B256,
+    },
+    /// Drop all transactions of a sender that are in no block.
+    DropSender {
+        /// The sender.
+        #[arg(value_name = "ADDRESS")]
+        sender: Address,
+    },
+    /// Replace the filter of the logs.
+    LogFilter {
+        /// For example info,weir_sequencer=debug.
+        #[arg(value_name = "FILTER")]
+        filter: String,
+    },
+    /// Rewrite the journal so that it holds what is needed and nothing else.
+    CompactJournal,
+    /// Take no more transactions, put those that are executable into blocks, and stop.
+    Drain,
+}
+
+/// The command line of the probe.
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    /// The node's JSON-RPC server.
+    #[arg(long, default_value = "http://127.0.0.1:8545", value_name = "URL")]
+    pub(crate) url: String,
 }
 
 /// Commands about the store.

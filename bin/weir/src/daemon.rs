@@ -79,7 +79,7 @@ impl Daemon {
             LiquidityService::new(chains.into_iter().map(|chain| (chain.pools, chain.paths)))?;
         tasks.spawn("pool-events", Arc::clone(&service).publish(shutdown.clone()));
         let followed = service.pools().iter().map(|(chain_id, _)| chain_id).collect();
-        let backends = Backends { chain: None, pools: Some(service), batches: None };
+        let backends = Backends { pools: Some(service), ..Backends::default() };
         let server = RpcServer::bind(server_config(args)?, backends).await?;
         args.http.watch(&server, &mut tasks)?;
         let addresses = Addresses {

@@ -48,6 +48,8 @@ fn run() -> eyre::Result<ExitCode> {
         Command::Import(args) => command::import::run(&args),
         Command::Verify(command) => command::verify::run(command),
         Command::Proof(command) => command::proof::run(command),
+        Command::Admin(args) => command::admin::run(args),
+        Command::Health(args) => command::admin::health(&args),
         Command::Db(command) => command::db::run(command),
         Command::Journal(command) => command::journal::run(command),
         Command::Statetest(args) => command::conformance::state_tests(&args),

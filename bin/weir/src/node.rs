@@ -15,12 +15,12 @@ use std::{
 use weir_evm::ChainSpec;
 use weir_rpc::{Backends, Hosts, Origins, RpcServer, ServerConfig};
 use weir_runtime::{
-    LogFormat, LogOptions, MetricsHandle, MetricsServer, MetricsServerError, Shutdown, SystemClock,
-    TaskSet,
+    Halts, LogFormat, LogOptions, MetricsHandle, MetricsServer, MetricsServerError, Shutdown,
+    SystemClock, TaskSet,
 };
 use weir_sequencer::{
-    Chain, DropLog, Ingress, NodeBackend, SelfCheckOptions, SequencingConfig, SequencingDriver,
-    SharedPool, StatusRetention, dev_spec, genesis_state, reorg_channel,
+    Chain, Controls, DropLog, Ingress, NodeAdmin, NodeBackend, SelfCheckOptions, SequencingConfig,
+    SequencingDriver, SharedPool, StatusRetention, dev_spec, genesis_state, reorg_channel,
 };
 use weir_storage::{
     Durability, GenesisState, Journal, JournalOptions, JournalRecord, MdbxStore, MemoryStore,
@@ -34,9 +34,6 @@ const DEFAULT_METRICS_PORT: u16 = 9090;
 /// Newest blocks that a development node can take off.
 const REORG_BLOCKS: usize = 256;
 
-/// How long parts may take to stop before they are aborted.
-const STOP_GRACE: Duration = Duration::from_secs(10);
-
 /// Where a node serves.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Addresses {
@@ -44,6 +41,8 @@ pub(crate) struct Addresses {
     pub(crate) ws: String,
     pub(crate) feed: PathBuf,
     pub(crate) metrics: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) admin: Option<String>,
 }
 
 /// Who a node is for.
@@ -58,6 +57,8 @@ pub(crate) enum NodeKind {
 /// A node whose parts are running.
 pub(crate) struct Node {
     tasks: TaskSet,
+    /// How long parts may take to stop before they are aborted.
+    stop_grace: Duration,
     addresses: Addresses,
     chain: Arc<Chain>,
     /// Holds the feed socket of an ephemeral node; removed when the node ends.
@@ -125,7 +126,9 @@ impl Node {
         let pool = Arc::new(SharedPool::new(TxPool::new(pool_config(settings), base_fee)));
         let drops = Arc::new(DropLog::new(status_retention(settings), Arc::new(SystemClock)));
         let (journal, records) = open_journal(settings)?;
-        let ingress = Ingress::new(chain.clone(), pool.clone(), journal, drops.clone());
+        let controls = controls(settings)?;
+        let ingress = Ingress::new(chain.clone(), pool.clone(), journal, drops.clone())
+            .controlled_by(controls.clone());
         let restored = ingress.restore(&records).wrap_err("pool cannot be restored")?;
         tracing::info!(?restored, "pool restored from the journal");
         let ingress = Arc::new(ingress);
@@ -133,7 +136,8 @@ impl Node {
         let mut tasks = TaskSet::new(shutdown.clone());
         let (scratch, feed) = feed_socket(settings)?;
         let pools = crate::liquidity::start(settings, &chain, &feed, &mut tasks).await?;
-        let batches = crate::batching::start(settings, &chain, &mut tasks).await?;
+        let halts = controls.halts.clone();
+        let batches = crate::batching::start(settings, &chain, halts, &mut tasks).await?;
         let mut backend =
             NodeBackend::new(chain.clone(), pool.clone(), ingress.clone(), drops.clone());
         let is_reorganised = kind == NodeKind::Development && !is_follower;
@@ -149,10 +153,14 @@ impl Node {
             chain: Some(Arc::new(backend)),
             pools: Some(pools),
             batches: batches.map(|batches| Arc::new(batches) as _),
+            admin: None,
         };
         let server = RpcServer::bind(server_config(settings)?, backends).await?;
         settings.http.watch(&server, &mut tasks)?;
+        let admin = NodeAdmin::new(chain.clone(), pool.clone(), ingress.clone(), controls);
+        let admin = settings.admin.serve(settings, admin, &mut tasks).await?;
         let addresses = Addresses {
+            admin,
             http: format!("http://{}", server.address()),
             ws: format!("ws://{}", server.address()),
             feed,
@@ -170,7 +178,8 @@ impl Node {
             }
             tasks.spawn_thread("sequencing", move || driver.run(&shutdown));
         }
-        Ok(Self { tasks, addresses, chain, _scratch: scratch })
+        let stop_grace = settings.stop_grace;
+        Ok(Self { tasks, stop_grace, addresses, chain, _scratch: scratch })
     }
 
     /// Where it serves.
@@ -185,9 +194,19 @@ impl Node {
 
     /// Runs until shutdown; fails if a part ended by itself.
     pub(crate) async fn run(self) -> eyre::Result<()> {
-        self.tasks.run(STOP_GRACE).await?;
+        self.tasks.run(self.stop_grace).await?;
         Ok(())
     }
+}
+
+/// What the operator has halted, and when the node stops by itself.
+fn controls(settings: &Settings) -> eyre::Result<Controls> {
+    let folder = (!settings.ephemeral).then(|| settings.datadir.join("operator"));
+    Ok(Controls {
+        halts: Arc::new(Halts::open(folder.as_deref())?),
+        stop_at_block: settings.stop_at_block,
+        ..Controls::default()
+    })
 }
 
 fn open_store(settings: &Settings, genesis: &GenesisState) -> eyre::Result<Arc<dyn Store>> {

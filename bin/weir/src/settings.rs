@@ -10,6 +10,9 @@ use std::{
     time::Duration,
 };
 use weir_liquidity::{LiquidityHandle, SnapshotSpill, SpillOptions, SpillStoreError};
+use weir_rpc::{Backends, JwtSecret, RpcServer, ServerConfig};
+use weir_runtime::TaskSet;
+use weir_sequencer::NodeAdmin;
 use weir_storage::HistoryWindow;
 
 /// How a log line is written.
@@ -217,6 +220,17 @@ pub(crate) struct Settings {
           num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub(crate) l1_repost: bool,
 
+    #[command(flatten)]
+    pub(crate) admin: AdminSettings,
+
+    /// Seal this block, and then stop. Default: go on.
+    #[arg(long, env = "WEIR_STOP_AT_BLOCK", value_name = "NUMBER")]
+    pub(crate) stop_at_block: Option<u64>,
+
+    /// How long the parts of a node may take to stop before they are aborted.
+    #[arg(long, env = "WEIR_STOP_GRACE", default_value = "10s", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub(crate) stop_grace: Duration,
+
     /// How log lines are written.
     #[arg(long, env = "WEIR_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     pub(crate) log_format: LogFormatSetting,
@@ -224,6 +238,48 @@ pub(crate) struct Settings {
     /// What is logged, per module: for example info,weir_sequencer=debug.
     #[arg(long, env = "WEIR_LOG_FILTER", default_value = "info", value_name = "FILTER")]
     pub(crate) log_filter: String,
+}
+
+/// The settings of the operator's address.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AdminSettings {
+    /// Address of the admin API.
+    #[arg(long, env = "WEIR_ADMIN_ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "IP")]
+    pub(crate) admin_addr: IpAddr,
+
+    /// Port of the admin API; 0 picks a free one. Default: there is none.
+    #[arg(long, env = "WEIR_ADMIN_PORT", value_name = "PORT")]
+    pub(crate) admin_port: Option<u16>,
+
+    /// File with the secret of the admin API's tokens, 32 bytes in hexadecimal; made if absent. Default: admin.jwt in the data folder.
+    #[arg(long, env = "WEIR_ADMIN_JWT", value_name = "FILE")]
+    pub(crate) admin_jwt: Option<PathBuf>,
+}
+
+impl AdminSettings {
+    /// Serves the admin API, if there is to be one, and answers where.
+    pub(crate) async fn serve(
+        &self,
+        settings: &Settings,
+        admin: NodeAdmin,
+        tasks: &mut TaskSet,
+    ) -> eyre::Result<Option<String>> {
+        let Some(port) = self.admin_port else { return Ok(None) };
+        let secret = match &self.admin_jwt {
+            Some(path) => path.clone(),
+            None if settings.ephemeral => {
+                eyre::bail!("--admin-port needs --admin-jwt here: nothing is kept")
+            }
+            None => settings.datadir.join("admin.jwt"),
+        };
+        let jwt = Some(JwtSecret::read_or_make(&secret)?);
+        let config = ServerConfig { jwt, ..ServerConfig::new((self.admin_addr, port).into()) };
+        let backends = Backends { admin: Some(Arc::new(admin)), ..Backends::default() };
+        let server = RpcServer::bind(config, backends).await?;
+        let address = format!("http://{}", server.address());
+        tasks.spawn("admin", server.run(tasks.shutdown().clone()));
+        Ok(Some(address))
+    }
 }
 
 /// The settings of snapshots that are older than the undo ring.

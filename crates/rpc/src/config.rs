@@ -1,6 +1,6 @@
 //! Settings of the server, every limit with its unit.
 
-use crate::limits::LimitRules;
+use crate::{jwt::JwtSecret, limits::LimitRules};
 use std::{net::SocketAddr, time::Duration};
 
 /// Which `Origin`s of browser pages may use the server.
@@ -35,6 +35,8 @@ impl Default for Hosts {
 pub struct ServerConfig {
     /// Address to listen on; port 0 picks a free one.
     pub address: SocketAddr,
+    /// The secret of the tokens that every request must bring; `None` serves everybody.
+    pub jwt: Option<JwtSecret>,
     /// Pages that may use the server.
     pub origins: Origins,
     /// Host names that are answered.
@@ -105,6 +107,7 @@ impl ServerConfig {
     pub fn new(address: SocketAddr) -> Self {
         Self {
             address,
+            jwt: None,
             origins: Origins::None,
             hosts: Hosts::default(),
             connections_max: 1_024,

@@ -19,6 +19,8 @@ pub const INTERNAL_ERROR: i32 = -32603;
 pub const SERVER_ERROR: i32 = -32000;
 /// geth: an answer, or the answers of a batch, would exceed the size limit.
 pub const RESPONSE_TOO_LARGE: i32 = -32003;
+/// The operator has halted what the request needs; the message states why.
+pub const HALTED: i32 = -32010;
 /// EIP-1474: a limit of this server is reached; the message states which.
 pub const LIMIT_EXCEEDED: i32 = -32005;
 /// geth: the call ran and reverted; `data` holds what it returned.

@@ -5,14 +5,14 @@ pub use config::{Hosts, Origins, ServerConfig};
 
 mod backend;
 pub use backend::{
-    AccountProof, BackendError, Backends, BatchState, BatchView, BatchesBackend, BestRouteRequest,
-    BestRouteView, ChainBackend, CoverageView, DepthView, GateView, GoneView, HopView, LevelView,
-    ListOpportunities, ListPools, NonceGap, OpportunitiesView, OpportunityChangesView,
-    OpportunityView, OrderBookRequest, OrderBookView, PathHop, PendingTransactions, PendingView,
-    PoolBlock, PoolContent, PoolFeesView, PoolGateView, PoolStatus, PoolTransaction,
-    PoolUpdatesView, PoolView, PoolsBackend, PoolsReceiver, QuoteView, Readiness, ReorgOutcome,
-    ReorgRequest, ReorgTransactions, RouteLegView, SlotProof, StatusReceiver, SubmitError,
-    SyncStatus, TickView, UpdateReceiver,
+    AccountProof, AdminBackend, AdminStatusView, BackendError, Backends, BatchState, BatchView,
+    BatchesBackend, BestRouteRequest, BestRouteView, ChainBackend, CoverageView, DepthView,
+    GateView, GoneView, HaltView, HopView, LevelView, ListOpportunities, ListPools, NonceGap,
+    OpportunitiesView, OpportunityChangesView, OpportunityView, OrderBookRequest, OrderBookView,
+    PathHop, PendingTransactions, PendingView, PoolBlock, PoolContent, PoolFeesView, PoolGateView,
+    PoolStatus, PoolTransaction, PoolUpdatesView, PoolView, PoolsBackend, PoolsReceiver, QuoteView,
+    Readiness, ReorgOutcome, ReorgRequest, ReorgTransactions, RouteLegView, SlotProof,
+    StatusReceiver, SubmitError, SyncStatus, TickView, UpdateReceiver,
 };
 
 pub mod error;
@@ -23,6 +23,9 @@ pub use server::{RpcServer, ServerError};
 
 mod limits;
 pub use limits::{ApiKey, KeyRule, LimitRules, LimitsError, LimitsHandle, Rate};
+
+mod jwt;
+pub use jwt::{JWT_SECONDS_MAX, JwtError, JwtSecret, JwtSecretError};
 
 mod methods;
 pub use methods::method_names;

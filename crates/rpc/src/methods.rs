@@ -47,12 +47,20 @@ impl Namespace {
 }
 
 /// What is answered without a chain of one's own.
-const CHAINLESS: [&str; 15] = [
+const CHAINLESS: [&str; 23] = [
     "eth_unsubscribe",
     "net_listening",
     "rpc_modules",
     "web3_clientVersion",
     "web3_sha3",
+    "weir_adminCompactJournal",
+    "weir_adminDrain",
+    "weir_adminDropSender",
+    "weir_adminDropTransaction",
+    "weir_adminHalt",
+    "weir_adminResume",
+    "weir_adminSetLogFilter",
+    "weir_adminStatus",
     "weir_bestRoute",
     "weir_chains",
     "weir_gate",
@@ -216,6 +224,14 @@ pub(crate) static METHODS: &[Method] = &[
     quick("txpool_status", "", txpool::status),
     quick("web3_clientVersion", "", web3::client_version),
     quick("web3_sha3", "data", web3::sha3),
+    heavy("weir_adminCompactJournal", "", weir::admin_compact_journal),
+    heavy("weir_adminDrain", "", weir::admin_drain),
+    heavy("weir_adminDropSender", "address", weir::admin_drop_sender),
+    heavy("weir_adminDropTransaction", "hash", weir::admin_drop_transaction),
+    heavy("weir_adminHalt", "scope,reason", weir::admin_halt),
+    heavy("weir_adminResume", "scope", weir::admin_resume),
+    heavy("weir_adminSetLogFilter", "filter", weir::admin_set_log_filter),
+    quick("weir_adminStatus", "", weir::admin_status),
     quick("weir_batches", "first?,limit?", weir::batches),
     heavy("weir_bestRoute", "request", weir::best_route),
     quick("weir_chains", "", weir::chains),

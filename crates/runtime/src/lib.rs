@@ -9,8 +9,11 @@ pub use tasks::{TaskError, TaskSet};
 mod clock;
 pub use clock::{Clock, SystemClock};
 
+mod halts;
+pub use halts::{Halt, Halts, HaltsError, Scope, UnknownScope};
+
 mod logs;
-pub use logs::{LogError, LogFormat, LogOptions, init_logs};
+pub use logs::{LogError, LogFormat, LogOptions, init_logs, set_log_filter};
 
 mod metrics_server;
 pub use metrics_server::{MetricsHandle, MetricsServer, MetricsServerError, install_metrics};

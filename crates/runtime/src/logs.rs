@@ -1,6 +1,6 @@
 //! Structured logs on stderr.
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, sync::OnceLock};
 use tracing_subscriber::{EnvFilter, fmt::writer::BoxMakeWriter};
 
 /// How a log line is written.
@@ -33,6 +33,9 @@ pub enum LogError {
         /// What is wrong with it.
         reason: String,
     },
+    /// No subscriber was installed.
+    #[error("logging is not set up")]
+    NotSet,
     /// A subscriber is installed already.
     #[error("logging is set up already")]
     AlreadySet,
@@ -40,19 +43,47 @@ pub enum LogError {
 
 /// Installs the process-wide subscriber. Logs go to stderr, so that stdout stays for answers.
 pub fn init_logs(options: &LogOptions) -> Result<(), LogError> {
-    let filter = EnvFilter::try_new(&options.filter).map_err(|error| LogError::Filter {
-        filter: options.filter.clone(),
-        reason: error.to_string(),
-    })?;
+    let filter = parse(&options.filter)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(BoxMakeWriter::new(std::io::stderr));
-    match options.format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-    }
-    .map_err(|_| LogError::AlreadySet)
+    let reload: Reload = match options.format {
+        LogFormat::Text => {
+            let builder = builder.with_filter_reloading();
+            let handle = builder.reload_handle();
+            builder.try_init().map_err(|_| LogError::AlreadySet)?;
+            Box::new(move |filter| handle.reload(filter).is_ok())
+        }
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true).with_filter_reloading();
+            let handle = builder.reload_handle();
+            builder.try_init().map_err(|_| LogError::AlreadySet)?;
+            Box::new(move |filter| handle.reload(filter).is_ok())
+        }
+    };
+    RELOAD.set(reload).map_err(|_| LogError::AlreadySet)
+}
+
+/// Takes a new filter; answers whether the subscriber is still there.
+type Reload = Box<dyn Fn(EnvFilter) -> bool + Send + Sync>;
+
+/// What replaces the filter of the process-wide subscriber.
+static RELOAD: OnceLock<Reload> = OnceLock::new();
+
+/// Replaces the filter of the subscriber that [`init_logs`] installed.
+///
+/// # Errors
+/// [`LogError::Filter`], and the old filter stays; [`LogError::NotSet`] if there is no subscriber.
+pub fn set_log_filter(filter: &str) -> Result<(), LogError> {
+    let filter = parse(filter)?;
+    let reload = RELOAD.get().ok_or(LogError::NotSet)?;
+    if reload(filter) { Ok(()) } else { Err(LogError::NotSet) }
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, LogError> {
+    EnvFilter::try_new(filter)
+        .map_err(|error| LogError::Filter { filter: filter.to_owned(), reason: error.to_string() })
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use weir_primitives::{
 use weir_rpc::{
     AccountProof, BackendError, ChainBackend, NonceGap, PendingView, PoolContent, PoolStatus,
     PoolTransaction, Readiness, ReorgOutcome, ReorgRequest, RpcError, SlotProof, StatusReceiver,
-    SubmitError,
+    SubmitError, error::HALTED,
 };
 use weir_trie::{EMPTY_ROOT_HASH, prove};
 use weir_txpool::{PoolError, SenderView};
@@ -177,8 +177,9 @@ impl ChainBackend for NodeBackend {
     }
 
     fn readiness(&self) -> Readiness {
-        match self.ingress.journal_failure() {
-            Some(failure) => Readiness::NotReady { reason: failure.to_string() },
+        let failure = self.ingress.journal_failure().map(ToString::to_string);
+        match failure.or_else(|| self.ingress.controls().unready()) {
+            Some(reason) => Readiness::NotReady { reason },
             None => Readiness::Ready,
         }
     }
@@ -288,6 +289,7 @@ fn submit_error(error: IngressError) -> SubmitError {
         | IngressError::Signature(_)
         | IngressError::Pool(_)
         | IngressError::Quarantined { .. } => (INVALID_TRANSACTION, None),
+        IngressError::Halted { .. } => (HALTED, None),
         IngressError::State(_) | IngressError::Journal(_) | IngressError::Stopping => {
             tracing::error!(%error, "transaction could not be accepted");
             (INTERNAL, None)

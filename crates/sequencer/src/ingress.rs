@@ -7,7 +7,7 @@ mod record;
 
 mod telling;
 
-use crate::{Chain, DropLog, SharedPool, backend::shared, metrics};
+use crate::{Chain, Controls, DropLog, SharedPool, backend::shared, metrics};
 use alloy_eips::Encodable2718;
 use alloy_primitives::{B256, Bytes, keccak256, map::B256Set};
 use parking_lot::Mutex;
@@ -72,6 +72,12 @@ pub enum IngressError {
         /// Hash of the transaction.
         hash: B256,
     },
+    /// The operator has halted the ingress. Try again when it goes on.
+    #[error("ingress is halted: {reason}")]
+    Halted {
+        /// Why.
+        reason: String,
+    },
     /// The node is stopping.
     #[error("node is stopping")]
     Stopping,
@@ -115,6 +121,7 @@ pub struct Ingress {
     drops: Arc<DropLog>,
     /// In the pool, and on their way into the journal.
     being_written: Mutex<B256Set>,
+    controls: Controls,
 }
 
 impl fmt::Debug for Ingress {
@@ -133,7 +140,20 @@ impl Ingress {
     ) -> Self {
         let accepted = broadcast::Sender::new(PENDING_QUEUE_TRANSACTIONS);
         let (arrivals, being_written) = (AtomicU64::new(0), Mutex::default());
-        Self { chain, pool, journal, arrivals, accepted, drops, being_written }
+        let controls = Controls::default();
+        Self { chain, pool, journal, arrivals, accepted, drops, being_written, controls }
+    }
+
+    /// Refuses transactions while these controls say so.
+    #[must_use]
+    pub fn controlled_by(mut self, controls: Controls) -> Self {
+        self.controls = controls;
+        self
+    }
+
+    /// What makes it pause.
+    pub(crate) const fn controls(&self) -> &Controls {
+        &self.controls
     }
 
     /// Newly accepted transactions from now on.
@@ -143,6 +163,9 @@ impl Ingress {
 
     /// Accepts a transaction and returns its hash once it is as durable as the journal promises.
     pub async fn submit(&self, raw: Bytes, gap: GapPolicy) -> Result<B256, IngressError> {
+        if let Some(reason) = self.controls.ingress_halt() {
+            return Err(IngressError::Halted { reason });
+        }
         if let Some(failure) = self.journal_failure() {
             return Err(failure.clone().into());
         }

@@ -15,6 +15,12 @@ pub use statuses::StatusFeed;
 mod ingress;
 pub use ingress::{GapPolicy, Ingress, IngressError, Restored};
 
+mod admin;
+pub use admin::{Drain, NodeAdmin};
+
+mod controls;
+pub use controls::Controls;
+
 mod sequencing;
 pub use sequencing::{
     DEFAULT_TRIE_CACHE_BYTES, SequencingConfig, SequencingDriver, SequencingError,

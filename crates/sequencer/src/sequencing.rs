@@ -7,7 +7,7 @@ mod reorg;
 mod tests;
 
 use crate::{
-    Chain, ChainError, ChainView, Ingress, ReorgInbox, SelfCheckOptions, SharedPool,
+    Chain, ChainError, ChainView, Controls, Ingress, ReorgInbox, SelfCheckOptions, SharedPool,
     ingress::{overtaken, sender_state},
     metrics::{self, SealTimes},
     sequencing::announcing::StepAnnouncer,
@@ -22,13 +22,15 @@ use std::{
 use weir_builder::{BlockBuilder, BuildError, Step, StepLimits};
 use weir_evm::{BlockAttributes, SealedHeader, StatelessError, WitnessError};
 use weir_primitives::{DropCode, ExecutedBlock, Fate, StateError, StateProvider};
-use weir_runtime::{Clock, Shutdown};
+use weir_runtime::{Clock, Scope, Shutdown, ShutdownReason};
 use weir_storage::{JournalError, StorageError};
 use weir_trie::StateTrie;
 use weir_txpool::SenderState;
 
 /// Transactions executed between two looks at the clock and the shutdown.
 const STEP_TRANSACTIONS_MAX: usize = 256;
+/// How long the loop sleeps at most before it looks whether sealing goes on or the node stops.
+const HALT_LOOK: Duration = Duration::from_millis(100);
 /// The journal is rewritten when it has grown beyond this many bytes, and beyond twice what the last rewrite left.
 const JOURNAL_COMPACT_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -158,10 +160,29 @@ impl<C: Clock> SequencingDriver<C> {
     /// Builds blocks until shutdown. The open block is then dropped: its transactions are in the journal.
     pub fn run(mut self, shutdown: &Shutdown) -> Result<(), SequencingError> {
         while !shutdown.is_cancelled() {
-            self.produce(shutdown)?;
+            if self.is_finished() {
+                shutdown.trigger(ShutdownReason::Done);
+            } else if self.controls().is_sealing_halted() {
+                self.pool.lock().release_in_flight();
+                self.controls().halts.wait_while_halted(Scope::Sealing, HALT_LOOK);
+            } else {
+                self.produce(shutdown)?;
+            }
         }
         self.pool.lock().release_in_flight();
         Ok(())
+    }
+
+    fn controls(&self) -> &Controls {
+        self.ingress.controls()
+    }
+
+    /// Whether the last block is sealed, or all that could be executed is in a block and no more comes.
+    fn is_finished(&self) -> bool {
+        let head = self.chain.view().head().reference().number;
+        let controls = self.controls();
+        controls.stop_at_block.is_some_and(|last| last <= head)
+            || (controls.drain.is_begun() && self.pool.lock().status().pending == 0)
     }
 
     fn produce(&mut self, shutdown: &Shutdown) -> Result<(), SequencingError> {
@@ -175,7 +196,7 @@ impl<C: Clock> SequencingDriver<C> {
         self.begin_witness();
         let mut announcer = StepAnnouncer::new(view.heads().unsafe_head());
         while !shutdown.is_cancelled() {
-            if self.serve_reorg()? {
+            if self.serve_reorg()? || self.controls().is_sealing_halted() {
                 break;
             }
             let now = self.clock.now();

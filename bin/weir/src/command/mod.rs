@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod admin;
 pub(crate) mod config;
 pub(crate) mod conformance;
 pub(crate) mod db;

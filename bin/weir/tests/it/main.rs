@@ -1,5 +1,6 @@
 //! The program end to end: as a child process, against real peers and stock clients.
 
+mod admin;
 mod clients;
 mod compat;
 mod config;

@@ -9,6 +9,9 @@ pub use chain::{
 mod pool;
 pub use pool::{PoolContent, PoolStatus, PoolTransaction};
 
+mod admin;
+pub use admin::{AdminBackend, AdminStatusView, HaltView};
+
 mod batches;
 pub use batches::{BatchState, BatchView, BatchesBackend};
 
@@ -34,7 +37,7 @@ pub use error::{BackendError, SubmitError};
 use std::sync::Arc;
 
 /// Everything the server reads from and writes to.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Backends {
     /// The chain, its pool of transactions and its updates; a process that only follows chains has none, and the methods
     /// about a chain do not exist there.
@@ -43,6 +46,8 @@ pub struct Backends {
     pub pools: Option<Arc<dyn PoolsBackend>>,
     /// The batch poster; without it `weir_batches` does not exist.
     pub batches: Option<Arc<dyn BatchesBackend>>,
+    /// The controls of an operator; without them `weir_admin*` does not exist.
+    pub admin: Option<Arc<dyn AdminBackend>>,
 }
 
 impl std::fmt::Debug for Backends {
@@ -51,6 +56,7 @@ impl std::fmt::Debug for Backends {
             .field("chain", &self.chain.is_some())
             .field("pools", &self.pools.is_some())
             .field("batches", &self.batches.is_some())
+            .field("admin", &self.admin.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -78,6 +78,12 @@ impl Front {
         if !is_host_allowed(&self.config().hosts, request.headers()) {
             return text(StatusCode::FORBIDDEN, "host is not allowed\n");
         }
+        if let Some(secret) = &self.config().jwt {
+            let token = request.headers().get(header::AUTHORIZATION);
+            if let Err(error) = secret.check(token.and_then(|token| token.to_str().ok())) {
+                return closing(text(StatusCode::UNAUTHORIZED, format!("{error}\n")));
+            }
+        }
         let origin = judge_origin(&self.config().origins, request.headers());
         let mut reply = self.route(request, &origin, traffic).await;
         if let OriginVerdict::Allowed(origin) = origin {

@@ -1,12 +1,17 @@
 //! `weir_`: pools, quotes, routes, batches and what became of a transaction.
 
 mod access_set;
+mod admin;
 mod batches;
 mod paths;
 mod pools;
 mod status;
 
 pub(crate) use access_set::access_set;
+pub(crate) use admin::{
+    admin_compact_journal, admin_drain, admin_drop_sender, admin_drop_transaction, admin_halt,
+    admin_resume, admin_set_log_filter, admin_status,
+};
 pub(crate) use batches::batches;
 pub(crate) use paths::{best_route, opportunities, order_book};
 pub(crate) use pools::{PoolUpdatesFilter, chains, gate, list_pools, pool, pools, quote};

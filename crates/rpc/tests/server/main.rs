@@ -48,13 +48,14 @@ pub(crate) async fn serve(chain: MemoryChain, config: ServerConfig) -> Node {
         chain: Some(chain.clone()),
         pools: None,
         batches: Some(Arc::new(liquidity::Batches)),
+        ..Backends::default()
     };
     serve_backends(chain, backends, config).await
 }
 
 /// Serves pools alone, as a process does that only follows chains.
 pub(crate) async fn serve_pools() -> Node {
-    let backends = Backends { chain: None, pools: None, batches: None };
+    let backends = Backends::default();
     serve_backends(Arc::new(MemoryChain::dev()), backends, config()).await
 }
 

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use weir_follower::{Backoff, ChainClient, InclusionTracker, Signer, TransactionSender};
 use weir_primitives::BlockRef;
-use weir_runtime::{Clock, Shutdown};
+use weir_runtime::{Clock, Halts, Scope, Shutdown};
 use weir_storage::Store;
 
 /// Payloads that are not included at most; beyond it blocks wait in the store.
@@ -36,6 +36,7 @@ pub struct BatchDriver<C> {
     handle: BatchHandle,
     statuses: watch::Sender<Arc<Vec<BatchStatus>>>,
     last_error: Option<String>,
+    halts: Arc<Halts>,
 }
 
 impl<C> fmt::Debug for BatchDriver<C> {
@@ -75,6 +76,7 @@ impl<C: Clock> BatchDriver<C> {
             handle,
             statuses,
             last_error: None,
+            halts: Arc::default(),
         };
         driver.publish();
         Ok(driver)
@@ -161,12 +163,21 @@ impl<C: Clock> BatchDriver<C> {
         }
     }
 
+    /// Posts nothing while batching is halted. What was sent before is still followed.
+    #[must_use]
+    pub fn halted_by(mut self, halts: Arc<Halts>) -> Self {
+        self.halts = halts;
+        self
+    }
+
     /// One round of all the steps. Each leaves the outbox consistent, so the process may die between any two.
     async fn round(&mut self) -> Result<(), BatchError> {
         self.connect().await?;
-        self.collect().await?;
-        self.sign().await?;
-        self.send().await?;
+        if !self.halts.is_halted(Scope::Batching) {
+            self.collect().await?;
+            self.sign().await?;
+            self.send().await?;
+        }
         self.track().await?;
         self.observe_lag();
         Ok(())

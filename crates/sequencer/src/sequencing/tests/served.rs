@@ -70,7 +70,7 @@ async fn serve(node: Node, is_dev: bool) -> (Client, Shutdown) {
     let driver = node.driver.with_reorgs(inbox);
     let stop = shutdown.clone();
     std::thread::spawn(move || driver.run(&stop).unwrap());
-    let backends = Backends { chain: Some(Arc::new(backend)), pools: None, batches: None };
+    let backends = Backends { chain: Some(Arc::new(backend)), ..Backends::default() };
     let config = ServerConfig::new("127.0.0.1:0".parse().unwrap());
     let server = RpcServer::bind(config, backends).await.unwrap();
     let address = server.address();

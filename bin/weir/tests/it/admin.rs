@@ -1,0 +1,171 @@
+//! An operator at a running node.
+
+use crate::node::{Node, weir};
+use alloy_primitives::{Address, B256};
+use jsonrpsee::rpc_params;
+use serde_json::{Value, json};
+use std::{path::Path, process::Output};
+use tempfile::TempDir;
+
+/// A node with an admin address, and the options that `weir admin` needs for it.
+struct Operated {
+    node: Node,
+    url: String,
+    jwt: String,
+}
+
+impl Operated {
+    fn on(datadir: &Path, arguments: &[&str]) -> Self {
+        let jwt = datadir.join("admin.jwt").to_str().expect("the path is text").to_owned();
+        let admin = ["--admin-port", "0", "--admin-jwt", &jwt];
+        let node = Node::on(datadir, &[&admin, arguments].concat());
+        let url = node.ready["admin"].as_str().expect("an address").to_owned();
+        Self { node, url, jwt }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = weir();
+        command.args(["admin", "--url", &self.url, "--jwt", &self.jwt]).args(arguments);
+        command.output().expect("the program runs")
+    }
+
+    /// Runs `weir admin` and returns what it prints.
+    fn admin(&self, arguments: &[&str]) -> Value {
+        let output = self.run(arguments);
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {words}");
+        serde_json::from_slice(&output.stdout).expect("the answer is JSON")
+    }
+
+    /// What `weir health` says, and its exit code.
+    fn health(&self) -> (String, Option<i32>) {
+        let output = weir().args(["health", "--url", &self.node.http]).output();
+        let output = output.expect("the program runs");
+        (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_halted_stays_so_over_a_restart() {
+    let datadir = TempDir::new().expect("a temporary folder can be made");
+    let operated = Operated::on(datadir.path(), &[]);
+    let client = operated.node.client();
+    assert_eq!(operated.health(), ("ready\n".to_owned(), Some(0)));
+    operated.admin(&["halt", "ingress", "--reason", "flood of spam"]);
+    let raw = client.raw_transfer(0, 10_000_000_000, 1);
+    let words = client.refused("eth_sendRawTransaction", rpc_params![&raw]).await;
+    assert!(words.contains("-32010") && words.contains("flood of spam"), "{words}");
+    let (words, code) = operated.health();
+    assert_eq!((words.contains("flood of spam"), code), (true, Some(1)), "{words}");
+    operated.admin(&["halt", "sealing", "--reason", "upgrade"]);
+    let mut operated = operated;
+    operated.node.child.kill();
+    let operated = Operated::on(datadir.path(), &[]);
+    let client = operated.node.client();
+    let status = operated.admin(&["status"]);
+    let scopes: Vec<&Value> =
+        status["halts"].as_array().expect("a list").iter().map(|halt| &halt["scope"]).collect();
+    assert_eq!(scopes, ["ingress", "sealing"]);
+    assert_eq!(operated.admin(&["resume", "ingress"]), json!(true));
+    // Transactions are taken, and no block comes until sealing goes on.
+    let hash = client.transfer(0).await;
+    let head = client.head().await;
+    assert_eq!(status["headNumber"], head);
+    assert_eq!(operated.admin(&["resume", "sealing"]), json!(true));
+    client.included(hash).await;
+    assert_eq!(operated.admin(&["resume", "sealing"]), json!(false));
+    let audit = std::fs::read_to_string(datadir.path().join("operator/audit.jsonl"));
+    let audit = audit.expect("the audit log is there");
+    let methods: Vec<String> = audit
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON"))
+        .map(|line| line["method"].as_str().expect("a name").to_owned())
+        .collect();
+    assert_eq!(methods, ["halt", "halt", "resume", "resume", "resume"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_drops_transactions_and_says_what_is_logged() {
+    let datadir = TempDir::new().expect("a temporary folder can be made");
+    let operated = Operated::on(datadir.path(), &[]);
+    let client = operated.node.client();
+    // Nonces ahead wait in the pool.
+    let waiting = [client.transfer(7).await, client.transfer(8).await, client.transfer(9).await];
+    let hash = waiting[0].to_string();
+    assert_eq!(operated.admin(&["drop-transaction", &hash]), json!(true));
+    assert_eq!(operated.admin(&["drop-transaction", &hash]), json!(false));
+    let status = client.call("weir_transactionStatus", rpc_params![waiting[0]]).await;
+    assert_eq!(
+        (&status["status"], &status["code"]),
+        (&json!("dropped"), &json!("removed")),
+        "{status}"
+    );
+    let sender = client.signer.address().to_string();
+    let dropped = operated.admin(&["drop-sender", &sender]);
+    let mut dropped: Vec<B256> = serde_json::from_value(dropped).expect("hashes");
+    dropped.sort_unstable();
+    let mut expected = waiting[1..].to_vec();
+    expected.sort_unstable();
+    assert_eq!(dropped, expected);
+    assert_eq!(operated.admin(&["log-filter", "warn,weir_sequencer=debug"]), json!(true));
+    let refused = operated.run(&["log-filter", "weir=loud"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(operated.admin(&["compact-journal"]).is_u64());
+    let refused = operated.run(&["halt", "everything", "--reason", "x"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("everything"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_holder_of_the_secret_is_served_and_only_there() {
+    let datadir = TempDir::new().expect("a temporary folder can be made");
+    let operated = Operated::on(datadir.path(), &[]);
+    let other = datadir.path().join("other.jwt");
+    std::fs::write(&other, "22".repeat(32)).expect("the file is written");
+    let other = other.to_str().expect("the path is text");
+    let output = weir().args(["admin", "--url", &operated.url, "--jwt", other, "status"]).output();
+    let output = output.expect("the program runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("401"), "{output:?}");
+    let words = operated.node.client().refused("weir_adminStatus", rpc_params![]).await;
+    assert!(words.contains("no admin methods"), "{words}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&operated.jwt).expect("it was made").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_puts_the_pool_into_blocks_and_hands_over() {
+    let datadir = TempDir::new().expect("a temporary folder can be made");
+    let operated = Operated::on(datadir.path(), &[]);
+    let client = operated.node.client();
+    let mut sent = Vec::new();
+    for nonce in 0..20 {
+        sent.push(client.transfer(nonce).await);
+    }
+    let waiting = client.transfer(30).await;
+    operated.admin(&["drain"]);
+    assert!(operated.node.child.wait().success(), "a drained node stops cleanly");
+    let node = Node::on(datadir.path(), &[]);
+    let client = node.client();
+    for hash in sent {
+        let receipt = client.call("eth_getTransactionReceipt", rpc_params![hash]).await;
+        assert!(receipt.is_object(), "{hash} was in a block when the node stopped");
+    }
+    let status = client.call("weir_transactionStatus", rpc_params![waiting]).await;
+    assert_eq!(status["status"], "queued", "{status}");
+    assert_ne!(client.signer.address(), Address::ZERO);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_stops_at_its_last_block() {
+    let datadir = TempDir::new().expect("a temporary folder can be made");
+    let node = Node::on(datadir.path(), &["--stop-at-block", "2"]);
+    assert!(node.child.wait().success());
+    let folder = datadir.path().to_str().expect("the path is text");
+    let check = weir().args(["db", "check", "--datadir", folder]).output().expect("it runs");
+    let text = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert!(text.starts_with("head: number=2 "), "{text}");
+}
