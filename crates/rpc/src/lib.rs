@@ -7,12 +7,12 @@ mod backend;
 pub use backend::{
     AccountProof, BackendError, Backends, BatchState, BatchView, BatchesBackend, BestRouteRequest,
     BestRouteView, ChainBackend, CoverageView, DepthView, GateView, GoneView, HopView, LevelView,
-    ListOpportunities, ListPools, NonceGap, OpportunitiesView, OpportunityChangesView,
+    ListOpportunities, ListPools, LogValue, NonceGap, OpportunitiesView, OpportunityChangesView,
     OpportunityView, OrderBookRequest, OrderBookView, PathHop, PendingTransactions, PendingView,
     PoolBlock, PoolContent, PoolFeesView, PoolGateView, PoolStatus, PoolTransaction,
     PoolUpdatesView, PoolView, PoolsBackend, PoolsReceiver, QuoteView, Readiness, ReorgOutcome,
-    ReorgRequest, ReorgTransactions, RouteLegView, SlotProof, SubmitError, SyncStatus, TickView,
-    UpdateReceiver,
+    ReorgRequest, ReorgTransactions, RouteLegView, SlotProof, StepReceiver, SubmitError,
+    SyncStatus, TickView, UpdateReceiver,
 };
 
 pub mod error;
@@ -36,6 +36,7 @@ mod dispatch;
 mod json;
 mod message;
 mod meter;
+mod streams;
 mod wire;
 mod workers;
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::broadcast;
 use weir_evm::{ChainSpec, ExecutionWitness, SealedHeader};
 use weir_primitives::{
-    Account, ChainUpdate, ExecutedBlock, Heads, StateDiff, StateError, StateProvider,
+    Account, ChainUpdate, ExecutedBlock, Heads, OpenUpdate, StateDiff, StateError, StateProvider,
     TransactionStatus,
 };
 
@@ -19,6 +19,9 @@ pub type UpdateReceiver = broadcast::Receiver<Arc<ChainUpdate>>;
 
 /// Transactions as the pool accepts them. A receiver that falls behind gets `Lagged`.
 pub type PendingTransactions = broadcast::Receiver<PoolTransaction>;
+
+/// Steps of the block that is being built. A receiver that falls behind gets `Lagged`.
+pub type StepReceiver = broadcast::Receiver<Arc<OpenUpdate>>;
 
 /// The block being built.
 #[derive(Clone)]
@@ -69,6 +72,20 @@ pub enum Readiness {
     },
 }
 
+/// A value at a place of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogValue {
+    /// The contract that emitted it.
+    Address(Address),
+    /// A topic at a position, 0 to 3.
+    Topic {
+        /// The position.
+        position: u8,
+        /// The topic.
+        value: B256,
+    },
+}
+
 /// A slot with its Merkle proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotProof {
@@ -115,6 +132,17 @@ pub trait ChainBackend: Send + Sync + 'static {
 
     /// The header with this hash, canonical or not.
     fn header_by_hash(&self, hash: &B256) -> Result<Option<SealedHeader>, BackendError>;
+
+    /// The canonical blocks from `first` to `last` that may hold a log with `value`, ascending, by an index that misses
+    /// none; `None` unless overridden: there is no index, and every block is looked through.
+    fn log_blocks(
+        &self,
+        _value: &LogValue,
+        _first: u64,
+        _last: u64,
+    ) -> Result<Option<Vec<u64>>, BackendError> {
+        Ok(None)
+    }
 
     /// A transaction of the canonical chain: its block and its index in it.
     fn transaction(&self, hash: &B256) -> Result<Option<(ExecutedBlock, usize)>, BackendError>;
@@ -227,4 +255,9 @@ pub trait ChainBackend: Send + Sync + 'static {
 
     /// Newly accepted transactions from now on.
     fn subscribe_pending(&self) -> PendingTransactions;
+
+    /// What happens to the block that is being built, from now on; `None` unless overridden: the node builds none.
+    fn subscribe_steps(&self) -> Option<StepReceiver> {
+        None
+    }
 }

@@ -2,8 +2,8 @@
 
 mod chain;
 pub use chain::{
-    AccountProof, ChainBackend, NonceGap, PendingTransactions, PendingView, Readiness, SlotProof,
-    SyncStatus, UpdateReceiver,
+    AccountProof, ChainBackend, LogValue, NonceGap, PendingTransactions, PendingView, Readiness,
+    SlotProof, StepReceiver, SyncStatus, UpdateReceiver,
 };
 
 mod pool;

@@ -11,12 +11,13 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::broadcast;
 use weir_evm::{ChainSpec, DiffState, SealedHeader, execute_block_with_ancestors, recover_block};
 use weir_primitives::{
-    Block, BlockRef, ChainSegment, ChainUpdate, EmptyState, ExecutedBlock, Heads, Receipt,
-    RecoveredBlock, StateDiff, StateError, StateProvider, Transaction, TransactionStatus,
+    Block, BlockRef, ChainSegment, ChainUpdate, EmptyState, ExecutedBlock, Heads, OpenUpdate,
+    Receipt, RecoveredBlock, StateDiff, StateError, StateProvider, Transaction, TransactionStatus,
 };
 use weir_rpc::{
     AccountProof, BackendError, ChainBackend, NonceGap, PendingTransactions, PendingView,
-    PoolContent, PoolStatus, PoolTransaction, Readiness, SlotProof, SubmitError, UpdateReceiver,
+    PoolContent, PoolStatus, PoolTransaction, Readiness, SlotProof, StepReceiver, SubmitError,
+    UpdateReceiver,
 };
 use weir_trie::{
     AccountChange, EMPTY_ROOT_HASH, EmptyNodes, HashedDiff, LeafAccount, Nibbles, NodeSource,
@@ -43,6 +44,7 @@ pub(crate) struct MemoryChain {
     pub(crate) submitted: Mutex<Vec<Bytes>>,
     updates: broadcast::Sender<Arc<ChainUpdate>>,
     pending: broadcast::Sender<PoolTransaction>,
+    steps: Option<broadcast::Sender<Arc<OpenUpdate>>>,
 }
 
 fn genesis_root(spec: &ChainSpec) -> B256 {
@@ -120,7 +122,20 @@ impl MemoryChain {
             submitted: Mutex::default(),
             updates: broadcast::Sender::new(UPDATES),
             pending: broadcast::Sender::new(UPDATES),
+            steps: None,
         }
+    }
+
+    /// The same chain, as if it built blocks.
+    pub(crate) fn building(mut self) -> Self {
+        self.steps = Some(broadcast::Sender::new(UPDATES));
+        self
+    }
+
+    /// Tells of a step of the open block.
+    pub(crate) fn tell_step(&self, step: Arc<OpenUpdate>) {
+        // Nobody may be listening.
+        let _ = self.steps.as_ref().unwrap().send(step);
     }
 
     /// The newest rules and one rich account.
@@ -456,6 +471,10 @@ impl ChainBackend for MemoryChain {
 
     fn subscribe_pending(&self) -> PendingTransactions {
         self.pending.subscribe()
+    }
+
+    fn subscribe_steps(&self) -> Option<StepReceiver> {
+        self.steps.as_ref().map(broadcast::Sender::subscribe)
     }
 }
 
