@@ -70,6 +70,14 @@ pub(crate) struct HttpSettings {
     #[arg(long, env = "WEIR_HTTP_MAX_TRACES_WAITING", default_value_t = 64, value_name = "N")]
     pub(crate) http_max_traces_waiting: u32,
 
+    /// Blocks that one eth_getLogs may span.
+    #[arg(long, env = "WEIR_HTTP_LOGS_MAX_BLOCKS", default_value_t = 10_000, value_name = "N")]
+    pub(crate) http_logs_max_blocks: u64,
+
+    /// Logs that one eth_getLogs may answer; one block is always answered.
+    #[arg(long, env = "WEIR_HTTP_LOGS_MAX_RESULTS", default_value_t = 20_000, value_name = "N")]
+    pub(crate) http_logs_max_results: u32,
+
     /// Rates of calls by address, API key, sender and method: a TOML file, read again on SIGHUP. Default: none is limited.
     #[arg(long, env = "WEIR_LIMITS", value_name = "FILE")]
     pub(crate) limits: Option<PathBuf>,
@@ -93,6 +101,8 @@ impl HttpSettings {
             readers_waiting_max: self.http_max_reads_waiting as usize,
             tracers: usize::from(self.http_tracers),
             tracers_waiting_max: self.http_max_traces_waiting as usize,
+            logs_blocks_max: self.http_logs_max_blocks,
+            logs_results_max: self.http_logs_max_results as usize,
             limits: self.limits.as_deref().map(read_limits).transpose()?.unwrap_or_default(),
             ..config
         })

@@ -6,6 +6,7 @@ use crate::{
     config::ServerConfig,
     error::{INVALID_REQUEST, RpcError},
     eth::{FilterStore, InclusionWatch, TipOracle},
+    streams::Streams,
 };
 use std::sync::Arc;
 use weir_evm::{ChainSpec, SealedHeader};
@@ -18,6 +19,7 @@ pub(crate) struct Api {
     pub(crate) filters: FilterStore,
     pub(crate) inclusions: InclusionWatch,
     pub(crate) tips: TipOracle,
+    pub(crate) streams: Streams,
 }
 
 /// A block found by a selector.
@@ -58,6 +60,7 @@ impl Api {
             filters,
             inclusions: InclusionWatch::default(),
             tips: TipOracle::default(),
+            streams: Streams::default(),
         }
     }
 

@@ -7,12 +7,13 @@ mod backend;
 pub use backend::{
     AccountProof, AdminBackend, AdminStatusView, BackendError, Backends, BatchState, BatchView,
     BatchesBackend, BestRouteRequest, BestRouteView, ChainBackend, CoverageView, DepthView,
-    GateView, GoneView, HaltView, HopView, LevelView, ListOpportunities, ListPools, NonceGap,
-    OpportunitiesView, OpportunityChangesView, OpportunityView, OrderBookRequest, OrderBookView,
-    PathHop, PendingTransactions, PendingView, PoolBlock, PoolContent, PoolFeesView, PoolGateView,
-    PoolStatus, PoolTransaction, PoolUpdatesView, PoolView, PoolsBackend, PoolsReceiver, QuoteView,
-    Readiness, ReorgOutcome, ReorgRequest, ReorgTransactions, RouteLegView, SlotProof,
-    StatusReceiver, SubmitError, SyncStatus, TickView, UpdateReceiver,
+    GateView, GoneView, HaltView, HopView, LevelView, ListOpportunities, ListPools, LogValue,
+    NonceGap, OpportunitiesView, OpportunityChangesView, OpportunityView, OrderBookRequest,
+    OrderBookView, PathHop, PendingTransactions, PendingView, PoolBlock, PoolContent, PoolFeesView,
+    PoolGateView, PoolStatus, PoolTransaction, PoolUpdatesView, PoolView, PoolsBackend,
+    PoolsReceiver, QuoteView, Readiness, ReorgOutcome, ReorgRequest, ReorgTransactions,
+    RouteLegView, SlotProof, StatusReceiver, StepReceiver, SubmitError, SyncStatus, TickView,
+    UpdateReceiver,
 };
 
 pub mod error;
@@ -39,6 +40,7 @@ mod dispatch;
 mod json;
 mod message;
 mod meter;
+mod streams;
 mod wire;
 mod workers;
 

@@ -17,9 +17,9 @@ use weir_primitives::{
     TransactionStatus,
 };
 use weir_rpc::{
-    AccountProof, BackendError, ChainBackend, NonceGap, PendingView, PoolContent, PoolStatus,
-    PoolTransaction, Readiness, ReorgOutcome, ReorgRequest, RpcError, SlotProof, StatusReceiver,
-    SubmitError, error::HALTED,
+    AccountProof, BackendError, ChainBackend, LogValue, NonceGap, PendingView, PoolContent,
+    PoolStatus, PoolTransaction, Readiness, ReorgOutcome, ReorgRequest, RpcError, SlotProof,
+    StatusReceiver, StepReceiver, SubmitError, error::HALTED,
 };
 use weir_trie::{EMPTY_ROOT_HASH, prove};
 use weir_txpool::{PoolError, SenderView};
@@ -113,6 +113,22 @@ impl ChainBackend for NodeBackend {
                 SealedHeader::new_unchecked(header, block.block.hash())
             })),
         }
+    }
+
+    fn log_blocks(
+        &self,
+        value: &LogValue,
+        first: u64,
+        last: u64,
+    ) -> Result<Option<Vec<u64>>, BackendError> {
+        let value = match *value {
+            LogValue::Address(address) => weir_storage::LogValue::Address(address),
+            LogValue::Topic { position, value } => {
+                weir_storage::LogValue::Topic { position, value }
+            }
+        };
+        let view = self.chain.view();
+        view.snapshot().log_blocks(&value, first, last).map(Some).map_err(BackendError::store)
     }
 
     fn transaction(&self, hash: &B256) -> Result<Option<(ExecutedBlock, usize)>, BackendError> {
@@ -255,6 +271,10 @@ impl ChainBackend for NodeBackend {
 
     fn subscribe_pending(&self) -> broadcast::Receiver<PoolTransaction> {
         self.ingress.subscribe()
+    }
+
+    fn subscribe_steps(&self) -> Option<StepReceiver> {
+        Some(self.chain.subscribe_open())
     }
 }
 

@@ -18,7 +18,7 @@ use weir_primitives::{
 use weir_trie::Nibbles;
 
 /// Version of everything in this file and of the list of tables.
-pub(crate) const SCHEMA_VERSION: u32 = 2;
+pub(crate) const SCHEMA_VERSION: u32 = 3;
 
 /// Key of the schema version in [`Table::Meta`].
 pub(crate) const META_SCHEMA: &[u8] = b"schema";
@@ -28,6 +28,9 @@ pub(crate) const META_CHAIN: &[u8] = b"chain";
 pub(crate) const META_HEAD: &[u8] = b"head";
 /// Key of the oldest block whose state can be read, in [`Table::Meta`].
 pub(crate) const META_HISTORY: &[u8] = b"history";
+
+/// Key of the first block from which on logs are indexed, in [`Table::Meta`].
+pub(crate) const META_LOG_INDEX: &[u8] = b"log_index";
 
 pub(crate) const fn malformed(table: Table) -> StorageError {
     StorageError::Malformed { table: table.name() }
@@ -90,6 +93,20 @@ pub(crate) fn read_history(tables: &impl TableRead) -> Result<u64, StorageError>
     decode_number(&value, Table::Meta)
 }
 
+/// The first block from which on logs are indexed.
+pub(crate) fn read_log_index(tables: &impl TableRead) -> Result<u64, StorageError> {
+    let value = tables.get(Table::Meta, META_LOG_INDEX)?.ok_or_else(|| malformed(Table::Meta))?;
+    decode_number(&value, Table::Meta)
+}
+
+/// Hash of a value in a log, then the block's number.
+pub(crate) fn log_index_key(value: &[u8; 8], number: u64) -> [u8; 16] {
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(value);
+    key[8..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
 /// A key that is one hash.
 pub(crate) fn hash_key(key: &[u8], table: Table) -> Result<B256, StorageError> {
     B256::try_from(key).map_err(|_| malformed(table))
@@ -123,11 +140,11 @@ pub(crate) fn decode_block(
     header: Header,
     mut body: &[u8],
     senders: &[u8],
-    mut receipts: &[u8],
+    receipts: &[u8],
 ) -> Result<ExecutedBlock, StorageError> {
     let body = BlockBody::<Transaction, Header>::decode(&mut body)
         .map_err(|_| malformed(Table::Bodies))?;
-    let receipts = Vec::<Receipt>::decode(&mut receipts).map_err(|_| malformed(Table::Receipts))?;
+    let receipts = decode_receipts(receipts)?;
     let (senders, rest) = senders.as_chunks::<20>();
     if senders.len() != body.transactions.len() || !rest.is_empty() {
         return Err(malformed(Table::Senders));
@@ -138,6 +155,10 @@ pub(crate) fn decode_block(
 }
 
 /// The hashes of a body's transactions, in order.
+pub(crate) fn decode_receipts(mut receipts: &[u8]) -> Result<Vec<Receipt>, StorageError> {
+    Vec::<Receipt>::decode(&mut receipts).map_err(|_| malformed(Table::Receipts))
+}
+
 pub(crate) fn decode_transaction_hashes(mut body: &[u8]) -> Result<Vec<B256>, StorageError> {
     let body = BlockBody::<Transaction, Header>::decode(&mut body)
         .map_err(|_| malformed(Table::Bodies))?;

@@ -13,6 +13,9 @@ pub use snapshot::{
 mod record;
 pub use record::{RecordNamespace, RecordWrite};
 
+mod log_value;
+pub use log_value::LogValue;
+
 mod hashing;
 pub use hashing::hash_diff;
 

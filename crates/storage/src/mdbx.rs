@@ -261,6 +261,22 @@ impl TableRead for ReadTables {
         scan(self.transaction().cursor(self.handles[table as usize])?, prefix, visit)
     }
 
+    fn walk(
+        &self,
+        table: Table,
+        from: &[u8],
+        visit: &mut EntryVisitor<'_>,
+    ) -> Result<(), StorageError> {
+        let mut cursor = self.transaction().cursor(self.handles[table as usize])?;
+        let mut entries = cursor.iter_from::<Cow<'_, [u8]>, Cow<'_, [u8]>>(from)?;
+        while let Some((key, value)) = entries.borrow_next()? {
+            if visit(&key, &value)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn first_from(&self, table: Table, from: &[u8]) -> Result<Option<Entry>, StorageError> {
         let mut cursor = self.transaction().cursor(self.handles[table as usize])?;
         Ok(cursor.set_range::<Vec<u8>, Vec<u8>>(from)?)

@@ -1,9 +1,9 @@
 //! The read side.
 
 use crate::{
-    RecordNamespace, StorageError,
+    LogValue, RecordNamespace, StorageError,
     codec::{self, StoragePath},
-    kv::{Table, TableRead, change_of},
+    kv::{Table, TableRead, change_of, log_blocks},
 };
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use std::ops::ControlFlow;
@@ -43,6 +43,11 @@ pub trait Snapshot: StateProvider + NodeSource {
 
     /// Block number and index of a transaction.
     fn transaction_location(&self, hash: &B256) -> Result<Option<(u64, u64)>, StorageError>;
+
+    /// The blocks from `first` to `last` that may hold a log with `value`, ascending. They hold one but for a collision in
+    /// 2^64; blocks of a version of this program without the index are all among them.
+    fn log_blocks(&self, value: &LogValue, first: u64, last: u64)
+    -> Result<Vec<u64>, StorageError>;
 
     /// A record.
     fn record(
@@ -151,6 +156,15 @@ impl<R: TableRead + Send + Sync> Snapshot for TableSnapshot<R> {
     fn transaction_location(&self, hash: &B256) -> Result<Option<(u64, u64)>, StorageError> {
         let value = self.tables.get(Table::Transactions, hash.as_slice())?;
         value.map(|value| codec::decode_location(&value)).transpose()
+    }
+
+    fn log_blocks(
+        &self,
+        value: &LogValue,
+        first: u64,
+        last: u64,
+    ) -> Result<Vec<u64>, StorageError> {
+        log_blocks(&self.tables, value, first, last)
     }
 
     fn record(

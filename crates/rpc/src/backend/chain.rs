@@ -10,8 +10,8 @@ use std::sync::Arc;
 use tokio::sync::broadcast;
 use weir_evm::{ChainSpec, ExecutionWitness, SealedHeader};
 use weir_primitives::{
-    Account, ChainUpdate, ExecutedBlock, Heads, StateDiff, StateError, StateProvider, StatusUpdate,
-    TransactionStatus,
+    Account, ChainUpdate, ExecutedBlock, Heads, OpenUpdate, StateDiff, StateError, StateProvider,
+    StatusUpdate, TransactionStatus,
 };
 
 /// Chain updates in order. A receiver that falls behind gets `Lagged`; its client is told and disconnected.
@@ -22,6 +22,9 @@ pub type PendingTransactions = broadcast::Receiver<PoolTransaction>;
 
 /// Changes of transaction statuses in order. A receiver that falls behind gets `Lagged`.
 pub type StatusReceiver = broadcast::Receiver<Arc<StatusUpdate>>;
+
+/// Steps of the block that is being built. A receiver that falls behind gets `Lagged`.
+pub type StepReceiver = broadcast::Receiver<Arc<OpenUpdate>>;
 
 /// The block being built.
 #[derive(Clone)]
@@ -72,6 +75,20 @@ pub enum Readiness {
     },
 }
 
+/// A value at a place of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogValue {
+    /// The contract that emitted it.
+    Address(Address),
+    /// A topic at a position, 0 to 3.
+    Topic {
+        /// The position.
+        position: u8,
+        /// The topic.
+        value: B256,
+    },
+}
+
 /// A slot with its Merkle proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotProof {
@@ -118,6 +135,17 @@ pub trait ChainBackend: Send + Sync + 'static {
 
     /// The header with this hash, canonical or not.
     fn header_by_hash(&self, hash: &B256) -> Result<Option<SealedHeader>, BackendError>;
+
+    /// The canonical blocks from `first` to `last` that may hold a log with `value`, ascending, by an index that misses
+    /// none; `None` unless overridden: there is no index, and every block is looked through.
+    fn log_blocks(
+        &self,
+        _value: &LogValue,
+        _first: u64,
+        _last: u64,
+    ) -> Result<Option<Vec<u64>>, BackendError> {
+        Ok(None)
+    }
 
     /// A transaction of the canonical chain: its block and its index in it.
     fn transaction(&self, hash: &B256) -> Result<Option<(ExecutedBlock, usize)>, BackendError>;
@@ -234,4 +262,9 @@ pub trait ChainBackend: Send + Sync + 'static {
     /// Changes of transaction statuses from now on. A change is told once [`Self::transaction_status`] shows it, a
     /// retraction before.
     fn subscribe_statuses(&self) -> StatusReceiver;
+
+    /// What happens to the block that is being built, from now on; `None` unless overridden: the node builds none.
+    fn subscribe_steps(&self) -> Option<StepReceiver> {
+        None
+    }
 }

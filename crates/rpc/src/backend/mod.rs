@@ -2,8 +2,8 @@
 
 mod chain;
 pub use chain::{
-    AccountProof, ChainBackend, NonceGap, PendingTransactions, PendingView, Readiness, SlotProof,
-    StatusReceiver, SyncStatus, UpdateReceiver,
+    AccountProof, ChainBackend, LogValue, NonceGap, PendingTransactions, PendingView, Readiness,
+    SlotProof, StatusReceiver, StepReceiver, SyncStatus, UpdateReceiver,
 };
 
 mod pool;

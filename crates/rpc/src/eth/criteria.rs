@@ -2,6 +2,7 @@
 
 use crate::{
     args::{fixed, invalid},
+    backend::LogValue,
     block_id::BlockSelector,
     error::RpcError,
 };
@@ -70,7 +71,7 @@ impl LogCriteria {
         let addresses = wire.address.map(|raw| addresses(index, raw)).transpose()?;
         let topics = wire.topics.unwrap_or_default();
         if topics.len() > TOPICS_MAX {
-            return Err(RpcError::invalid_params("exceed max topics"));
+            return Err(exceeded("topics", topics.len(), TOPICS_MAX));
         }
         let topics =
             topics.into_iter().map(|raw| position(index, raw)).collect::<Result<_, _>>()?;
@@ -95,6 +96,15 @@ impl LogCriteria {
                 .all(|(wanted, topic)| wanted.is_empty() || wanted.contains(topic))
     }
 
+    /// What an index can narrow the search by: for each place with a condition, the values of which one must be there.
+    pub(crate) fn places(&self) -> impl Iterator<Item = Vec<LogValue>> {
+        let addresses = self.addresses.iter().copied().map(LogValue::Address).collect();
+        let topics = (0..).zip(&self.topics).map(|(position, wanted)| {
+            wanted.iter().map(|value| LogValue::Topic { position, value: *value }).collect()
+        });
+        std::iter::once(addresses).chain(topics).filter(|values: &Vec<_>| !values.is_empty())
+    }
+
     /// Whether a block or receipt with this bloom may hold a wanted log; never wrong when it says no.
     pub(crate) fn may_match(&self, bloom: &Bloom) -> bool {
         let holds = |value: &[u8]| bloom.contains_input(BloomInput::Raw(value));
@@ -105,6 +115,11 @@ impl LogCriteria {
                 wanted.is_empty() || wanted.iter().any(|topic| holds(topic.as_slice()))
             })
     }
+}
+
+/// geth's words, and the limit.
+fn exceeded(what: &str, count: usize, limit: usize) -> RpcError {
+    RpcError::invalid_params(format!("exceed max {what}: count={count} limit={limit}"))
 }
 
 fn scope(
@@ -137,7 +152,7 @@ fn addresses(index: usize, raw: &RawValue) -> Result<Vec<Address>, RpcError> {
         Err(_) => return Err(invalid(index, "invalid addresses in query")),
     };
     if texts.len() > ADDRESSES_MAX {
-        return Err(RpcError::invalid_params("exceed max addresses"));
+        return Err(exceeded("addresses", texts.len(), ADDRESSES_MAX));
     }
     let parse =
         |text: &String| fixed::<20>(&format!("\"{text}\""), "common.Address").map(Address::from);
@@ -153,7 +168,7 @@ fn position(index: usize, raw: Option<&RawValue>) -> Result<Vec<B256>, RpcError>
         Err(_) => return Err(invalid(index, "invalid topic(s)")),
     };
     if texts.len() > ALTERNATIVES_MAX {
-        return Err(RpcError::invalid_params("exceed max topics"));
+        return Err(exceeded("topics", texts.len(), ALTERNATIVES_MAX));
     }
     let mut topics = Vec::with_capacity(texts.len());
     for text in texts {

@@ -9,6 +9,7 @@ use crate::{
     json::{Answer, Json},
     wire::{LogPlace, WireLog},
 };
+use std::collections::BTreeSet;
 use weir_primitives::{ChainUpdate, ExecutedBlock};
 
 /// `eth_getLogs`.
@@ -32,21 +33,76 @@ pub(crate) fn find_logs(api: &Api, criteria: &LogCriteria) -> Result<Vec<WireLog
         }
         LogScope::Range { from, to } => {
             let Some((first, last)) = range(api, from, to)? else { return Ok(found) };
-            for number in first..=last {
-                scan(api, number, criteria, &mut found)?;
-                check_count(api, found.len())?;
+            match indexed(api, criteria, first, last)? {
+                Some(numbers) => search(api, criteria, first, numbers, &mut found)?,
+                None => search(api, criteria, first, first..=last, &mut found)?,
             }
         }
     }
     Ok(found)
 }
 
-fn check_count(api: &Api, count: usize) -> Result<(), RpcError> {
-    let limit = api.config.logs_results_max;
-    if count <= limit {
-        return Ok(());
+/// Alternatives at one place up to which asking the index is quicker than looking at the blooms of the headers.
+const INDEXED_VALUES_MAX: usize = 32;
+
+/// The blocks that the index leaves to look at; `None` if it does not narrow the search.
+fn indexed(
+    api: &Api,
+    criteria: &LogCriteria,
+    first: u64,
+    last: u64,
+) -> Result<Option<Vec<u64>>, RpcError> {
+    let mut left: Option<BTreeSet<u64>> = None;
+    for values in criteria.places().filter(|values| values.len() <= INDEXED_VALUES_MAX) {
+        let mut named = BTreeSet::new();
+        for value in &values {
+            let Some(blocks) = api.chain().log_blocks(value, first, last)? else { return Ok(None) };
+            named.extend(blocks);
+        }
+        let both = match left {
+            Some(left) => left.intersection(&named).copied().collect(),
+            None => named,
+        };
+        if both.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        left = Some(both);
     }
-    Err(RpcError::limit(format!("query returns too many logs: limit={limit}, use a smaller range")))
+    Ok(left.map(|left| left.into_iter().collect()))
+}
+
+/// Looks through blocks in order, until they hold too many logs.
+fn search(
+    api: &Api,
+    criteria: &LogCriteria,
+    first: u64,
+    numbers: impl IntoIterator<Item = u64>,
+    found: &mut Vec<WireLog>,
+) -> Result<(), RpcError> {
+    let limit = api.config.logs_results_max;
+    for number in numbers {
+        let before = found.len();
+        scan(api, number, criteria, found)?;
+        // One block is always answered, because there is no smaller range.
+        if found.len() > limit.max(before) && before > 0 {
+            let message = format!(
+                "query returns too many logs: limit={limit}, {}",
+                working_range(first, number - 1)
+            );
+            return Err(RpcError::limit(message).with_data(shown_range(first, number - 1)));
+        }
+    }
+    Ok(())
+}
+
+/// What a caller can ask for instead.
+fn working_range(first: u64, last: u64) -> String {
+    format!("this block range should work: [{first:#x}, {last:#x}]")
+}
+
+/// The same for programs.
+fn shown_range(first: u64, last: u64) -> String {
+    format!("{first:#x},{last:#x}")
 }
 
 /// Reads the block only if its header's bloom allows a match.
@@ -94,8 +150,12 @@ fn range(
     }
     let (blocks, limit) = (last - first + 1, api.config.logs_blocks_max);
     if blocks > limit {
-        let message = format!("block range too large: blocks={blocks} limit={limit}");
-        return Err(RpcError::new(INVALID_PARAMS, message));
+        let works = first + limit.saturating_sub(1);
+        let message = format!(
+            "block range too large: blocks={blocks} limit={limit}, {}",
+            working_range(first, works)
+        );
+        return Err(RpcError::new(INVALID_PARAMS, message).with_data(shown_range(first, works)));
     }
     Ok(Some((first, last)))
 }

@@ -90,6 +90,9 @@ impl RpcServer {
         let following = shutdown.clone();
         let tasks = TaskTracker::new();
         if let Some(chain) = api.backends.chain.clone() {
+            let (streams, updates) = (Arc::clone(&api), chain.subscribe_updates());
+            let numbering = shutdown.clone();
+            tasks.spawn(async move { streams.streams.run(updates, numbering).await });
             tasks.spawn(async move { api.inclusions.run(chain, &api.filters, following).await });
         }
         let config = &self.dispatcher.api.config;

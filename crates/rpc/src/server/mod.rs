@@ -9,6 +9,7 @@ mod inbound;
 mod listener;
 pub use listener::{RpcServer, ServerError};
 mod outbox;
+mod resumable;
 mod stream;
 mod subscription;
 mod websocket;

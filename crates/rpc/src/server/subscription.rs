@@ -1,6 +1,9 @@
 //! `eth_subscribe`, `weir_subscribe` and `debug_executionWitnessStream`: events pushed to a WebSocket.
 
-use super::outbox::{Farewell, Outbox};
+use super::{
+    outbox::{Farewell, Outbox},
+    resumable::Resumable,
+};
 use crate::{
     api::Api,
     args::{Args, invalid},
@@ -48,6 +51,8 @@ pub(super) enum Topic {
     Statuses(Namespace, StatusReceiver, StatusFilter),
     /// Witnesses of sealed blocks.
     Witnesses(UpdateReceiver, WitnessMode),
+    /// Events of the chain with numbers and cursors.
+    Resumable(Box<Resumable>),
 }
 
 /// How accepted transactions are shown.
@@ -78,6 +83,9 @@ impl Topic {
         let kind = args.string(0)?;
         if kind == TRANSACTION_STATUS {
             return Self::parse_statuses(api, Namespace::Weir, args);
+        }
+        if Resumable::has(&kind) {
+            return Ok(Self::Resumable(Box::new(Resumable::parse(api, &kind, args)?)));
         }
         let pools = pools(api)?;
         Ok(match kind.as_str() {
@@ -122,7 +130,9 @@ impl Topic {
             Self::NewHeads(_) | Self::Logs(..) | Self::Pending(..) | Self::Syncing(_) => {
                 Namespace::Eth
             }
-            Self::PoolUpdates(..) | Self::Opportunities(_) | Self::Gate(_) => Namespace::Weir,
+            Self::PoolUpdates(..) | Self::Opportunities(_) | Self::Gate(_) | Self::Resumable(_) => {
+                Namespace::Weir
+            }
             Self::Statuses(namespace, ..) => *namespace,
             Self::Witnesses(..) => Namespace::Debug,
         }
@@ -176,19 +186,20 @@ impl Topic {
                 feed.follow(updates, |update, feed| feed.witnesses(&api, update, mode)).await;
             }
             Self::Statuses(_, updates, filter) => feed.statuses(&api, updates, filter).await,
+            Self::Resumable(stream) => stream.run(api, &feed).await,
             Self::Gate(states) => feed.follow(states, |state, feed| feed.push(&**state)).await,
         }
     }
 }
 
 /// The peer takes events slower than they come.
-struct Behind;
+pub(super) struct Behind;
 
 /// One subscription's way to the peer.
-struct Feed {
+pub(super) struct Feed {
     id: B128,
     namespace: Namespace,
-    outbox: Outbox,
+    pub(super) outbox: Outbox,
 }
 
 impl Feed {
@@ -276,15 +287,28 @@ impl Feed {
     }
 
     fn notification(&self, member: &str, value: &str) -> String {
+        self.notification_with("", member, value)
+    }
+
+    /// A notification with more members before its result, each followed by a comma.
+    pub(super) fn numbered_notification(&self, numbers: &str, result: &str) -> String {
+        self.notification_with(numbers, "result", result)
+    }
+
+    fn notification_with(&self, numbers: &str, member: &str, value: &str) -> String {
         let (id, method) = (self.id, self.namespace.notification());
         format!(
-            r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"subscription":"{id}","{member}":{value}}}}}"#
+            r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"subscription":"{id}",{numbers}"{member}":{value}}}}}"#
         )
     }
 
-    fn give_up(&self, why: &str) {
-        let error = RpcError::limit(why.to_owned());
-        let error = serde_json::to_string(&error).expect("an integer and strings can be written");
+    pub(super) fn give_up(&self, why: &str) {
+        self.end(&RpcError::limit(why.to_owned()));
+    }
+
+    /// Ends the session with an error as the subscription's last word.
+    pub(super) fn end(&self, error: &RpcError) {
+        let error = serde_json::to_string(error).expect("an integer and strings can be written");
         let notice = Some(self.notification("error", &error));
         let reason = "subscription lagged";
         self.outbox.close(Farewell { notice, code: CloseCode::Again, reason });

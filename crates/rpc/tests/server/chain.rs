@@ -12,13 +12,13 @@ use tokio::sync::broadcast;
 use weir_evm::{ChainSpec, DiffState, SealedHeader, execute_block_with_ancestors, recover_block};
 use weir_primitives::{
     Block, BlockPlace, BlockRef, ChainSegment, ChainUpdate, EmptyState, ExecutedBlock, Heads,
-    Receipt, RecoveredBlock, StateDiff, StateError, StateProvider, StatusUpdate, Transaction,
-    TransactionStatus,
+    OpenUpdate, Receipt, RecoveredBlock, StateDiff, StateError, StateProvider, StatusUpdate,
+    Transaction, TransactionStatus,
 };
 use weir_rpc::{
     AccountProof, BackendError, ChainBackend, NonceGap, PendingTransactions, PendingView,
-    PoolContent, PoolStatus, PoolTransaction, Readiness, SlotProof, StatusReceiver, SubmitError,
-    UpdateReceiver,
+    PoolContent, PoolStatus, PoolTransaction, Readiness, SlotProof, StatusReceiver, StepReceiver,
+    SubmitError, UpdateReceiver,
 };
 use weir_trie::{
     AccountChange, EMPTY_ROOT_HASH, EmptyNodes, HashedDiff, LeafAccount, Nibbles, NodeSource,
@@ -46,6 +46,7 @@ pub(crate) struct MemoryChain {
     updates: broadcast::Sender<Arc<ChainUpdate>>,
     pending: broadcast::Sender<PoolTransaction>,
     pub(crate) statuses: broadcast::Sender<Arc<StatusUpdate>>,
+    steps: Option<broadcast::Sender<Arc<OpenUpdate>>>,
 }
 
 fn genesis_root(spec: &ChainSpec) -> B256 {
@@ -124,7 +125,20 @@ impl MemoryChain {
             updates: broadcast::Sender::new(UPDATES),
             pending: broadcast::Sender::new(UPDATES),
             statuses: broadcast::Sender::new(UPDATES),
+            steps: None,
         }
+    }
+
+    /// The same chain, as if it built blocks.
+    pub(crate) fn building(mut self) -> Self {
+        self.steps = Some(broadcast::Sender::new(UPDATES));
+        self
+    }
+
+    /// Tells of a step of the open block.
+    pub(crate) fn tell_step(&self, step: Arc<OpenUpdate>) {
+        // Nobody may be listening.
+        let _ = self.steps.as_ref().unwrap().send(step);
     }
 
     /// The newest rules and one rich account.
@@ -465,6 +479,10 @@ impl ChainBackend for MemoryChain {
 
     fn subscribe_statuses(&self) -> StatusReceiver {
         self.statuses.subscribe()
+    }
+
+    fn subscribe_steps(&self) -> Option<StepReceiver> {
+        self.steps.as_ref().map(broadcast::Sender::subscribe)
     }
 }
 

@@ -51,6 +51,22 @@ impl Http {
         Self { stream: socket.connect(address).await.unwrap(), buffer: Vec::new() }
     }
 
+    /// Sends nothing more.
+    pub(crate) async fn end(&mut self) {
+        // The server may have closed already.
+        let _ = self.stream.shutdown().await;
+    }
+
+    /// A body of any bytes.
+    pub(crate) async fn post_bytes(&mut self, body: &[u8]) -> Answer {
+        let length = body.len();
+        let head = format!(
+            "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+        );
+        self.write(&[head.as_bytes(), body].concat()).await;
+        self.answer().await
+    }
+
     pub(crate) async fn try_write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.stream.write_all(bytes).await
     }
@@ -144,7 +160,15 @@ pub(crate) struct Ws {
 
 impl Ws {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
+        Self::over(TcpStream::connect(address).await.unwrap(), address).await
+    }
+
+    /// Connects from another loopback address.
+    pub(crate) async fn connect_from(source: &str, address: SocketAddr) -> Self {
+        Self::over(Http::connect_from(source, address).await.stream, address).await
+    }
+
+    async fn over(stream: TcpStream, address: SocketAddr) -> Self {
         let (socket, _) = client_async(format!("ws://{address}/"), stream).await.unwrap();
         Self { socket }
     }

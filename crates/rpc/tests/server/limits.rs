@@ -22,13 +22,29 @@ async fn log_queries_state_their_limits() {
     }
     let mut client = Http::connect(node.address).await;
     for (filter, code, why) in [
-        (json!({"fromBlock": "0x1", "toBlock": "0x5"}), -32602, "blocks=5 limit=3"),
-        (json!({"fromBlock": "0x1", "toBlock": "0x3"}), -32005, "limit=4"),
+        (
+            json!({"fromBlock": "0x1", "toBlock": "0x5"}),
+            -32602,
+            "limit=3, this block range should work: [0x1, 0x3]",
+        ),
+        (
+            json!({"fromBlock": "0x1", "toBlock": "0x3"}),
+            -32005,
+            "limit=4, this block range should work: [0x1, 0x2]",
+        ),
         (json!({"fromBlock": "0x3", "toBlock": "0x2"}), -32602, "invalid block range params"),
         (json!({"fromBlock": "0x3", "toBlock": "0x9"}), -32602, "extends beyond current head"),
         (json!({"blockHash": B256::ZERO}), -32000, "unknown block"),
-        (json!({"address": vec![Address::ZERO; 1_001]}), -32602, "exceed max addresses"),
-        (json!({"topics": [vec![B256::ZERO; 1_001]]}), -32602, "exceed max topics"),
+        (
+            json!({"address": vec![Address::ZERO; 1_001]}),
+            -32602,
+            "exceed max addresses: count=1001 limit=1000",
+        ),
+        (
+            json!({"topics": [vec![B256::ZERO; 1_001]]}),
+            -32602,
+            "exceed max topics: count=1001 limit=1000",
+        ),
     ] {
         let (got, message) = client.error("eth_getLogs", json!([filter])).await;
         assert_eq!(got, code, "{message}");
@@ -37,10 +53,15 @@ async fn log_queries_state_their_limits() {
     let count = |value: Value| value.as_array().unwrap().len();
     let two = json!([{"fromBlock": "0x4", "toBlock": "latest"}]);
     assert_eq!(count(client.result("eth_getLogs", two).await), 4);
+    // No range is smaller than a block.
+    node.chain.commit(5, logs(7));
+    assert_eq!(count(client.result("eth_getLogs", json!([{"fromBlock": "0x6"}])).await), 7);
+    let three = json!([{"fromBlock": "0x4", "toBlock": "0x6"}]);
+    assert!(client.error("eth_getLogs", three).await.1.ends_with("[0x4, 0x5]"));
     // A poller that is at the head asks for the block after it.
-    let next = json!([{"fromBlock": "0x6", "toBlock": "latest"}]);
+    let next = json!([{"fromBlock": "0x7", "toBlock": "latest"}]);
     assert_eq!(count(client.result("eth_getLogs", next).await), 0);
-    assert_eq!(count(client.result("eth_getLogs", json!([{}])).await), 2);
+    assert_eq!(count(client.result("eth_getLogs", json!([{}])).await), 7);
 }
 
 #[tokio::test]

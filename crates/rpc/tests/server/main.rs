@@ -5,6 +5,7 @@ mod chain;
 mod client;
 mod liquidity;
 
+mod abuse;
 mod clients;
 mod compat;
 mod http;
@@ -13,6 +14,7 @@ mod methods;
 mod pools;
 mod protocol;
 mod rates;
+mod resumable;
 mod subscriptions;
 mod websocket;
 

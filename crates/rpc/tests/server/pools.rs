@@ -109,7 +109,7 @@ async fn opportunities_and_the_gate_are_pushed() {
     let halted = GateView { state: "halted".to_owned(), ..gate() };
     node.pools.gates.send(Arc::new(halted)).unwrap();
     assert_eq!(client.pools_event(&states).await["state"], "halted");
-    let error = client.call("weir_subscribe", json!(["newHeads"])).await["error"].clone();
+    let error = client.call("weir_subscribe", json!(["weather"])).await["error"].clone();
     assert_eq!(error["code"], -32602);
     let error = client.call("eth_subscribe", json!(["gate"])).await["error"].clone();
     assert_eq!(error["code"], -32602);

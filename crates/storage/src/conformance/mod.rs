@@ -13,6 +13,7 @@ pub use chain::{MadeBlock, PlainState, TestChain};
 
 mod blocks;
 mod concurrency;
+mod logs;
 mod records;
 mod reverts;
 pub use reverts::revert;
@@ -27,7 +28,7 @@ pub type Open<'a> = &'a dyn Fn(&GenesisState) -> Box<dyn Store>;
 type Case = fn(Open<'_>);
 
 /// Every case with its name.
-const CASES: [(&str, Case); 18] = [
+const CASES: [(&str, Case); 19] = [
     ("genesis is readable", blocks::genesis_is_readable),
     ("blocks read back as they were written", blocks::blocks_read_back_as_they_were_written),
     ("a block that is not the child of the head is refused", blocks::strangers_are_refused),
@@ -42,6 +43,7 @@ const CASES: [(&str, Case); 18] = [
     ("the chain goes on another way after a revert", reverts::the_chain_goes_on_another_way),
     ("a revert to anything but an ancestor is refused", reverts::strangers_are_refused),
     ("old snapshots outlive a revert", reverts::old_snapshots_outlive_a_revert),
+    ("the index of logs equals a scan", logs::the_index_equals_a_scan),
     ("records are kept apart, sorted and deleted", records::records_are_kept_apart),
     ("record writes are atomic", records::record_writes_are_atomic),
     ("sizes are reported", records::sizes_are_reported),

@@ -12,6 +12,9 @@ pub(crate) use revert::write_revert;
 mod history;
 pub(crate) use history::change_of;
 
+mod log_index;
+pub(crate) use log_index::log_blocks;
+
 use crate::StorageError;
 use std::{borrow::Cow, ops::ControlFlow};
 
@@ -37,6 +40,25 @@ pub(crate) trait TableRead {
 
     /// The first entry whose key is `from` or after it.
     fn first_from(&self, table: Table, from: &[u8]) -> Result<Option<Entry>, StorageError>;
+
+    /// Visits the entries from `from` on, in order.
+    fn walk(
+        &self,
+        table: Table,
+        from: &[u8],
+        visit: &mut EntryVisitor<'_>,
+    ) -> Result<(), StorageError> {
+        let mut from = from.to_vec();
+        while let Some((key, value)) = self.first_from(table, &from)? {
+            if visit(&key, &value)?.is_break() {
+                break;
+            }
+            // The least key behind this one.
+            from = key;
+            from.push(0);
+        }
+        Ok(())
+    }
 }
 
 /// Write access in one transaction. The writes become visible together, or not at all.

@@ -1,7 +1,7 @@
 //! What taking blocks off writes, whatever the backend.
 
 use super::{
-    Table, TableWrite, history,
+    Table, TableWrite, history, log_index,
     write::{write_nodes, write_state},
 };
 use crate::{
@@ -34,6 +34,10 @@ pub(crate) fn write_revert(
     if revert.to.number < codec::read_history(tables)? {
         history::write_oldest(tables, revert.to.number)?;
     }
+    // What comes in their place is indexed.
+    if codec::read_log_index(tables)? > revert.to.number + 1 {
+        log_index::write_start(tables, revert.to.number + 1)?;
+    }
     // What this removes was never part of the ancestor, so history needs no copy.
     write_state(tables, revert.hashed)?;
     write_nodes(tables, revert.trie)?;
@@ -59,6 +63,7 @@ fn remove_block(tables: &mut impl TableWrite, number: u64) -> Result<(), Storage
         tables.put(Table::Transactions, transaction.as_slice(), None)?;
     }
     tables.put(Table::BlockNumbers, hash.as_slice(), None)?;
+    log_index::remove(tables, number)?;
     for table in [Table::Headers, Table::Bodies, Table::Senders, Table::Receipts] {
         tables.put(table, &key, None)?;
     }

@@ -37,11 +37,13 @@ pub(crate) enum Table {
     StorageHistory,
     /// Namespace and key to record.
     Records,
+    /// Hash of a value in a log, and number of a block with such a log, to nothing.
+    LogIndex,
 }
 
 impl Table {
     /// All tables, in the order of their discriminants.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Meta,
         Self::Headers,
         Self::Bodies,
@@ -59,6 +61,7 @@ impl Table {
         Self::AccountHistory,
         Self::StorageHistory,
         Self::Records,
+        Self::LogIndex,
     ];
 
     /// The name on disk.
@@ -81,6 +84,7 @@ impl Table {
             Self::AccountHistory => "account_history",
             Self::StorageHistory => "storage_history",
             Self::Records => "records",
+            Self::LogIndex => "log_index",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a commit writes, whatever the backend.
 
-use super::{Table, TableWrite, history};
+use super::{Table, TableWrite, history, log_index};
 use crate::{
     BlockCommit, GenesisState, HistoryWindow, RecordWrite, StorageError,
     codec::{self, META_CHAIN, META_HEAD, META_SCHEMA, SCHEMA_VERSION, StoragePath},
@@ -22,6 +22,7 @@ pub(crate) fn open_or_create(
         tables.put(Table::Meta, META_CHAIN, Some(&codec::encode_identity(&expected)))?;
         let GenesisState { block, hashed, trie, .. } = genesis;
         history::write_oldest(tables, block.reference().number)?;
+        log_index::write_start(tables, block.reference().number)?;
         return write_block(tables, &BlockCommit { block, hashed, trie });
     };
     if found > SCHEMA_VERSION {
@@ -31,7 +32,7 @@ pub(crate) fn open_or_create(
     if of_chain != expected {
         return Err(StorageError::ForeignChain { expected, found: of_chain });
     }
-    if found < SCHEMA_VERSION { upgrade(tables) } else { Ok(()) }
+    if found < SCHEMA_VERSION { upgrade(tables, found) } else { Ok(()) }
 }
 
 /// Checks the schema version, whatever the chain; `false` if nothing is stored.
@@ -41,16 +42,20 @@ pub(crate) fn open_existing(tables: &mut impl TableWrite) -> Result<bool, Storag
         Some(found) if SCHEMA_VERSION < found => {
             return Err(StorageError::SchemaTooNew { found, supported: SCHEMA_VERSION });
         }
-        Some(found) if found < SCHEMA_VERSION => upgrade(tables)?,
+        Some(found) if found < SCHEMA_VERSION => upgrade(tables, found)?,
         Some(_) => {}
     }
     Ok(true)
 }
 
-/// From schema 1, which kept no history: it begins at the head.
-fn upgrade(tables: &mut impl TableWrite) -> Result<(), StorageError> {
+/// Schema 1 kept no history: it begins at the head. Schema 2 had no index of logs: it begins behind the head, and blocks
+/// before that are looked through one by one.
+fn upgrade(tables: &mut impl TableWrite, found: u32) -> Result<(), StorageError> {
     let head = codec::read_head(tables)?.ok_or(codec::malformed(Table::Meta))?;
-    history::write_oldest(tables, head.number)?;
+    if found < 2 {
+        history::write_oldest(tables, head.number)?;
+    }
+    log_index::write_start(tables, head.number + 1)?;
     tables.put(Table::Meta, META_SCHEMA, Some(&SCHEMA_VERSION.to_be_bytes()))
 }
 
@@ -119,7 +124,7 @@ fn write_chain(tables: &mut impl TableWrite, executed: &ExecutedBlock) -> Result
         let location = codec::encode_location(number, index);
         tables.put(Table::Transactions, hash.as_slice(), Some(&location))?;
     }
-    Ok(())
+    log_index::write(tables, number, &executed.receipts)
 }
 
 fn write_codes(tables: &mut impl TableWrite, diff: &StateDiff) -> Result<(), StorageError> {

@@ -54,15 +54,61 @@ fn newer_schemas_are_refused() {
     drop(MdbxStore::open(StoreOptions::new(folder.path()), chain.genesis()).unwrap());
     {
         let environment =
-            signet_libmdbx::Environment::builder().set_max_dbs(16).open(folder.path()).unwrap();
+            signet_libmdbx::Environment::builder().set_max_dbs(18).open(folder.path()).unwrap();
         let transaction = environment.begin_rw_unsync().unwrap();
         let meta = transaction.open_db(Some("meta")).unwrap();
-        let newer = 3u32.to_be_bytes();
+        let newer = 4u32.to_be_bytes();
         transaction.put(meta, b"schema", newer, signet_libmdbx::WriteFlags::UPSERT).unwrap();
         transaction.commit().unwrap();
     }
     let error = MdbxStore::open(StoreOptions::new(folder.path()), chain.genesis()).unwrap_err();
-    assert!(matches!(error, StorageError::SchemaTooNew { found: 3, supported: 2 }), "{error}");
+    assert!(matches!(error, StorageError::SchemaTooNew { found: 4, supported: 3 }), "{error}");
+}
+
+#[test]
+fn an_earlier_schema_is_taken_over_and_its_blocks_are_still_found() {
+    let folder = TempDir::new().unwrap();
+    let mut chain = TestChain::new(45);
+    let options = StoreOptions::new(folder.path());
+    {
+        let store = MdbxStore::open(options.clone(), chain.genesis()).unwrap();
+        for _ in 0..3 {
+            store.commit(&chain.next_block().commit()).unwrap();
+        }
+    }
+    {
+        // As schema 2 left it: without the index.
+        let environment =
+            signet_libmdbx::Environment::builder().set_max_dbs(18).open(folder.path()).unwrap();
+        let transaction = environment.begin_rw_unsync().unwrap();
+        let meta = transaction.open_db(Some("meta")).unwrap();
+        let flags = signet_libmdbx::WriteFlags::UPSERT;
+        transaction.put(meta, b"schema", 2u32.to_be_bytes(), flags).unwrap();
+        transaction.del(meta, b"log_index", None).unwrap();
+        let index = transaction.open_db(Some("log_index")).unwrap();
+        transaction.clear_db(index).unwrap();
+        transaction.commit().unwrap();
+    }
+    let store = MdbxStore::open(options.clone(), chain.genesis()).unwrap();
+    let mut head = 3;
+    let log = loop {
+        let made = chain.next_block();
+        store.commit(&made.commit()).unwrap();
+        head += 1;
+        let mut receipts = made.block.receipts.iter();
+        if let Some(log) = receipts.find_map(|receipt| receipt.logs.first()) {
+            break log.clone();
+        }
+    };
+    let found = |store: &MdbxStore| {
+        let value = weir_storage::LogValue::Address(log.address);
+        store.snapshot().unwrap().log_blocks(&value, 0, u64::MAX).unwrap()
+    };
+    assert_eq!(found(&store), [0, 1, 2, 3, head]);
+    weir_storage::conformance::revert(&store, &mut chain, 1);
+    assert_eq!(found(&store), [0, 1]);
+    store.commit(&chain.next_block().commit()).unwrap();
+    assert!(found(&store).starts_with(&[0, 1]), "those that were never indexed are looked through");
 }
 
 #[test]
