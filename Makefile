@@ -10,7 +10,7 @@ DURATION ?=
 # What `make run` logs beside its live line.
 LOG ?= warn
 
-.PHONY: run test lint fmt bench setup check-cargo
+.PHONY: run test crash lint fmt bench setup check-cargo
 
 ## A chain with Uniswap pools and steady traffic, checked against the contracts.
 run: check-cargo
@@ -24,6 +24,11 @@ test: check-cargo setup
 	cargo test --release --workspace --doc
 	@if cargo nextest --version >/dev/null 2>&1; then echo "cargo nextest run --release --workspace"; cargo nextest run --release --workspace; \
 	else echo "cargo test --release --workspace --lib --bins --tests"; cargo test --release --workspace --lib --bins --tests; fi
+
+## The long form of the crash test: a node under load is killed again and again, `make crash ROUNDS=300`.
+ROUNDS ?= 300
+crash: check-cargo
+	WEIR_CRASH_ROUNDS=$(ROUNDS) cargo test --release --workspace --test it crash::no_acknowledged -- --nocapture
 
 ## Packages that tests use: npm, PyPI, Debian. A tool that is absent makes its tests skip, and they say so.
 setup:

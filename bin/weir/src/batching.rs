@@ -19,7 +19,7 @@ pub(crate) async fn start(
 ) -> eyre::Result<Option<BatchHandle>> {
     let Some(url) = &settings.l1 else { return Ok(None) };
     let key = settings.l1_key.as_ref().ok_or_eyre("--l1 needs --l1-key")?;
-    let signer = Signer::from_file(key)
+    let signer = Signer::open(key, settings.l1_key_password.as_deref())
         .wrap_err_with(|| format!("L1 key cannot be used: path={}", key.display()))?;
     let client = ChainClient::connect(url).await.wrap_err("L1 node cannot be used")?;
     let config = BatchConfig {

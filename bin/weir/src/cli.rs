@@ -57,6 +57,9 @@ pub(crate) enum Command {
     Admin(AdminArgs),
     /// Ask a running node whether it is ready; exit 1 unless it is.
     Health(HealthArgs),
+    /// Make and keep the keys that a node signs with.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Inspect the store of a node that is not running.
     #[command(subcommand)]
     Db(DbCommand),
@@ -384,6 +387,50 @@ pub(crate) struct HealthArgs {
     /// The node's JSON-RPC server.
     #[arg(long, default_value = "http://127.0.0.1:8545", value_name = "URL")]
     pub(crate) url: String,
+}
+
+/// Commands about keys. A password file holds the password in its first line.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key, and write it into an encrypted keystore.
+    New {
+        /// Folder of the keystore, which is named after the address.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// File with the password.
+        #[arg(long, value_name = "FILE")]
+        password: PathBuf,
+    },
+    /// Write a key from a file of hexadecimal into an encrypted keystore.
+    Import {
+        /// File with the key.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+        /// Folder of the keystore, which is named after the address.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// File with the password.
+        #[arg(long, value_name = "FILE")]
+        password: PathBuf,
+    },
+    /// List the keystores of a folder.
+    List {
+        /// The folder.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
+    /// Encrypt a keystore with another password.
+    Rotate {
+        /// The keystore.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// File with the present password.
+        #[arg(long, value_name = "FILE")]
+        password: PathBuf,
+        /// File with the new one.
+        #[arg(long, value_name = "FILE")]
+        new_password: PathBuf,
+    },
 }
 
 /// Commands about the store.

@@ -50,6 +50,7 @@ fn run() -> eyre::Result<ExitCode> {
         Command::Proof(command) => command::proof::run(command),
         Command::Admin(args) => command::admin::run(args),
         Command::Health(args) => command::admin::health(&args),
+        Command::Key(command) => command::key::run(command),
         Command::Db(command) => command::db::run(command),
         Command::Journal(command) => command::journal::run(command),
         Command::Statetest(args) => command::conformance::state_tests(&args),

@@ -199,9 +199,13 @@ pub(crate) struct Settings {
     #[arg(long, env = "WEIR_L1", value_name = "URL")]
     pub(crate) l1: Option<String>,
 
-    /// File with the hexadecimal key that signs batches.
+    /// File with the key that signs batches: hexadecimal, or a keystore of `weir key`.
     #[arg(long, env = "WEIR_L1_KEY", value_name = "FILE")]
     pub(crate) l1_key: Option<PathBuf>,
+
+    /// File with the password of the keystore.
+    #[arg(long, env = "WEIR_L1_KEY_PASSWORD", value_name = "FILE")]
+    pub(crate) l1_key_password: Option<PathBuf>,
 
     /// Address on L1 that batches are sent to.
     #[arg(long, env = "WEIR_L1_INBOX", default_value_t = weir_sequencer::batching::DEFAULT_INBOX, value_name = "ADDRESS")]

@@ -182,6 +182,27 @@ pub enum SignerError {
         #[source]
         source: std::io::Error,
     },
+    /// The keystore is encrypted, and no password was given.
+    #[error("keystore needs a password: path={}", path.display())]
+    PasswordMissing {
+        /// The keystore.
+        path: PathBuf,
+    },
+    /// The keystore is none, or the password is not its.
+    #[error("keystore cannot be decrypted: path={}", path.display())]
+    Keystore {
+        /// The keystore.
+        path: PathBuf,
+    },
+    /// The keystore cannot be written.
+    #[error("keystore cannot be written: path={}", path.display())]
+    Write {
+        /// The keystore.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
     /// The key file does not hold 32 bytes of hexadecimal, with or without `0x`.
     #[error("key file is not 32 bytes of hexadecimal: path={}", path.display())]
     Format {

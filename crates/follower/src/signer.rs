@@ -6,7 +6,12 @@ use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    fs::OpenOptions,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
 use zeroize::Zeroizing;
 
 /// A secp256k1 key. Neither `Debug` nor any error shows it; its memory is wiped on drop.
@@ -54,6 +59,68 @@ impl Signer {
         Self::from_bytes(&bytes)
     }
 
+    /// Reads a key from a file of hexadecimal, or decrypts it if the file is a keystore (Web3 Secret Storage, version 3),
+    /// with the first line of the file `password`.
+    ///
+    /// # Errors
+    /// [`SignerError`].
+    pub fn open(path: &Path, password: Option<&Path>) -> Result<Self, SignerError> {
+        if !is_keystore(path)? {
+            return Self::from_file(path);
+        }
+        let password = password
+            .ok_or_else(|| SignerError::PasswordMissing { path: path.to_owned() })
+            .and_then(read_password)?;
+        let key = PrivateKeySigner::decrypt_keystore(path, password.as_bytes());
+        let key = key.map_err(|_| SignerError::Keystore { path: path.to_owned() })?;
+        Ok(Self { key })
+    }
+
+    /// A new key from the system's randomness.
+    pub fn random() -> Self {
+        Self { key: PrivateKeySigner::random() }
+    }
+
+    /// Writes the key into a keystore in `folder`, named after its address, readable by its owner alone, and answers where.
+    ///
+    /// # Errors
+    /// [`SignerError::Write`]; a keystore that is there is never overwritten.
+    pub fn store(&self, folder: &Path, password: &Path) -> Result<PathBuf, SignerError> {
+        let name = format!("{:#x}.json", self.address());
+        let path = folder.join(&name);
+        self.store_as(&path, &read_password(password)?)?;
+        Ok(path)
+    }
+
+    /// Encrypts the keystore at `path` with another password.
+    ///
+    /// # Errors
+    /// [`SignerError`]; the old keystore is then as it was.
+    pub fn reencrypt(path: &Path, old: &Path, new: &Path) -> Result<Self, SignerError> {
+        let signer = Self::open(path, Some(old))?;
+        let fresh = path.with_extension("json.new");
+        signer.store_as(&fresh, &read_password(new)?)?;
+        std::fs::rename(&fresh, path).map_err(write_failed(path))?;
+        Ok(signer)
+    }
+
+    fn store_as(&self, path: &Path, password: &str) -> Result<(), SignerError> {
+        // Made first, so that the secret is never in a file that others can read.
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        drop(made.map_err(write_failed(path))?);
+        let (folder, name) = (path.parent(), path.file_name().and_then(|name| name.to_str()));
+        let secret = Zeroizing::new(self.key.to_bytes().0);
+        PrivateKeySigner::encrypt_keystore(
+            folder.unwrap_or(Path::new(".")),
+            &mut keystore_rand::thread_rng(),
+            secret.as_slice(),
+            password.as_bytes(),
+            name,
+        )
+        .map_err(|error| write_failed(path)(std::io::Error::other(error)))?;
+        Ok(())
+    }
+
     /// Takes a key as bytes.
     ///
     /// # Errors
@@ -88,6 +155,26 @@ impl Signer {
         let envelope = TxEnvelope::from(transaction.into_signed(signature));
         SignedTransaction { raw: envelope.encoded_2718().into(), hash: *envelope.tx_hash() }
     }
+}
+
+fn is_keystore(path: &Path) -> Result<bool, SignerError> {
+    let text = std::fs::read(path)
+        .map(Zeroizing::new)
+        .map_err(|source| SignerError::Read { path: path.to_owned(), source })?;
+    Ok(text.trim_ascii_start().starts_with(b"{"))
+}
+
+/// The first line of a file.
+fn read_password(path: &Path) -> Result<Zeroizing<String>, SignerError> {
+    let text = std::fs::read_to_string(path)
+        .map(Zeroizing::new)
+        .map_err(|source| SignerError::Read { path: path.to_owned(), source })?;
+    Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+}
+
+fn write_failed(path: &Path) -> impl FnOnce(std::io::Error) -> SignerError + use<> {
+    let path = path.to_owned();
+    |source| SignerError::Write { path, source }
 }
 
 impl fmt::Debug for Signer {
@@ -128,6 +215,34 @@ mod tests {
         assert!(!message(&KEY[2..]).contains(&KEY[4..12]));
         let absent = Signer::from_file(Path::new("/nonexistent/key")).unwrap_err();
         assert!(matches!(absent, SignerError::Read { .. }));
+    }
+
+    #[test]
+    fn a_keystore_gives_the_key_to_its_password_alone() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let file = |name: &str, content: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path
+        };
+        let (right, wrong) = (file("right", "open sesame\n"), file("wrong", "open"));
+        let signer = read(KEY).unwrap();
+        let keystore = signer.store(dir.path(), &right).unwrap();
+        assert_eq!(Signer::open(&keystore, Some(&right)).unwrap().address(), signer.address());
+        let error = |password: Option<&Path>| Signer::open(&keystore, password).unwrap_err();
+        assert!(matches!(error(Some(&wrong)), SignerError::Keystore { .. }));
+        assert!(matches!(error(None), SignerError::PasswordMissing { .. }));
+        let mode = std::os::unix::fs::PermissionsExt::mode(
+            &std::fs::metadata(&keystore).unwrap().permissions(),
+        );
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(!std::fs::read_to_string(&keystore).unwrap().contains(&KEY[..16]));
+        assert!(matches!(signer.store(dir.path(), &right), Err(SignerError::Write { .. })));
+        Signer::reencrypt(&keystore, &right, &wrong).unwrap();
+        assert_eq!(Signer::open(&keystore, Some(&wrong)).unwrap().address(), signer.address());
+        assert!(matches!(error(Some(&right)), SignerError::Keystore { .. }));
+        let plain = file("plain", KEY);
+        assert_eq!(Signer::open(&plain, None).unwrap().address(), signer.address());
     }
 
     #[test]

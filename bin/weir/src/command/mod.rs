@@ -10,6 +10,7 @@ pub(crate) mod feed;
 pub(crate) mod import;
 pub(crate) mod input;
 pub(crate) mod journal;
+pub(crate) mod key;
 pub(crate) mod liquidity;
 pub(crate) mod load;
 pub(crate) mod node;

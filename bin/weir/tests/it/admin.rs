@@ -1,6 +1,6 @@
 //! An operator at a running node.
 
-use crate::node::{Node, weir};
+use crate::node::{DEV_KEY, Node, weir};
 use alloy_primitives::{Address, B256};
 use jsonrpsee::rpc_params;
 use serde_json::{Value, json};
@@ -168,4 +168,35 @@ async fn a_node_stops_at_its_last_block() {
     let check = weir().args(["db", "check", "--datadir", folder]).output().expect("it runs");
     let text = String::from_utf8_lossy(&check.stdout).into_owned();
     assert!(text.starts_with("head: number=2 "), "{text}");
+}
+
+#[test]
+fn keys_are_kept_encrypted_and_never_shown() {
+    let dir = TempDir::new().expect("a temporary folder can be made");
+    let file = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).expect("the file is written");
+        path.to_str().expect("the path is text").to_owned()
+    };
+    let (key, old, new) = (file("key", DEV_KEY), file("old", "one\n"), file("new", "two\n"));
+    let keys = dir.path().join("keys");
+    let keys = keys.to_str().expect("the path is text");
+    let run = |arguments: &[&str]| {
+        let output = weir().arg("key").args(arguments).output().expect("the program runs");
+        let text = [output.stdout, output.stderr].concat();
+        assert!(!String::from_utf8_lossy(&text).contains(&DEV_KEY[..16]), "no secret is shown");
+        (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+    };
+    let (code, text) = run(&["import", "--from", &key, "--dir", keys, "--password", &old]);
+    assert_eq!(code, Some(0), "{text}");
+    let imported: Value = serde_json::from_str(&text).expect("a line is JSON");
+    assert_eq!(imported["address"], "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266");
+    let path = imported["path"].as_str().expect("a path");
+    assert_eq!(run(&["new", "--dir", keys, "--password", &old]).0, Some(0));
+    let (code, text) = run(&["list", keys]);
+    assert_eq!((code, text.lines().count()), (Some(0), 2), "{text}");
+    assert!(text.contains("0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266"), "{text}");
+    let rotate = ["rotate", path, "--password", &old, "--new-password", &new];
+    assert_eq!(run(&rotate).0, Some(0));
+    assert_eq!(run(&rotate).0, Some(1), "the old password is no longer good");
 }

@@ -1,45 +1,114 @@
 //! What is acknowledged survives `kill -9`.
 
-use crate::node::Node;
-use alloy_primitives::B256;
-use std::collections::BTreeMap;
+use crate::node::{Node, quantity, weir};
+use alloy_primitives::{Address, B256, keccak256};
+use jsonrpsee::rpc_params;
+use std::{collections::BTreeMap, ops::Range, path::Path, sync::Arc};
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
-/// Kills, each at another point of the block under way.
-const ROUNDS: u64 = 6;
-/// Transactions acknowledged before each kill.
+/// Kills, unless `WEIR_CRASH_ROUNDS` says otherwise.
+const ROUNDS: u64 = 12;
+/// Transactions under way when a node is killed.
 const TRANSACTIONS_PER_ROUND: u64 = 40;
+
+/// A number below `bound` that is another one each round, and the same in each run.
+fn spread(round: u64, bound: u64) -> u64 {
+    round.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17) % bound
+}
+
+/// Sends transactions at once, and kills the node when so many are acknowledged. Answers the nonces that are.
+async fn send_and_kill(node: &mut Node, nonces: Range<u64>, kill_after: u64) -> Vec<u64> {
+    let client = Arc::new(node.client());
+    let mut sending = JoinSet::new();
+    for nonce in nonces {
+        let client = Arc::clone(&client);
+        sending.spawn(async move {
+            let raw = client.raw_transfer(nonce, 10_000_000_000, 1);
+            let answer = client.try_call("eth_sendRawTransaction", rpc_params![raw]).await;
+            (nonce, answer)
+        });
+    }
+    let mut acknowledged = Vec::new();
+    while let Some(sent) = sending.join_next().await {
+        let (nonce, answer) = sent.expect("the task ends");
+        match answer {
+            Ok(_) => acknowledged.push(nonce),
+            // It was durable although the answer was cut off with the node before.
+            Err(words) if words.contains("already known") || words.contains("nonce too low") => {
+                acknowledged.push(nonce);
+            }
+            Err(_) => {}
+        }
+        if acknowledged.len() as u64 >= kill_after {
+            node.child.kill();
+        }
+    }
+    node.child.kill();
+    acknowledged
+}
+
+fn check_store(datadir: &Path) {
+    let output = weir().args(["db", "check", "--datadir"]).arg(datadir).output();
+    let output = output.expect("the program runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.ends_with("\n0 findings\n"), "{text}");
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_acknowledged_transaction_is_lost_or_executed_twice() {
+    let rounds = std::env::var("WEIR_CRASH_ROUNDS").ok().and_then(|text| text.parse().ok());
     let datadir = TempDir::new().expect("a temporary folder can be made");
-    let mut acknowledged: Vec<B256> = Vec::new();
+    let mut acknowledged: BTreeMap<u64, B256> = BTreeMap::new();
     let mut heads: BTreeMap<u64, B256> = BTreeMap::new();
-    for round in 0..ROUNDS {
+    for round in 0..rounds.unwrap_or(ROUNDS) {
         let mut node = Node::on(datadir.path(), &[]);
         let client = node.client();
         for (number, hash) in &heads {
             assert_eq!(client.block_hash(*number).await, Some(*hash), "block {number}");
         }
-        // Sealing happens at any point of this run; half of the rounds also wait for a block first.
-        if round % 2 == 1 {
-            client.next_block().await;
+        for hash in acknowledged.values().rev().take(100) {
+            let status = client.call("weir_transactionStatus", rpc_params![hash]).await;
+            assert!(!status.is_null(), "{hash} has an answer");
         }
-        for _ in 0..TRANSACTIONS_PER_ROUND {
-            acknowledged.push(client.transfer(acknowledged.len() as u64).await);
+        // Some kills come while a block that holds earlier transactions is under way.
+        if round % 3 == 2 {
+            client.next_block().await;
         }
         let head = client.head().await;
         heads.insert(head, client.block_hash(head).await.expect("the head is there"));
-        node.child.kill();
+        let first = (0..).find(|nonce| !acknowledged.contains_key(nonce)).expect("nonces go on");
+        let nonces = first..first + TRANSACTIONS_PER_ROUND;
+        let kill_after = 1 + spread(round, TRANSACTIONS_PER_ROUND);
+        for nonce in send_and_kill(&mut node, nonces, kill_after).await {
+            let raw = client.raw_transfer(nonce, 10_000_000_000, 1);
+            acknowledged.insert(nonce, keccak256(raw));
+        }
+        check_store(datadir.path());
     }
     let node = Node::on(datadir.path(), &[]);
     let client = node.client();
+    // What was cut off leaves gaps, which the client fills.
+    let last = *acknowledged.keys().next_back().expect("some were acknowledged");
+    for nonce in (0..last).filter(|nonce| !acknowledged.contains_key(nonce)) {
+        let raw = client.raw_transfer(nonce, 10_000_000_000, 1);
+        let _known_already = client.try_call("eth_sendRawTransaction", rpc_params![raw]).await;
+    }
     let mut blocks: Vec<u64> = Vec::new();
-    for hash in &acknowledged {
+    for hash in acknowledged.values() {
         blocks.push(client.included(*hash).await);
     }
     assert!(blocks.is_sorted(), "one sender's transactions are in the order of nonces");
-    assert_eq!(client.nonce().await, acknowledged.len() as u64, "each is executed once");
+    // What was sent after the last and not acknowledged may be there, too.
+    let executed = client.nonce().await;
+    assert!((last + 1..=last + 1 + TRANSACTIONS_PER_ROUND).contains(&executed), "{executed}");
+    // One wei each: none was executed twice.
+    let recipient = Address::repeat_byte(0x77);
+    let tag = format!("{:#x}", client.head().await);
+    let sent = quantity(&client.call("eth_getBalance", rpc_params![recipient, &tag]).await);
+    let sender = client.signer.address();
+    let nonce = client.call("eth_getTransactionCount", rpc_params![sender, &tag]).await;
+    assert_eq!(sent, quantity(&nonce));
 }
 
 #[tokio::test(flavor = "multi_thread")]

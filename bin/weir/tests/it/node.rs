@@ -88,6 +88,15 @@ impl Client {
         answer.expect_err("the call is refused").to_string()
     }
 
+    /// Calls a method; the words if the node refuses or is gone.
+    pub(crate) async fn try_call(
+        &self,
+        method: &str,
+        params: ArrayParams,
+    ) -> Result<Value, String> {
+        self.http.request(method, params).await.map_err(|error| error.to_string())
+    }
+
     /// Calls a method; panics with the node's words if it refuses.
     pub(crate) async fn call(&self, method: &str, params: ArrayParams) -> Value {
         let answer = self.http.request(method, params).await;

@@ -36,7 +36,15 @@ pub(super) struct Files {
     pub(super) dir: PathBuf,
     pub(super) journal: File,
     /// Held for its lock.
-    pub(super) _lock: File,
+    pub(super) lock: File,
+}
+
+impl Drop for Files {
+    /// A child process that is being started holds the file open for a moment, so closing it does not free the lock at once.
+    fn drop(&mut self) {
+        // If it fails, closing the file frees the lock.
+        let _ = self.lock.unlock();
+    }
 }
 
 pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {

@@ -58,7 +58,7 @@ pub(super) fn open(dir: &Path) -> Result<Opened, JournalError> {
         options.read(true).append(true).create(true).open(&path).map_err(failed(&path))?;
     let file = fs::read(&path).map_err(failed(&path))?;
     let (records, whole) = format::parse(&file, &path)?;
-    let mut files = Files { dir: dir.to_owned(), journal, _lock: lock };
+    let mut files = Files { dir: dir.to_owned(), journal, lock };
     if whole < file.len() {
         files.journal.set_len(whole as u64).map_err(failed(&path))?;
         files.journal.sync_all().map_err(failed(&path))?;

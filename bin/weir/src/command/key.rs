@@ -1,0 +1,50 @@
+//! `weir key`: keystores of the keys that a node signs with.
+
+use crate::cli::KeyCommand;
+use eyre::Context;
+use serde_json::json;
+use std::{fs, path::Path, process::ExitCode};
+use weir_follower::Signer;
+
+/// Does it, and prints one JSON object a key. No secret is printed.
+pub(crate) fn run(command: KeyCommand) -> eyre::Result<ExitCode> {
+    match command {
+        KeyCommand::New { dir, password } => store(&Signer::random(), &dir, &password)?,
+        KeyCommand::Import { from, dir, password } => {
+            store(&Signer::from_file(&from)?, &dir, &password)?;
+        }
+        KeyCommand::List { dir } => list(&dir)?,
+        KeyCommand::Rotate { file, password, new_password } => {
+            let signer = Signer::reencrypt(&file, &password, &new_password)?;
+            println!("{}", json!({ "address": signer.address(), "path": file }));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn store(signer: &Signer, dir: &Path, password: &Path) -> eyre::Result<()> {
+    let failed = || format!("folder cannot be made: path={}", dir.display());
+    fs::create_dir_all(dir).wrap_err_with(failed)?;
+    let path = signer.store(dir, password)?;
+    println!("{}", json!({ "address": signer.address(), "path": path }));
+    Ok(())
+}
+
+/// The keystores of a folder by the address that each names; other files are left out.
+fn list(dir: &Path) -> eyre::Result<()> {
+    let failed = || format!("folder cannot be read: path={}", dir.display());
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(dir).wrap_err_with(failed)? {
+        paths.push(entry.wrap_err_with(failed)?.path());
+    }
+    paths.sort_unstable();
+    for path in paths {
+        let Ok(text) = fs::read(&path) else { continue };
+        let Ok(keystore) = serde_json::from_slice::<serde_json::Value>(&text) else { continue };
+        if let Some(address) = keystore["address"].as_str() {
+            let address = format!("0x{}", address.trim_start_matches("0x"));
+            println!("{}", json!({ "address": address, "path": path }));
+        }
+    }
+    Ok(())
+}
