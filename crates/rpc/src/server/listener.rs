@@ -13,8 +13,16 @@ use crate::{
 };
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::net::{TcpListener, TcpStream};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
 use tokio_util::task::TaskTracker;
 use weir_runtime::Shutdown;
 
@@ -48,6 +56,7 @@ pub struct RpcServer {
     listener: TcpListener,
     address: SocketAddr,
     dispatcher: Arc<Dispatcher>,
+    connections: Arc<Connections>,
 }
 
 impl std::fmt::Debug for RpcServer {
@@ -69,8 +78,10 @@ impl RpcServer {
         let listener = TcpListener::bind(address).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
         config.limits.check()?;
+        let connections =
+            Connections::new(config.connections_max, config.connections_per_address_max);
         let dispatcher = Dispatcher::new(backends, config).map_err(ServerError::Threads)?;
-        Ok(Self { listener, address, dispatcher: Arc::new(dispatcher) })
+        Ok(Self { listener, address, dispatcher: Arc::new(dispatcher), connections })
     }
 
     /// Reads and replaces the rates of calls while the server runs.
@@ -95,9 +106,6 @@ impl RpcServer {
             tasks.spawn(async move { streams.streams.run(updates, numbering).await });
             tasks.spawn(async move { api.inclusions.run(chain, &api.filters, following).await });
         }
-        let config = &self.dispatcher.api.config;
-        let connections =
-            Connections::new(config.connections_max, config.connections_per_address_max);
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -112,7 +120,11 @@ impl RpcServer {
                     continue;
                 }
             };
-            let slot = match connections.admit(peer.ip()) {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "connection ended before it began");
+                continue;
+            }
+            let slot = match self.connections.admit(peer.ip()) {
                 Ok(slot) => slot,
                 Err(refusal) => {
                     refuse(&stream, refusal);
@@ -131,16 +143,31 @@ impl RpcServer {
     }
 }
 
+impl RpcServer {
+    /// Serves one connection that came another way than over the port, until it ends; `peer` is whom it counts for. What
+    /// it began goes on as long. It is dropped unserved if a limit on connections is reached.
+    pub async fn serve_stream<S>(&self, stream: S, peer: IpAddr, shutdown: &Shutdown)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Ok(slot) = self.connections.admit(peer) else { return };
+        let tasks = TaskTracker::new();
+        let front = Front::new(Arc::clone(&self.dispatcher), shutdown.clone(), tasks.clone(), slot);
+        serve(stream, front, shutdown.clone()).await;
+        tasks.close();
+        tasks.wait().await;
+    }
+}
+
 /// Says no without waiting for the peer: a fresh socket's buffer takes these bytes or the peer is gone.
 fn refuse(stream: &TcpStream, refusal: Refusal) {
     let _ = stream.try_write(refusal.answer());
 }
 
-async fn serve(stream: TcpStream, front: Front, shutdown: Shutdown) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "connection ended before it began");
-        return;
-    }
+async fn serve<S>(stream: S, front: Front, shutdown: Shutdown)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (config, address) = (front.config(), front.address());
     let limits = StreamLimits { head: config.header_timeout, write: config.write_timeout };
     let idle_timeout = config.idle_timeout;

@@ -193,7 +193,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for GuardedStream<S> {
 mod tests {
     use super::*;
     use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt, duplex},
+        io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
         time::{interval, timeout},
     };
 
@@ -217,11 +217,11 @@ mod tests {
             }
         };
         let reading = async {
-            loop {
-                if let Err(error) = stream.read_exact(&mut byte).await {
-                    return error;
-                }
+            let mut read = stream.read(&mut byte).await;
+            while read.is_ok() {
+                read = stream.read(&mut byte).await;
             }
+            read.unwrap_err()
         };
         let error = tokio::select! { error = reading => error, () = trickling => panic!() };
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -249,18 +249,20 @@ mod tests {
         }
     }
 
+    async fn read_slowly(mut peer: DuplexStream, bytes: usize) {
+        let mut pace = interval(Duration::from_millis(10));
+        let mut buffer = vec![0; bytes];
+        while peer.read_exact(&mut buffer).await.is_ok() {
+            pace.tick().await;
+        }
+    }
+
     #[tokio::test]
     async fn a_peer_that_reads_a_byte_at_a_time_is_dropped_and_a_slow_one_is_not() {
         for (bytes, is_dropped) in [(1_usize, true), (16 * 1024, false)] {
-            let (mut peer, stream) = duplex(16 * 1024);
+            let (peer, stream) = duplex(16 * 1024);
             let mut stream = GuardedStream::new(stream, Arc::default(), LIMITS);
-            let reading = tokio::spawn(async move {
-                let mut pace = interval(Duration::from_millis(10));
-                let mut buffer = vec![0; bytes];
-                while peer.read_exact(&mut buffer).await.is_ok() {
-                    pace.tick().await;
-                }
-            });
+            let reading = tokio::spawn(read_slowly(peer, bytes));
             let written = async {
                 stream.write_all(&vec![0; 1024 * 1024]).await?;
                 stream.flush().await

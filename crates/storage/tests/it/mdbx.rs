@@ -89,7 +89,7 @@ fn an_earlier_schema_is_taken_over_and_its_blocks_are_still_found() {
         transaction.clear_db(index).unwrap();
         transaction.commit().unwrap();
     }
-    let store = MdbxStore::open(options.clone(), chain.genesis()).unwrap();
+    let store = MdbxStore::open(options, chain.genesis()).unwrap();
     let mut head = 3;
     let log = loop {
         let made = chain.next_block();
