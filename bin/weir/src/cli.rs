@@ -53,6 +53,9 @@ pub(crate) enum Command {
     /// Check state proofs, without a node.
     #[command(subcommand)]
     Proof(ProofCommand),
+    /// Check receipts that a sequencer signed, without a node.
+    #[command(subcommand)]
+    Receipt(ReceiptCommand),
     /// Run Ethereum's JSON state tests.
     Statetest(ConformanceArgs),
     /// Run Ethereum's JSON blockchain tests.
@@ -308,6 +311,20 @@ pub(crate) enum ProofCommand {
         /// The state root, from a header that is believed.
         #[arg(long, value_name = "HASH")]
         root: B256,
+    },
+}
+
+/// What `weir receipt` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReceiptCommand {
+    /// Check what weir_sendRawTransactionSigned answers; exit 1 unless the signer signed it.
+    Verify {
+        /// The answer in JSON, or - for standard input.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The address that must have signed. Default: the one that the receipt names.
+        #[arg(long, value_name = "ADDRESS")]
+        signer: Option<Address>,
     },
 }
 

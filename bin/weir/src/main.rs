@@ -49,6 +49,7 @@ fn run() -> eyre::Result<ExitCode> {
         Command::Import(args) => command::import::run(&args),
         Command::Verify(command) => command::verify::run(command),
         Command::Proof(command) => command::proof::run(command),
+        Command::Receipt(command) => command::receipt::run(command),
         Command::Statetest(args) => command::conformance::state_tests(&args),
         Command::Blocktest(args) => command::conformance::block_tests(&args),
         Command::Witnesstest(args) => command::conformance::witness_tests(&args),

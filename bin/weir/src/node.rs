@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 use weir_evm::ChainSpec;
+use weir_follower::Signer;
 use weir_rpc::{Backends, Hosts, Origins, RpcServer, ServerConfig};
 use weir_runtime::{
     LogFormat, LogOptions, MetricsHandle, MetricsServer, MetricsServerError, Shutdown, SystemClock,
@@ -33,6 +34,9 @@ const DEFAULT_METRICS_PORT: u16 = 9090;
 
 /// Newest blocks that a development node can take off.
 const REORG_BLOCKS: usize = 256;
+
+/// Whatever signs receipts.
+type ReceiptKey = dyn alloy_signer::Signer + Send + Sync;
 
 /// How long parts may take to stop before they are aborted.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -125,7 +129,11 @@ impl Node {
         let pool = Arc::new(SharedPool::new(TxPool::new(pool_config(settings), base_fee)));
         let drops = Arc::new(DropLog::new(status_retention(settings), Arc::new(SystemClock)));
         let (journal, records) = open_journal(settings)?;
-        let ingress = Ingress::new(chain.clone(), pool.clone(), journal, drops.clone());
+        let mut ingress = Ingress::new(chain.clone(), pool.clone(), journal, drops.clone())
+            .with_condition_cost_max(settings.condition_cost_max);
+        if let Some(signer) = receipt_signer(settings)? {
+            ingress = ingress.with_receipt_signer(signer);
+        }
         let restored = ingress.restore(&records).wrap_err("pool cannot be restored")?;
         tracing::info!(?restored, "pool restored from the journal");
         let ingress = Arc::new(ingress);
@@ -220,6 +228,14 @@ fn open_journal(settings: &Settings) -> eyre::Result<(Option<Journal>, Vec<Journ
     Ok((Some(journal), records))
 }
 
+/// The key that signs receipts, if there is to be one.
+fn receipt_signer(settings: &Settings) -> eyre::Result<Option<Arc<ReceiptKey>>> {
+    let Some(path) = &settings.receipt_key else { return Ok(None) };
+    let signer = Signer::from_file(path)
+        .wrap_err_with(|| format!("receipt key cannot be used: path={}", path.display()))?;
+    Ok(Some(Arc::new(signer.into_signer())))
+}
+
 fn next_base_fee(chain: &Chain) -> u64 {
     let view = chain.view();
     chain.spec().next_base_fee(view.head().block.header()).unwrap_or(0)
@@ -247,6 +263,7 @@ const fn sequencing_config(settings: &Settings) -> SequencingConfig {
         step_time: settings.step_time,
         beneficiary: settings.beneficiary,
         seed: settings.seed,
+        pool_lifetime: settings.pool_lifetime,
     }
 }
 

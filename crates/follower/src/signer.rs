@@ -54,6 +54,11 @@ impl Signer {
         Self::from_bytes(&bytes)
     }
 
+    /// The key as a signer of anything.
+    pub fn into_signer(self) -> PrivateKeySigner {
+        self.key
+    }
+
     /// Takes a key as bytes.
     ///
     /// # Errors

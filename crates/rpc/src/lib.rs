@@ -10,9 +10,9 @@ pub use backend::{
     ListOpportunities, ListPools, NonceGap, OpportunitiesView, OpportunityChangesView,
     OpportunityView, OrderBookRequest, OrderBookView, PathHop, PendingTransactions, PendingView,
     PoolBlock, PoolContent, PoolFeesView, PoolGateView, PoolStatus, PoolTransaction,
-    PoolUpdatesView, PoolView, PoolsBackend, PoolsReceiver, QuoteView, Readiness, ReorgOutcome,
-    ReorgRequest, ReorgTransactions, RouteLegView, SlotProof, StatusReceiver, SubmitError,
-    SyncStatus, TickView, UpdateReceiver,
+    PoolUpdatesView, PoolView, PoolsBackend, PoolsReceiver, QuoteView, Readiness, ReceiptError,
+    ReorgOutcome, ReorgRequest, ReorgTransactions, RouteLegView, SignedReceipt, SlotProof,
+    StatusReceiver, SubmitError, SyncStatus, TickView, UpdateReceiver,
 };
 
 pub mod error;
@@ -23,6 +23,9 @@ pub use server::{RpcServer, ServerError};
 
 mod methods;
 pub use methods::method_names;
+
+mod conditions;
+pub use conditions::{read_conditions, write_conditions};
 
 mod api;
 mod args;

@@ -13,10 +13,10 @@ mod statuses;
 pub use statuses::StatusFeed;
 
 mod ingress;
-pub use ingress::{GapPolicy, Ingress, IngressError, Restored};
+pub use ingress::{DEFAULT_CONDITION_COST_MAX, GapPolicy, Ingress, IngressError, Restored};
 
 mod sequencing;
-pub use sequencing::{SequencingConfig, SequencingDriver, SequencingError};
+pub use sequencing::{DEFAULT_POOL_LIFETIME, SequencingConfig, SequencingDriver, SequencingError};
 
 mod reorg;
 pub use reorg::{ReorgError, ReorgHandle, ReorgInbox, reorg_channel};

@@ -4,12 +4,14 @@ mod access_set;
 mod batches;
 mod paths;
 mod pools;
+mod signed;
 mod status;
 
 pub(crate) use access_set::access_set;
 pub(crate) use batches::batches;
 pub(crate) use paths::{best_route, opportunities, order_book};
 pub(crate) use pools::{PoolUpdatesFilter, chains, gate, list_pools, pool, pools, quote};
+pub(crate) use signed::send_raw_transaction_signed;
 pub(crate) use status::{StatusEventView, StatusFilter, StatusWatch, transaction_status};
 
 use crate::{
