@@ -140,6 +140,41 @@ await run("viem", {
     await receiptOf(hash);
     for (const end of stop) end();
   },
+  "the life of a transaction": async () => {
+    const request = (method, params) => node.request({ method, params });
+    const to = fresh();
+    const nonce = await node.getTransactionCount({ address: account.address });
+    const sign = async (more) => wallet.signTransaction(await wallet.prepareTransactionRequest({ to, value: 1n, gas: 21_000n, ...more }));
+    // Synchronous submission (EIP-7966): the receipt, or why there is none.
+    const receipt = await request("eth_sendRawTransactionSync", [await sign({ nonce }), 10_000]);
+    same("receipt", [receipt.status, receipt.to], ["0x1", to]);
+    const gapped = await sign({ nonce: nonce + 5 });
+    const refused = await request("eth_sendRawTransactionSync", [gapped]).catch((error) => error);
+    const code = (error) => error.walk((cause) => typeof cause.code === "number" && "data" in cause) ?? error.walk();
+    same("a nonce gap", [code(refused).code, code(refused).data], [6, `0x${(nonce + 1).toString(16)}`]);
+    const included = await request("weir_transactionStatus", [receipt.transactionHash]);
+    same("status", [included.status, included.blockNumber], ["included", receipt.blockNumber]);
+    same("unknown", await request("weir_transactionStatus", [`0x${"ab".repeat(32)}`]), null);
+    // Conditions (ERC-7796).
+    const known = (balance) => ({ knownAccounts: { [to]: { balance, code: "0x" } } });
+    const wrong = await request("eth_sendRawTransactionConditional", [await sign({ nonce: nonce + 1 }), known("0x2")]).catch((error) => error);
+    same("a condition that does not hold", code(wrong).code, -32003);
+    const hash = await request("eth_sendRawTransactionConditional", [await sign({ nonce: nonce + 1 }), known("0x1")]);
+    await receiptOf(hash);
+    same("balance", await node.getBalance({ address: to }), 2n);
+    // Signed receipts: wallets check them as typed data (EIP-712).
+    const signed = await request("weir_sendRawTransactionSigned", [await sign({ nonce: nonce + 2 })]);
+    const typed = {
+      domain: { name: "Weir receipt", version: "1", chainId: Number(signed.chainId) },
+      types: { Receipt: [{ name: "transactionHash", type: "bytes32" }, { name: "sequence", type: "uint64" }, { name: "timeMs", type: "uint64" }] },
+      primaryType: "Receipt",
+      message: { transactionHash: signed.transactionHash, sequence: BigInt(signed.sequence), timeMs: BigInt(signed.timeMs) },
+    };
+    holds("signature", await verifyTypedData({ address: signed.signer, signature: signed.signature, ...typed }));
+    typed.message.sequence += 1n;
+    holds("of this number alone", !(await verifyTypedData({ address: signed.signer, signature: signed.signature, ...typed })));
+    await receiptOf(signed.transactionHash);
+  },
   "errors": async () => {
     const nonce = await node.getTransactionCount({ address: account.address });
     const to = fresh();

@@ -66,6 +66,9 @@ pub(crate) enum Command {
     /// Inspect the journal of accepted transactions.
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// Check receipts that a sequencer signed, without a node.
+    #[command(subcommand)]
+    Receipt(ReceiptCommand),
     /// Run Ethereum's JSON state tests.
     Statetest(ConformanceArgs),
     /// Run Ethereum's JSON blockchain tests.
@@ -455,6 +458,20 @@ pub(crate) enum JournalCommand {
         /// The journal's folder or file: journal in a node's data folder.
         #[arg(value_name = "PATH")]
         path: PathBuf,
+    },
+}
+
+/// What `weir receipt` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReceiptCommand {
+    /// Check what weir_sendRawTransactionSigned answers; exit 1 unless the signer signed it.
+    Verify {
+        /// The answer in JSON, or - for standard input.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The address that must have signed. Default: the one that the receipt names.
+        #[arg(long, value_name = "ADDRESS")]
+        signer: Option<Address>,
     },
 }
 

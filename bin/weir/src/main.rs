@@ -53,6 +53,7 @@ fn run() -> eyre::Result<ExitCode> {
         Command::Key(command) => command::key::run(command),
         Command::Db(command) => command::db::run(command),
         Command::Journal(command) => command::journal::run(command),
+        Command::Receipt(command) => command::receipt::run(command),
         Command::Statetest(args) => command::conformance::state_tests(&args),
         Command::Blocktest(args) => command::conformance::block_tests(&args),
         Command::Witnesstest(args) => command::conformance::witness_tests(&args),

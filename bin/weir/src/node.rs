@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 use weir_evm::ChainSpec;
+use weir_follower::Signer;
 use weir_rpc::{Backends, Hosts, Origins, RpcServer, ServerConfig};
 use weir_runtime::{
     Halts, LogFormat, LogOptions, MetricsHandle, MetricsServer, MetricsServerError, Shutdown,
@@ -33,6 +34,9 @@ const DEFAULT_METRICS_PORT: u16 = 9090;
 
 /// Newest blocks that a development node can take off.
 const REORG_BLOCKS: usize = 256;
+
+/// Whatever signs receipts.
+type ReceiptKey = dyn alloy_signer::Signer + Send + Sync;
 
 /// Where a node serves.
 #[derive(Debug, Clone, Serialize)]
@@ -127,8 +131,12 @@ impl Node {
         let drops = Arc::new(DropLog::new(status_retention(settings), Arc::new(SystemClock)));
         let (journal, records) = open_journal(settings)?;
         let controls = controls(settings)?;
-        let ingress = Ingress::new(chain.clone(), pool.clone(), journal, drops.clone())
-            .controlled_by(controls.clone());
+        let mut ingress = Ingress::new(chain.clone(), pool.clone(), journal, drops.clone())
+            .controlled_by(controls.clone())
+            .with_condition_cost_max(settings.condition_cost_max);
+        if let Some(signer) = receipt_signer(settings)? {
+            ingress = ingress.with_receipt_signer(signer);
+        }
         let restored = ingress.restore(&records).wrap_err("pool cannot be restored")?;
         tracing::info!(?restored, "pool restored from the journal");
         let ingress = Arc::new(ingress);
@@ -240,6 +248,14 @@ fn open_journal(settings: &Settings) -> eyre::Result<(Option<Journal>, Vec<Journ
     Ok((Some(journal), records))
 }
 
+/// The key that signs receipts, if there is to be one.
+fn receipt_signer(settings: &Settings) -> eyre::Result<Option<Arc<ReceiptKey>>> {
+    let Some(path) = &settings.receipt_key else { return Ok(None) };
+    let signer = Signer::from_file(path)
+        .wrap_err_with(|| format!("receipt key cannot be used: path={}", path.display()))?;
+    Ok(Some(Arc::new(signer.into_signer())))
+}
+
 fn next_base_fee(chain: &Chain) -> u64 {
     let view = chain.view();
     chain.spec().next_base_fee(view.head().block.header()).unwrap_or(0)
@@ -268,6 +284,7 @@ const fn sequencing_config(settings: &Settings) -> SequencingConfig {
         beneficiary: settings.beneficiary,
         seed: settings.seed,
         trie_cache_bytes: settings.trie_cache_mb.saturating_mul(1 << 20),
+        pool_lifetime: settings.pool_lifetime,
     }
 }
 

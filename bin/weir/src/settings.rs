@@ -114,6 +114,18 @@ pub(crate) struct Settings {
     #[arg(long, env = "WEIR_POOL_MAX_PER_SENDER", default_value_t = 4_096, value_name = "N")]
     pub(crate) pool_max_per_sender: usize,
 
+    /// How long a transaction waits in the pool at most, from its arrival or from a restart.
+    #[arg(long, env = "WEIR_POOL_LIFETIME", default_value = "3h", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub(crate) pool_lifetime: Duration,
+
+    /// Storage roots, slots and other parts of accounts that the conditions of one transaction may name.
+    #[arg(long, env = "WEIR_CONDITION_COST_MAX", default_value_t = weir_sequencer::DEFAULT_CONDITION_COST_MAX, value_name = "N")]
+    pub(crate) condition_cost_max: usize,
+
+    /// File with the hexadecimal key that signs receipts (weir_sendRawTransactionSigned). Default: none are signed.
+    #[arg(long, env = "WEIR_RECEIPT_KEY", value_name = "FILE")]
+    pub(crate) receipt_key: Option<PathBuf>,
+
     /// How long the node answers for transactions that left the pool without being included, over restarts too.
     #[arg(long, env = "WEIR_STATUS_RETENTION", default_value = "1day", value_parser = humantime::parse_duration, value_name = "DURATION")]
     pub(crate) status_retention: Duration,

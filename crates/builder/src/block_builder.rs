@@ -2,7 +2,7 @@
 
 use crate::{
     BuildError, CandidateSource, LeftOut, ReturnReason, Returned, SealedOutput, Step, StepEnd,
-    StepLimits, StepTransaction,
+    StepLimits, StepTransaction, StorageRoots,
 };
 use alloy_primitives::Address;
 use std::sync::Arc;
@@ -10,7 +10,9 @@ use weir_evm::{
     BlockAttributes, ChainSpec, OpenBlock, SealedHeader, StateRead, TransactionError,
     TransactionOutcome, TransactionRejected,
 };
-use weir_primitives::{StateProvider, Transaction};
+use weir_primitives::{
+    ConditionFailure, Conditions, Moment, StateError, StateProvider, Transaction,
+};
 use weir_storage::hash_diff;
 use weir_trie::{NodeSource, StateTrie, TrieError, keccak256_each};
 use weir_txpool::PoolTransaction;
@@ -30,6 +32,9 @@ pub struct BlockBuilder {
     open: OpenBlock,
     attributes: BlockAttributes,
     attempts: Vec<Attempt>,
+    /// `None` if nobody looks for them: conditions that name a storage root do not hold then.
+    roots: Option<StorageRoots>,
+    now_ms: u64,
 }
 
 /// A transaction that was tried in a block.
@@ -39,6 +44,8 @@ pub struct Attempt {
     pub tx: Arc<Transaction>,
     /// Its sender.
     pub sender: Address,
+    /// What it was sent with (ERC-7796).
+    pub conditions: Option<Arc<Conditions>>,
     /// Whether it joined the block.
     pub is_included: bool,
 }
@@ -56,7 +63,21 @@ impl BlockBuilder {
     ) -> Result<Self, BuildError> {
         let open = OpenBlock::begin(spec, parent, attributes.clone(), state);
         let open = open.map_err(BuildError::Open)?;
-        Ok(Self { open, attributes, attempts: Vec::new() })
+        // A block is sealed at its timestamp at the latest.
+        let now_ms = attributes.timestamp.saturating_mul(1_000);
+        Ok(Self { open, attributes, attempts: Vec::new(), roots: None, now_ms })
+    }
+
+    /// Also finds storage roots that conditions name.
+    #[must_use]
+    pub fn with_roots(mut self, roots: StorageRoots) -> Self {
+        self.roots = Some(roots);
+        self
+    }
+
+    /// Says what time it is: deadlines of transactions that are tried from now on are compared with it.
+    pub const fn set_time(&mut self, now_ms: u64) {
+        self.now_ms = now_ms;
     }
 
     /// What the driver decided about the block.
@@ -84,16 +105,55 @@ impl BlockBuilder {
         tx: Arc<Transaction>,
         sender: Address,
     ) -> Result<Result<TransactionOutcome, TransactionRejected>, BuildError> {
+        self.append_if(tx, sender, None)
+    }
+
+    /// As [`Self::append`], if the conditions hold that the transaction was sent with. Those are looked at first, and
+    /// cost the block nothing.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn append_if(
+        &mut self,
+        tx: Arc<Transaction>,
+        sender: Address,
+        conditions: Option<Arc<Conditions>>,
+    ) -> Result<Result<TransactionOutcome, TransactionRejected>, BuildError> {
         let hash = *tx.tx_hash();
-        let outcome = match self.open.execute(Arc::clone(&tx), sender) {
+        if let Some(conditions) = &conditions {
+            let failed = |source: StateError| BuildError::Execute { hash, source: source.into() };
+            if let Err(failure) = self.check(conditions).map_err(failed)? {
+                return Ok(Err(failure.into()));
+            }
+        }
+        let pays_min = conditions.as_ref().and_then(|conditions| conditions.pays_coinbase);
+        let pays_min = pays_min.unwrap_or_default();
+        let outcome = match self.open.execute_paying(Arc::clone(&tx), sender, pays_min) {
             Ok(outcome) => Ok(outcome),
             Err(TransactionError::Rejected(reason)) => Err(reason),
             Err(TransactionError::Failed(source)) => {
                 return Err(BuildError::Execute { hash, source });
             }
         };
-        self.attempts.push(Attempt { tx, sender, is_included: outcome.is_ok() });
+        self.attempts.push(Attempt { tx, sender, conditions, is_included: outcome.is_ok() });
         Ok(outcome)
+    }
+
+    /// Checks conditions at the end of the block so far.
+    fn check(&self, conditions: &Conditions) -> Result<Result<(), ConditionFailure>, StateError> {
+        let header = self.open.header();
+        let at = Moment {
+            block_number: header.number,
+            timestamp: header.timestamp,
+            now_ms: self.now_ms,
+        };
+        conditions.check(at, &self.open.peek(), &|address: &Address| {
+            let Some(roots) = &self.roots else { return Ok(None) };
+            if self.open.has_changed_storage(address)? {
+                return Ok(None);
+            }
+            roots.get(address).map(Some)
+        })
     }
 
     /// Appends candidates until one of the [`StepEnd`] conditions holds. `should_stop` is asked before each
@@ -162,7 +222,11 @@ impl BlockBuilder {
                 step.end = StepEnd::Stopped;
                 ReturnReason::Untried
             } else {
-                match self.append(Arc::clone(&candidate.tx), sender)? {
+                match self.append_if(
+                    Arc::clone(&candidate.tx),
+                    sender,
+                    candidate.conditions.clone(),
+                )? {
                     Ok(outcome) => {
                         step.transactions.push(StepTransaction { hash, sender, outcome });
                         continue;

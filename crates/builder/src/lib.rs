@@ -9,6 +9,9 @@ pub use step::{LeftOut, Step, StepEnd, StepLimits, StepTransaction};
 mod block_builder;
 pub use block_builder::{Attempt, BlockBuilder};
 
+mod roots;
+pub use roots::StorageRoots;
+
 mod sealed;
 pub use sealed::SealedOutput;
 

@@ -19,7 +19,7 @@ use alloy_evm::{
     eth::{EthEvmContext, dao_fork},
 };
 use alloy_hardforks::EthereumHardforks;
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use revm::{
     Inspector,
     context::TxEnv,
@@ -28,9 +28,10 @@ use revm::{
         result::{EVMError, ExecutionResult, Output, ResultAndState},
     },
     database_interface::DatabaseCommit,
+    state::EvmState,
 };
 use std::sync::Arc;
-use weir_primitives::{Header, Receipt, StateDiff, StateProvider, Transaction};
+use weir_primitives::{ConditionFailure, Header, Receipt, StateDiff, StateProvider, Transaction};
 
 /// How an executed transaction ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,10 +201,20 @@ impl Execution {
         tx: &Transaction,
         sender: Address,
     ) -> Result<TransactionOutcome, TransactionError> {
-        let rules = self.rules();
+        self.execute_paying(tx, sender, U256::ZERO)
+    }
+
+    /// As [`Self::execute`]; it is rejected if the beneficiary would gain less than `pays_min` wei.
+    pub(crate) fn execute_paying(
+        &mut self,
+        tx: &Transaction,
+        sender: Address,
+        pays_min: U256,
+    ) -> Result<TransactionOutcome, TransactionError> {
+        let rules = Rules { pays_min, ..self.rules() };
         #[cfg(feature = "fault-injection")]
         if self.spec.has_dirty_journal {
-            return self.execute_dirtily(tx, sender);
+            return self.execute_dirtily(tx, sender, rules);
         }
         self.with_machine(|machine, tally| run(machine, tally, rules, (tx, sender)))
     }
@@ -213,8 +224,8 @@ impl Execution {
         &mut self,
         tx: &Transaction,
         sender: Address,
+        rules: Rules,
     ) -> Result<TransactionOutcome, TransactionError> {
-        let rules = self.rules();
         let mut stains = std::mem::take(&mut self.stains);
         let outcome = self.with_machine(|machine, tally| {
             stains.put_back(machine).map_err(ExecutionError::from)?;
@@ -235,6 +246,7 @@ impl Execution {
             fork: self.fork,
             amsterdam: self.spec.amsterdam.filter(|_| Fork::Amsterdam <= self.fork),
             blob_gas_max: blobs.map_or(0, |params| params.max_blob_gas_per_block()),
+            pays_min: U256::ZERO,
         }
     }
 
@@ -311,6 +323,8 @@ pub(crate) struct Rules {
     fork: Fork,
     amsterdam: Option<AmsterdamRules>,
     blob_gas_max: u64,
+    /// Wei that the beneficiary must gain by the transaction.
+    pays_min: U256,
 }
 
 /// Executes a transaction on top of the block so far.
@@ -329,7 +343,14 @@ pub(crate) fn run(
         None => machine.transact_raw(env),
     };
     match outcome {
-        Ok(outcome) => Ok(commit(machine, tally, tx, outcome)),
+        Ok(outcome) => match check_payment(machine, rules.pays_min, &outcome.state) {
+            Ok(()) => Ok(commit(machine, tally, tx, outcome)),
+            Err(refused) => {
+                machine::discard(machine);
+                machine.db_mut().forget_reads();
+                Err(refused)
+            }
+        },
         Err(error) => {
             machine::discard(machine);
             machine.db_mut().forget_reads();
@@ -382,6 +403,25 @@ fn check_room(
         }
     }
     Ok(())
+}
+
+/// Whether what a transaction leaves gives the beneficiary enough.
+fn check_payment(
+    machine: &Machine,
+    required: U256,
+    state: &EvmState,
+) -> Result<(), TransactionError> {
+    if required.is_zero() {
+        return Ok(());
+    }
+    let beneficiary = machine.block().beneficiary;
+    let before = machine.db().peek_balance(&beneficiary).map_err(ExecutionError::State)?;
+    let after = state.get(&beneficiary).map_or(before, |account| account.info.balance);
+    let paid = after.saturating_sub(before);
+    if paid >= required {
+        return Ok(());
+    }
+    Err(TransactionRejected::from(ConditionFailure::PaysTooLittle { paid, required }).into())
 }
 
 fn commit(

@@ -3,13 +3,13 @@
 use crate::{
     ChainSpec, DiffState, ExecutionError, Fork, SealedHeader, StateRead, TransactionError,
     TransactionOutcome, TransactionRejected, UnsealedBlock, block::BLOCK_RLP_BYTES_MAX,
-    execution::Execution, header_rules,
+    execution::Execution, header_rules, overlay::Peek,
 };
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Transaction as _};
 use alloy_eips::{Encodable2718, eip4895::Withdrawal};
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use std::sync::Arc;
-use weir_primitives::{Header, Receipt, StateDiff, StateProvider, Transaction};
+use weir_primitives::{Header, Receipt, StateDiff, StateError, StateProvider, Transaction};
 
 /// Room kept for the header and the list headers of a block when its size is watched, in bytes.
 const HEADER_RLP_BYTES_MAX: usize = 2048;
@@ -98,13 +98,23 @@ impl OpenBlock {
         tx: Arc<Transaction>,
         sender: Address,
     ) -> Result<TransactionOutcome, TransactionError> {
+        self.execute_paying(tx, sender, U256::ZERO)
+    }
+
+    /// As [`Self::execute`]; the transaction is rejected if the beneficiary would gain less than `pays_min` wei by it.
+    pub fn execute_paying(
+        &mut self,
+        tx: Arc<Transaction>,
+        sender: Address,
+        pays_min: U256,
+    ) -> Result<TransactionOutcome, TransactionError> {
         let size = self.size_bytes + tx.network_len();
         if Fork::Osaka <= self.execution.fork && BLOCK_RLP_BYTES_MAX < size {
             return Err(
                 TransactionRejected::BlockSizeExhausted { size, max: BLOCK_RLP_BYTES_MAX }.into()
             );
         }
-        let outcome = self.execution.execute(&tx, sender)?;
+        let outcome = self.execution.execute_paying(&tx, sender, pays_min)?;
         self.size_bytes = size;
         self.transactions.push(tx);
         self.senders.push(sender);
@@ -160,6 +170,19 @@ impl OpenBlock {
     pub fn pending_state(&self) -> Result<DiffState, ExecutionError> {
         let base = Arc::clone(self.execution.overlay().parent_state());
         Ok(DiffState::open(base, Arc::new(self.diff()?)))
+    }
+
+    /// The state after the transactions so far, for a look: what is read leaves no trace in the block.
+    pub fn peek(&self) -> impl StateProvider + '_ {
+        Peek(self.execution.overlay())
+    }
+
+    /// Whether the block so far has left other storage to an account than it had.
+    ///
+    /// # Errors
+    /// If the state before the block cannot be read.
+    pub fn has_changed_storage(&self, address: &Address) -> Result<bool, StateError> {
+        self.execution.overlay().has_changed_storage(address)
     }
 
     /// The least effective tip in wei per gas that `tx` pays in this block, `None` if it cannot pay the base fee.

@@ -2,6 +2,9 @@
 
 mod notes;
 
+mod peek;
+pub(crate) use peek::Peek;
+
 use crate::{
     access_list::ChangeLog, accesses::Read, bytecode::CodeCache, simulate::AccountOverride,
 };

@@ -2,6 +2,7 @@
 
 use alloy_primitives::U256;
 use revm::context_interface::result::InvalidTransaction;
+use weir_primitives::ConditionFailure;
 
 /// A transaction that is not valid in the block it was offered to. It left no trace there.
 ///
@@ -9,6 +10,9 @@ use revm::context_interface::result::InvalidTransaction;
 /// tells.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransactionRejected {
+    /// A condition that it was sent with does not hold (ERC-7796).
+    #[error(transparent)]
+    Condition(#[from] ConditionFailure),
     /// The sender has already used this nonce. Never valid again.
     #[error("nonce too low: tx={tx} state={state}")]
     NonceTooLow {
@@ -159,6 +163,9 @@ impl std::fmt::Display for InvalidReason {
 impl TransactionRejected {
     /// Whether the transaction may become valid in a later block without being changed.
     pub const fn may_become_valid(&self) -> bool {
+        if let Self::Condition(failure) = self {
+            return failure.is_early();
+        }
         matches!(
             self,
             Self::NonceTooHigh { .. }

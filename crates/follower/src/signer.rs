@@ -121,6 +121,11 @@ impl Signer {
         Ok(())
     }
 
+    /// The key as a signer of anything.
+    pub fn into_signer(self) -> PrivateKeySigner {
+        self.key
+    }
+
     /// Takes a key as bytes.
     ///
     /// # Errors

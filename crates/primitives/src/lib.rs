@@ -32,5 +32,10 @@ pub use heads::{Heads, HeadsError};
 mod status;
 pub use status::{BlockPlace, DropCode, Fate, StatusUpdate, TransactionEvent, TransactionStatus};
 
+mod conditions;
+pub use conditions::{
+    ConditionFailure, Conditions, KnownAccount, KnownParts, Moment, StorageRootOf,
+};
+
 mod severity;
 pub use severity::Severity;

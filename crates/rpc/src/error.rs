@@ -30,6 +30,9 @@ pub const PRUNED_HISTORY: i32 = 4444;
 /// EIP-7966: the transaction was accepted but not included before the deadline.
 pub const SYNC_TIMEOUT: i32 = 4;
 
+/// EIP-7966: the transaction is not in the pool: it could not be executed now, or it was dropped.
+pub const SYNC_NOT_READY: i32 = 5;
+
 /// Codes of `eth_simulateV1`, as execution-apis states them.
 pub mod simulation {
     /// A transaction's nonce is below its sender's.

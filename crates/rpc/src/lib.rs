@@ -11,9 +11,9 @@ pub use backend::{
     NonceGap, OpportunitiesView, OpportunityChangesView, OpportunityView, OrderBookRequest,
     OrderBookView, PathHop, PendingTransactions, PendingView, PoolBlock, PoolContent, PoolFeesView,
     PoolGateView, PoolStatus, PoolTransaction, PoolUpdatesView, PoolView, PoolsBackend,
-    PoolsReceiver, QuoteView, Readiness, ReorgOutcome, ReorgRequest, ReorgTransactions,
-    RouteLegView, SlotProof, StatusReceiver, StepReceiver, SubmitError, SyncStatus, TickView,
-    UpdateReceiver,
+    PoolsReceiver, QuoteView, Readiness, ReceiptError, ReorgOutcome, ReorgRequest,
+    ReorgTransactions, RouteLegView, SignedReceipt, SlotProof, StatusReceiver, StepReceiver,
+    SubmitError, SyncStatus, TickView, UpdateReceiver,
 };
 
 pub mod error;
@@ -30,6 +30,9 @@ pub use jwt::{JWT_SECONDS_MAX, JwtError, JwtSecret, JwtSecretError};
 
 mod methods;
 pub use methods::method_names;
+
+mod conditions;
+pub use conditions::{read_conditions, write_conditions};
 
 mod api;
 mod args;

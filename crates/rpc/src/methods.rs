@@ -201,6 +201,11 @@ pub(crate) static METHODS: &[Method] = &[
         handler: Handler::Async(eth::send_raw_transaction),
     },
     Method {
+        name: "eth_sendRawTransactionConditional",
+        params: "transaction,conditions",
+        handler: Handler::Async(eth::send_raw_transaction_conditional),
+    },
+    Method {
         name: "eth_sendRawTransactionSync",
         params: "transaction,timeoutMs?",
         handler: Handler::Async(eth::send_raw_transaction_sync),
@@ -243,6 +248,11 @@ pub(crate) static METHODS: &[Method] = &[
     quick("weir_opportunities", "filter?", weir::opportunities),
     heavy("weir_orderBook", "request", weir::order_book),
     heavy("weir_quote", "path,amountIn,block?", weir::quote),
+    Method {
+        name: "weir_sendRawTransactionSigned",
+        params: "transaction",
+        handler: Handler::Async(weir::send_raw_transaction_signed),
+    },
     Method {
         name: "weir_subscribe",
         params: "kind,options?",

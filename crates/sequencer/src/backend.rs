@@ -13,13 +13,13 @@ use std::{future::ready, sync::Arc};
 use tokio::sync::broadcast;
 use weir_evm::{ChainSpec, ExecutionWitness, SealedHeader};
 use weir_primitives::{
-    Account, ChainUpdate, ExecutedBlock, Heads, StateDiff, StateError, StateProvider,
+    Account, ChainUpdate, Conditions, ExecutedBlock, Heads, StateDiff, StateError, StateProvider,
     TransactionStatus,
 };
 use weir_rpc::{
     AccountProof, BackendError, ChainBackend, LogValue, NonceGap, PendingView, PoolContent,
-    PoolStatus, PoolTransaction, Readiness, ReorgOutcome, ReorgRequest, RpcError, SlotProof,
-    StatusReceiver, StepReceiver, SubmitError, error::HALTED,
+    PoolStatus, PoolTransaction, Readiness, ReorgOutcome, ReorgRequest, RpcError, SignedReceipt,
+    SlotProof, StatusReceiver, StepReceiver, SubmitError, error::HALTED,
 };
 use weir_trie::{EMPTY_ROOT_HASH, prove};
 use weir_txpool::{PoolError, SenderView};
@@ -28,8 +28,14 @@ use weir_txpool::{PoolError, SenderView};
 const INVALID_TRANSACTION: i32 = -32_000;
 /// JSON-RPC code of a limit that is reached.
 const LIMIT_REACHED: i32 = -32_005;
+/// JSON-RPC code of a method that this node does not offer.
+const METHOD_NOT_FOUND: i32 = -32_601;
 /// JSON-RPC code of a node that failed.
 const INTERNAL: i32 = -32_603;
+/// ERC-7796: a condition does not hold.
+const CONDITION_FAILED: i32 = -32_003;
+/// EIP-7966: the transaction cannot be executed now; the data is its hash.
+const NOT_READY: i32 = 5;
 /// EIP-7966: the nonce is ahead; the data says which is expected.
 const NONCE_GAP: i32 = 6;
 
@@ -209,6 +215,20 @@ impl ChainBackend for NodeBackend {
         Box::pin(async move { ingress.submit(raw, gap).await.map_err(submit_error) })
     }
 
+    fn submit_if(
+        &self,
+        raw: Bytes,
+        conditions: Conditions,
+    ) -> BoxFuture<'static, Result<B256, SubmitError>> {
+        let ingress = Arc::clone(&self.ingress);
+        Box::pin(async move { ingress.submit_if(raw, conditions).await.map_err(submit_error) })
+    }
+
+    fn submit_signed(&self, raw: Bytes) -> BoxFuture<'static, Result<SignedReceipt, SubmitError>> {
+        let ingress = Arc::clone(&self.ingress);
+        Box::pin(async move { ingress.submit_signed(raw).await.map_err(submit_error) })
+    }
+
     fn dev_reorg(
         &self,
         request: ReorgRequest,
@@ -304,12 +324,22 @@ impl From<PastError> for BackendError {
 fn submit_error(error: IngressError) -> SubmitError {
     let (code, data) = match &error {
         IngressError::NonceGap { expected } => (NONCE_GAP, Some(format!("{expected:#x}"))),
-        IngressError::Pool(PoolError::Full { .. }) => (LIMIT_REACHED, None),
+        IngressError::NotReady { hash, .. } => (NOT_READY, Some(hash.to_string())),
+        IngressError::Condition(_) => (CONDITION_FAILED, None),
+        IngressError::Pool(PoolError::Full { .. }) | IngressError::ConditionsTooLarge { .. } => {
+            (LIMIT_REACHED, None)
+        }
         IngressError::Decode(_)
         | IngressError::Signature(_)
         | IngressError::Pool(_)
+        | IngressError::ConditionsUnreadable { .. }
         | IngressError::Quarantined { .. } => (INVALID_TRANSACTION, None),
         IngressError::Halted { .. } => (HALTED, None),
+        IngressError::ReceiptsOff => (METHOD_NOT_FOUND, None),
+        IngressError::Signing { hash, .. } => {
+            tracing::error!(%error, "receipt could not be signed");
+            (INTERNAL, Some(hash.to_string()))
+        }
         IngressError::State(_) | IngressError::Journal(_) | IngressError::Stopping => {
             tracing::error!(%error, "transaction could not be accepted");
             (INTERNAL, None)

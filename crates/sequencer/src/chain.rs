@@ -9,7 +9,14 @@ pub use lock::ReorgLock;
 use crate::{StatusFeed, Witnesses};
 use alloy_primitives::B256;
 use arc_swap::ArcSwap;
-use std::{collections::VecDeque, fmt, sync::Arc};
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 use tokio::sync::{broadcast, watch};
 use weir_evm::{ChainSpec, SealedHeader};
 use weir_primitives::{
@@ -175,6 +182,8 @@ pub struct Chain {
     reorg_blocks: usize,
     witnesses: Witnesses,
     statuses: StatusFeed,
+    /// Timestamp of the open block in seconds; zero before the first.
+    open_timestamp: AtomicU64,
 }
 
 impl fmt::Debug for Chain {
@@ -218,6 +227,7 @@ impl Chain {
             reorg_blocks,
             witnesses,
             statuses: StatusFeed::default(),
+            open_timestamp: AtomicU64::new(0),
         })
     }
 
@@ -249,6 +259,15 @@ impl Chain {
     /// The witnesses of the newest blocks.
     pub const fn witnesses(&self) -> &Witnesses {
         &self.witnesses
+    }
+
+    /// The timestamp that the open block will carry, in seconds, as far as it is known.
+    pub(crate) fn open_timestamp(&self) -> u64 {
+        self.open_timestamp.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_open_timestamp(&self, seconds: u64) {
+        self.open_timestamp.store(seconds, Ordering::Relaxed);
     }
 
     /// What becomes of transactions.

@@ -84,6 +84,11 @@ impl DropLog {
         Self { retention, clock, inner: Mutex::default() }
     }
 
+    /// The clock by which fates are dated.
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
     /// Remembers how a transaction ended. `keep` is called with it before anybody can take the next snapshot.
     pub(crate) fn record_with(&self, hash: B256, fate: Fate, keep: impl FnOnce(&KeptFate)) {
         metrics::dropped();

@@ -3,7 +3,13 @@
 mod again;
 pub(crate) use again::Readmitted;
 
+mod conditional;
+pub use conditional::DEFAULT_CONDITION_COST_MAX;
+
 mod record;
+
+mod signed;
+use signed::ReceiptSigner;
 
 mod telling;
 
@@ -11,7 +17,7 @@ use crate::{Chain, Controls, DropLog, SharedPool, backend::shared, metrics};
 use alloy_eips::Encodable2718;
 use alloy_primitives::{B256, Bytes, keccak256, map::B256Set};
 use parking_lot::Mutex;
-use record::Surviving;
+use record::{Accepted, Surviving};
 use std::{
     fmt,
     sync::{
@@ -24,7 +30,8 @@ use weir_evm::{
     DecodeError, Fork, SignatureError, decode_transaction, intrinsic_gas, recover_sender,
 };
 use weir_primitives::{
-    Account, DropCode, Fate, Severity, StateError, StateProvider, TransactionStatus,
+    Account, ConditionFailure, Conditions, DropCode, Fate, Severity, StateError, StateProvider,
+    TransactionStatus,
 };
 use weir_storage::{Journal, JournalError, JournalRecord};
 use weir_txpool::{
@@ -54,6 +61,33 @@ pub enum IngressError {
     /// A rule of the pool refuses it.
     #[error(transparent)]
     Pool(#[from] PoolError),
+    /// A condition that it was sent with does not hold (ERC-7796).
+    #[error("transaction rejected: {0}")]
+    Condition(#[from] ConditionFailure),
+    /// The conditions name more than this node checks for one transaction.
+    #[error("conditions are too large: cost={cost} limit={limit}")]
+    ConditionsTooLarge {
+        /// Roots and parts of accounts that they name.
+        cost: usize,
+        /// How many they may name.
+        limit: usize,
+    },
+    /// The conditions in the journal are not such.
+    #[error("conditions cannot be read: {reason}")]
+    ConditionsUnreadable {
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// It could not be executed now, and the caller asked not to wait.
+    #[error("transaction is not ready: hash={hash} fee_cap={fee_cap} base_fee={base_fee}")]
+    NotReady {
+        /// Hash of the transaction.
+        hash: B256,
+        /// Its fee cap in wei per gas.
+        fee_cap: u128,
+        /// The base fee of the next block in wei per gas.
+        base_fee: u64,
+    },
     /// The nonce is ahead and the caller asked not to queue.
     #[error("nonce gap: expected={expected}")]
     NonceGap {
@@ -76,6 +110,17 @@ pub enum IngressError {
     #[error("ingress is halted: {reason}")]
     Halted {
         /// Why.
+        reason: String,
+    },
+    /// This node has no key for receipts.
+    #[error("this node signs no receipts")]
+    ReceiptsOff,
+    /// The transaction is accepted, and its receipt could not be signed.
+    #[error("transaction is accepted, receipt cannot be signed: hash={hash} reason={reason}")]
+    Signing {
+        /// Hash of the transaction.
+        hash: B256,
+        /// What the signer said.
         reason: String,
     },
     /// The node is stopping.
@@ -101,7 +146,8 @@ pub struct Restored {
     pub lost: usize,
 }
 
-/// Whether a transaction with a nonce gap before it is kept.
+/// Whether a transaction that cannot be executed next is kept: one with a nonce gap before it, or a fee cap below the
+/// base fee.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GapPolicy {
     /// It waits in the pool.
@@ -122,6 +168,11 @@ pub struct Ingress {
     /// In the pool, and on their way into the journal.
     being_written: Mutex<B256Set>,
     controls: Controls,
+    condition_cost_max: usize,
+    /// The next free sequence number of receipts as the journal had it at the start.
+    journalled_sequence: AtomicU64,
+    /// `None` without a key for receipts.
+    receipts: Option<ReceiptSigner>,
 }
 
 impl fmt::Debug for Ingress {
@@ -140,8 +191,26 @@ impl Ingress {
     ) -> Self {
         let accepted = broadcast::Sender::new(PENDING_QUEUE_TRANSACTIONS);
         let (arrivals, being_written) = (AtomicU64::new(0), Mutex::default());
-        let controls = Controls::default();
-        Self { chain, pool, journal, arrivals, accepted, drops, being_written, controls }
+        Self {
+            chain,
+            pool,
+            journal,
+            arrivals,
+            accepted,
+            drops,
+            being_written,
+            controls: Controls::default(),
+            condition_cost_max: DEFAULT_CONDITION_COST_MAX,
+            journalled_sequence: AtomicU64::new(0),
+            receipts: None,
+        }
+    }
+
+    /// Takes conditions that name at most so many roots and parts of accounts.
+    #[must_use]
+    pub const fn with_condition_cost_max(mut self, cost: usize) -> Self {
+        self.condition_cost_max = cost;
+        self
     }
 
     /// Refuses transactions while these controls say so.
@@ -163,13 +232,32 @@ impl Ingress {
 
     /// Accepts a transaction and returns its hash once it is as durable as the journal promises.
     pub async fn submit(&self, raw: Bytes, gap: GapPolicy) -> Result<B256, IngressError> {
+        self.accept(raw, gap, None).await
+    }
+
+    /// As [`Self::submit`], to be executed only while the conditions hold (ERC-7796).
+    pub async fn submit_if(
+        &self,
+        raw: Bytes,
+        conditions: Conditions,
+    ) -> Result<B256, IngressError> {
+        self.check_conditions(&conditions)?;
+        self.accept(raw, GapPolicy::Queue, Some(Arc::new(conditions))).await
+    }
+
+    async fn accept(
+        &self,
+        raw: Bytes,
+        gap: GapPolicy,
+        conditions: Option<Arc<Conditions>>,
+    ) -> Result<B256, IngressError> {
         if let Some(reason) = self.controls.ingress_halt() {
             return Err(IngressError::Halted { reason });
         }
         if let Some(failure) = self.journal_failure() {
             return Err(failure.clone().into());
         }
-        let transaction = self.check(&raw)?;
+        let transaction = self.check(&raw)?.under(conditions.clone());
         let hash = transaction.hash;
         let Some(journal) = &self.journal else {
             self.admit(transaction, gap)?;
@@ -183,7 +271,8 @@ impl Ingress {
             // The caller may have gone; the record stays all the same.
             let _ = answer.send(result);
         });
-        let result = match journal.append(record::transaction(raw.into()), on_durable) {
+        let record = record::transaction(raw.into(), conditions.as_deref());
+        let result = match journal.append(record, on_durable) {
             Ok(()) => durable.await.map_err(|_| IngressError::Stopping)?,
             Err(error) => Err(error),
         };
@@ -205,11 +294,16 @@ impl Ingress {
     /// # Errors
     /// If the state cannot be read or the journal cannot be rewritten; nothing is lost then.
     pub fn restore(&self, records: &[JournalRecord]) -> Result<Restored, IngressError> {
-        let Surviving { accepted, fates } = Surviving::of(records);
+        let Surviving { accepted, fates, next_sequence } = Surviving::of(records);
+        if let Some(receipts) = &self.receipts {
+            receipts.go_on_from(next_sequence);
+        }
+        self.journalled_sequence.fetch_max(next_sequence, Ordering::SeqCst);
         self.drops.restore(fates);
         let mut restored = Restored::default();
-        for raw in accepted {
-            match self.restore_one(raw) {
+        for accepted in accepted {
+            let raw = accepted.encoding;
+            match self.restore_one(accepted) {
                 Ok(()) => restored.transactions += 1,
                 Err(error @ IngressError::State(_)) => return Err(error),
                 Err(error) if error.is_lost() => {
@@ -229,8 +323,9 @@ impl Ingress {
         Ok(restored)
     }
 
-    fn restore_one(&self, raw: &[u8]) -> Result<(), IngressError> {
-        self.admit(self.check(raw)?, GapPolicy::Queue)
+    fn restore_one(&self, accepted: Accepted<'_>) -> Result<(), IngressError> {
+        let conditions = Self::journalled_conditions(accepted)?;
+        self.admit(self.check(accepted.encoding)?.under(conditions), GapPolicy::Queue)
     }
 
     /// A transaction whose nonce is used: by itself, unless no block includes it.
@@ -276,7 +371,8 @@ impl Ingress {
         let gas = intrinsic_gas(&tx, fork);
         let gas = IntrinsicGas { initial: gas.intrinsic, floor: gas.floor };
         let arrival = self.arrivals.fetch_add(1, Ordering::Relaxed);
-        let transaction = PoolTransaction::new(Arc::new(tx), sender, arrival);
+        let now = self.drops.clock().unix_seconds();
+        let transaction = PoolTransaction::new(Arc::new(tx), sender, arrival).at(now);
         admission::validate(&transaction, gas, &rules)?;
         Ok(transaction)
     }
@@ -293,6 +389,10 @@ impl Ingress {
                 let expected = pool.pending_nonce(&transaction.sender, state.nonce);
                 if transaction.nonce > expected {
                     return Err(IngressError::NonceGap { expected });
+                }
+                let (fee_cap, base_fee) = (transaction.max_fee_per_gas, pool.base_fee());
+                if fee_cap < u128::from(base_fee) {
+                    return Err(IngressError::NotReady { hash, fee_cap, base_fee });
                 }
             }
             let place = (transaction.sender, transaction.nonce);
@@ -343,11 +443,16 @@ impl Ingress {
         let pool = self.pool.lock();
         let mut transactions: Vec<_> = pool.transactions().collect();
         transactions.sort_unstable_by_key(|transaction| transaction.arrival);
-        let transactions =
-            transactions.iter().map(|one| record::transaction(one.tx.encoded_2718()));
+        let transactions = transactions
+            .iter()
+            .map(|one| record::transaction(one.tx.encoded_2718(), one.conditions.as_deref()));
         let rotation = self.drops.with_all(|fates| {
             let fates = fates.into_iter().map(record::fate);
-            journal.begin_rotate(fates.chain(transactions).collect())
+            // A node without the key keeps the number for one with it.
+            let kept = self.journalled_sequence.load(Ordering::SeqCst);
+            let next = self.receipts.as_ref().map_or(kept, |receipts| receipts.next().max(kept));
+            let sequence = (next > 0).then(|| record::sequence(next));
+            journal.begin_rotate(sequence.into_iter().chain(fates).chain(transactions).collect())
         })?;
         drop(pool);
         match rotation.wait() {

@@ -13,7 +13,7 @@ mod statuses;
 pub use statuses::StatusFeed;
 
 mod ingress;
-pub use ingress::{GapPolicy, Ingress, IngressError, Restored};
+pub use ingress::{DEFAULT_CONDITION_COST_MAX, GapPolicy, Ingress, IngressError, Restored};
 
 mod admin;
 pub use admin::{Drain, NodeAdmin};
@@ -23,7 +23,8 @@ pub use controls::Controls;
 
 mod sequencing;
 pub use sequencing::{
-    DEFAULT_TRIE_CACHE_BYTES, SequencingConfig, SequencingDriver, SequencingError,
+    DEFAULT_POOL_LIFETIME, DEFAULT_TRIE_CACHE_BYTES, SequencingConfig, SequencingDriver,
+    SequencingError,
 };
 
 mod reorg;

@@ -19,8 +19,8 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use weir_builder::{BlockBuilder, BuildError, Step, StepLimits};
-use weir_evm::{BlockAttributes, SealedHeader, StatelessError, WitnessError};
+use weir_builder::{BlockBuilder, BuildError, Step, StepLimits, StorageRoots};
+use weir_evm::{BlockAttributes, SealedHeader, StatelessError, TransactionRejected, WitnessError};
 use weir_primitives::{DropCode, ExecutedBlock, Fate, StateError, StateProvider};
 use weir_runtime::{Clock, Scope, Shutdown, ShutdownReason};
 use weir_storage::{JournalError, StorageError};
@@ -38,6 +38,12 @@ const JOURNAL_COMPACT_BYTES: u64 = 64 * 1024 * 1024;
 /// million nodes.
 pub const DEFAULT_TRIE_CACHE_BYTES: usize = 1 << 30;
 
+/// Transactions that leave the pool for their age after one block at most.
+const EXPIRED_PER_BLOCK_MAX: usize = 10_000;
+
+/// How long transactions wait in the pool unless told otherwise.
+pub const DEFAULT_POOL_LIFETIME: Duration = Duration::from_hours(3);
+
 /// How blocks are made.
 #[derive(Debug, Clone, Copy)]
 pub struct SequencingConfig {
@@ -51,6 +57,8 @@ pub struct SequencingConfig {
     pub seed: u64,
     /// Memory that nodes of the state's tries may take between blocks, in bytes.
     pub trie_cache_bytes: usize,
+    /// How long transactions wait in the pool at most; looked at once a block, in whole seconds.
+    pub pool_lifetime: Duration,
 }
 
 /// Why sequencing stopped. All of these halt the node: what is on disk is consistent, what is in memory may not be.
@@ -192,6 +200,7 @@ impl<C: Clock> SequencingDriver<C> {
         let failed = |source| SequencingError::Build { number, source };
         let attributes = self.attributes(&parent);
         let seal_at = self.seal_at(&attributes);
+        self.chain.set_open_timestamp(attributes.timestamp);
         let mut builder = self.open(&view, attributes)?;
         self.begin_witness();
         let mut announcer = StepAnnouncer::new(view.heads().unsafe_head());
@@ -225,7 +234,9 @@ impl<C: Clock> SequencingDriver<C> {
         let number = parent.number + 1;
         let state = Arc::clone(view.snapshot()) as Arc<dyn StateProvider>;
         let spec = Arc::clone(self.chain.spec());
+        let roots = StorageRoots::new(parent.state_root, Arc::clone(view.snapshot()));
         BlockBuilder::begin(spec, &parent, attributes, state)
+            .map(|builder| builder.with_roots(roots))
             .map_err(|source| SequencingError::Build { number, source })
     }
 
@@ -268,13 +279,13 @@ impl<C: Clock> SequencingDriver<C> {
     }
 
     fn step(&self, builder: &mut BlockBuilder, seal_at: Duration) -> Result<Step, BuildError> {
+        builder.set_time(unix_millis(&self.clock));
         let limits = StepLimits { max_transactions: STEP_TRANSACTIONS_MAX };
         let should_stop = || self.clock.now() >= seal_at;
         let mut candidates = &*self.pool;
         let step = builder.step(&mut candidates, &limits, &should_stop)?;
         for left_out in &step.rejected {
-            let fate = Fate::dropped(DropCode::Invalid, left_out.reason.to_string());
-            self.ingress.ended(left_out.hash, fate);
+            self.ingress.ended(left_out.hash, rejected(&left_out.reason));
         }
         Ok(step)
     }
@@ -288,6 +299,7 @@ impl<C: Clock> SequencingDriver<C> {
         let store = started.elapsed() - root;
         self.update_pool(&sealed.executed)?;
         self.shrink_trie();
+        self.expire();
         metrics::sealed(&sealed.executed, SealTimes { root, store });
         let block = sealed.executed.reference();
         if let Some(witness) = witness {
@@ -307,6 +319,19 @@ impl<C: Clock> SequencingDriver<C> {
     fn shrink_trie(&mut self) {
         self.trie.shrink_to(self.config.trie_cache_bytes);
         metrics::trie(self.trie.node_count(), self.trie.memory_bytes());
+    }
+
+    /// Removes what has waited in the pool for too long.
+    fn expire(&self) {
+        let before = self.clock.unix_seconds().saturating_sub(self.config.pool_lifetime.as_secs());
+        let expired = self.pool.lock().expire(before, EXPIRED_PER_BLOCK_MAX);
+        for transaction in expired {
+            let reason = format!(
+                "waited longer than the pool keeps transactions: lifetime_s={}",
+                self.config.pool_lifetime.as_secs()
+            );
+            self.ingress.ended(transaction.hash, Fate::dropped(DropCode::Expired, reason));
+        }
     }
 
     fn update_pool(&self, block: &ExecutedBlock) -> Result<(), SequencingError> {
@@ -344,6 +369,20 @@ impl<C: Clock> SequencingDriver<C> {
             self.ingress.ended(transaction.hash, overtaken());
         }
     }
+}
+
+/// The fate of a transaction that execution refused for good.
+fn rejected(reason: &TransactionRejected) -> Fate {
+    let code = match reason {
+        TransactionRejected::Condition(_) => DropCode::ConditionFailed,
+        _ => DropCode::Invalid,
+    };
+    Fate::dropped(code, reason.to_string())
+}
+
+/// Unix time in milliseconds.
+pub(crate) fn unix_millis(clock: &dyn Clock) -> u64 {
+    u64::try_from(clock.now().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn sealed_header(block: &ExecutedBlock) -> SealedHeader {

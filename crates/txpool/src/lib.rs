@@ -31,6 +31,8 @@ pub use pool::{Added, Placement, TxPool};
 
 mod candidates;
 
+mod expiry;
+
 mod sealed;
 
 mod query;

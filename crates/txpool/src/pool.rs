@@ -11,7 +11,7 @@ use alloy_primitives::{
     map::{AddressMap, AddressSet, B256Map},
 };
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -47,6 +47,8 @@ pub struct TxPool {
     pub(crate) config: PoolConfig,
     pub(crate) senders: AddressMap<SenderChain>,
     pub(crate) by_hash: B256Map<Arc<PoolTransaction>>,
+    /// Every transaction in the order of arrival, which is that of age.
+    pub(crate) by_arrival: BTreeMap<u64, B256>,
     pub(crate) ready: ReadyIndex,
     /// The last transaction of every sender, the cheapest first.
     pub(crate) tails: BTreeSet<EvictKey>,
@@ -68,6 +70,7 @@ impl TxPool {
             config,
             senders: AddressMap::default(),
             by_hash: B256Map::default(),
+            by_arrival: BTreeMap::new(),
             ready: ReadyIndex::new(config.ordering, base_fee),
             tails: BTreeSet::new(),
             deferred: Vec::new(),
@@ -233,6 +236,7 @@ impl TxPool {
         state: &SenderState,
     ) -> Option<Arc<PoolTransaction>> {
         self.totals.bytes += transaction.encoded_length;
+        self.by_arrival.insert(transaction.arrival, transaction.hash);
         self.by_hash.insert(transaction.hash, Arc::clone(&transaction));
         let chain =
             self.senders.entry(transaction.sender).or_insert_with(|| SenderChain::new(*state));
@@ -252,6 +256,7 @@ impl TxPool {
 
     /// Removes what is not in its chain any more from the hash index and the totals.
     pub(crate) fn forget(&mut self, transaction: &PoolTransaction) {
+        self.by_arrival.remove(&transaction.arrival);
         self.by_hash.remove(&transaction.hash);
         self.totals.bytes -= transaction.encoded_length;
     }

@@ -16,5 +16,6 @@ pub(crate) mod load;
 pub(crate) mod node;
 pub(crate) mod pools;
 pub(crate) mod proof;
+pub(crate) mod receipt;
 pub(crate) mod verify;
 pub(crate) mod whitelist;

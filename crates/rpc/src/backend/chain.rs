@@ -1,7 +1,8 @@
 //! The chain, its pool of transactions and its updates.
 
 use super::{
-    BackendError, PoolContent, PoolStatus, PoolTransaction, ReorgOutcome, ReorgRequest, SubmitError,
+    BackendError, PoolContent, PoolStatus, PoolTransaction, ReorgOutcome, ReorgRequest,
+    SignedReceipt, SubmitError,
 };
 use crate::error::RpcError;
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -10,8 +11,8 @@ use std::sync::Arc;
 use tokio::sync::broadcast;
 use weir_evm::{ChainSpec, ExecutionWitness, SealedHeader};
 use weir_primitives::{
-    Account, ChainUpdate, ExecutedBlock, Heads, OpenUpdate, StateDiff, StateError, StateProvider,
-    StatusUpdate, TransactionStatus,
+    Account, ChainUpdate, Conditions, ExecutedBlock, Heads, OpenUpdate, StateDiff, StateError,
+    StateProvider, StatusUpdate, TransactionStatus,
 };
 
 /// Chain updates in order. A receiver that falls behind gets `Lagged`; its client is told and disconnected.
@@ -48,7 +49,8 @@ impl std::fmt::Debug for PendingView {
 pub enum NonceGap {
     /// It waits in the pool.
     Queue,
-    /// It is refused with code 6 and the nonce expected as data, and not added (EIP-7966).
+    /// It is refused with code 6 and the nonce expected as data, and not added (EIP-7966). So is one that cannot pay the
+    /// base fee, with code 5 and its hash.
     Refuse,
 }
 
@@ -209,6 +211,26 @@ pub trait ChainBackend: Send + Sync + 'static {
     /// Resolves once the transaction is durable. Futures first polled in order are accepted in order. A client may
     /// hang up: dropping the future must not leave a transaction half accepted, and need not withdraw it.
     fn submit(&self, raw: Bytes, gap: NonceGap) -> BoxFuture<'static, Result<B256, SubmitError>>;
+
+    /// As [`Self::submit`], to be executed only while the conditions hold (ERC-7796).
+    ///
+    /// # Errors
+    /// -32601 unless overridden.
+    fn submit_if(
+        &self,
+        _raw: Bytes,
+        _conditions: Conditions,
+    ) -> BoxFuture<'static, Result<B256, SubmitError>> {
+        Box::pin(std::future::ready(Err(SubmitError::unsupported())))
+    }
+
+    /// As [`Self::submit`], and answers what the node has signed.
+    ///
+    /// # Errors
+    /// -32601 unless overridden.
+    fn submit_signed(&self, _raw: Bytes) -> BoxFuture<'static, Result<SignedReceipt, SubmitError>> {
+        Box::pin(std::future::ready(Err(SubmitError::unsupported())))
+    }
 
     /// Replaces the newest blocks of the chain by others, for tests of what follows it. Resolves once the other blocks
     /// are stored; a client that hangs up does not stop it.

@@ -1,5 +1,6 @@
 //! Why a backend could not answer.
 
+use crate::error::METHOD_NOT_FOUND;
 use std::{error::Error, sync::Arc};
 use weir_primitives::StateError;
 
@@ -54,4 +55,12 @@ pub struct SubmitError {
     pub message: String,
     /// Data for programs: the hash, or the nonce expected (EIP-7966).
     pub data: Option<String>,
+}
+
+impl SubmitError {
+    /// This node does not offer the method.
+    pub(crate) fn unsupported() -> Self {
+        let message = "this node does not offer the method".to_owned();
+        Self { code: METHOD_NOT_FOUND, message, data: None }
+    }
 }

@@ -31,6 +31,9 @@ pub use paths::{
 mod reorg;
 pub use reorg::{ReorgOutcome, ReorgRequest, ReorgTransactions};
 
+mod receipt;
+pub use receipt::{ReceiptError, SignedReceipt};
+
 mod error;
 pub use error::{BackendError, SubmitError};
 

@@ -1,4 +1,4 @@
-//! Waiting for transactions to be sealed.
+//! Waiting for transactions to be sealed, or to end otherwise.
 
 use super::FilterStore;
 use crate::backend::ChainBackend;
@@ -18,8 +18,8 @@ pub(crate) struct Inclusion<'a> {
 }
 
 impl Inclusion<'_> {
-    /// Resolves once the transaction is sealed.
-    pub(crate) async fn sealed(&mut self) {
+    /// Resolves once the transaction is sealed, or at the next block after it has left the pool.
+    pub(crate) async fn over(&mut self) {
         if (&mut self.told).await.is_err() {
             // The sender is dropped only by telling; without it there is nothing to wait for.
             std::future::pending::<()>().await;
@@ -54,31 +54,34 @@ impl InclusionWatch {
         Inclusion { watch: self, hash, told }
     }
 
-    fn included(&self, hash: &B256) {
+    fn tell(&self, hash: &B256) {
         for waiter in self.waiting.lock().remove(hash).unwrap_or_default() {
             // A waiter that timed out is gone.
             let _ = waiter.send(());
         }
     }
 
-    fn apply(&self, update: &ChainUpdate) {
+    fn apply(&self, chain: &dyn ChainBackend, update: &ChainUpdate) {
         if self.waiting.lock().is_empty() {
             return;
         }
         let blocks = update.new().into_iter().flat_map(|segment| segment.blocks());
         for transaction in blocks.flat_map(|block| block.block.transactions()) {
-            self.included(transaction.tx_hash());
+            self.tell(transaction.tx_hash());
         }
+        self.tell_of(|hash| {
+            chain.transaction_status(hash).is_ok_and(|status| status.is_some_and(|s| s.is_final()))
+        });
+    }
+
+    fn tell_of(&self, is_over: impl Fn(&B256) -> bool) {
+        let hashes: Vec<B256> = self.waiting.lock().keys().copied().collect();
+        hashes.iter().filter(|hash| is_over(hash)).for_each(|hash| self.tell(hash));
     }
 
     /// After a gap in the updates: asks the chain about everything that is waited for.
     fn catch_up(&self, chain: &dyn ChainBackend) {
-        let hashes: Vec<B256> = self.waiting.lock().keys().copied().collect();
-        for hash in hashes {
-            if chain.transaction(&hash).is_ok_and(|found| found.is_some()) {
-                self.included(&hash);
-            }
-        }
+        self.tell_of(|hash| chain.transaction(hash).is_ok_and(|found| found.is_some()));
     }
 
     /// Follows the chain until shutdown or until the chain ends; abandoned filters go once an update.
@@ -95,7 +98,7 @@ impl InclusionWatch {
                 update = updates.recv() => update,
             };
             match update {
-                Ok(update) => self.apply(&update),
+                Ok(update) => self.apply(&*chain, &update),
                 Err(RecvError::Lagged(_)) => self.catch_up(&*chain),
                 Err(RecvError::Closed) => return,
             }

@@ -23,7 +23,9 @@ mod inclusion;
 pub(crate) use inclusion::InclusionWatch;
 
 mod submit;
-pub(crate) use submit::{send_raw_transaction, send_raw_transaction_sync};
+pub(crate) use submit::{
+    send_raw_transaction, send_raw_transaction_conditional, send_raw_transaction_sync,
+};
 
 mod criteria;
 pub(crate) use criteria::LogCriteria;

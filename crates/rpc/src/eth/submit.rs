@@ -4,14 +4,16 @@ use crate::{
     api::Api,
     args::{Args, invalid, parse_u64},
     backend::NonceGap,
-    error::{RpcError, SYNC_TIMEOUT},
+    conditions::read_conditions,
+    error::{RpcError, SYNC_NOT_READY, SYNC_TIMEOUT},
     json::{Answer, Json},
     message::Params,
     wire::receipts,
 };
-use alloy_primitives::{B256, hex};
+use alloy_primitives::{B256, hex, keccak256};
 use futures_util::{FutureExt, future::BoxFuture};
 use std::{future::ready, sync::Arc, time::Duration};
+use weir_primitives::TransactionStatus;
 
 /// `eth_sendRawTransaction`: answers once the transaction is durable.
 pub(crate) fn send_raw_transaction(api: Arc<Api>, params: Params) -> BoxFuture<'static, Answer> {
@@ -23,6 +25,25 @@ pub(crate) fn send_raw_transaction(api: Arc<Api>, params: Params) -> BoxFuture<'
     Box::pin(accepted.map(|outcome| Ok(Json::hash(&outcome?))))
 }
 
+/// `eth_sendRawTransactionConditional` (ERC-7796): as `eth_sendRawTransaction`, for a transaction that is executed only
+/// while its conditions hold.
+pub(crate) fn send_raw_transaction_conditional(
+    api: Arc<Api>,
+    params: Params,
+) -> BoxFuture<'static, Answer> {
+    let read = || -> Result<_, RpcError> {
+        let args = Args::read(&params, 2)?;
+        let conditions = read_conditions(args.raw(1).unwrap_or("{}"));
+        Ok((args.bytes(0)?, conditions.map_err(|why| invalid(1, why))?))
+    };
+    let (raw, conditions) = match read() {
+        Ok(read) => read,
+        Err(error) => return Box::pin(ready(Err(error))),
+    };
+    let accepted = api.chain().submit_if(raw, conditions);
+    Box::pin(accepted.map(|outcome| Ok(Json::hash(&outcome?))))
+}
+
 /// `eth_sendRawTransactionSync` (EIP-7966): answers with the receipt once the transaction is sealed.
 pub(crate) fn send_raw_transaction_sync(
     api: Arc<Api>,
@@ -31,26 +52,53 @@ pub(crate) fn send_raw_transaction_sync(
     Box::pin(async move {
         let (raw, timeout) = {
             let args = Args::read(&params, 2)?;
-            (args.bytes(0)?, timeout(&api, &args)?)
+            (args.bytes(0)?, timeout(&api, args.raw(1)))
         };
-        let hash = api.chain().submit(raw, NonceGap::Refuse).await?;
+        // For every type the hash of the encoding is the transaction's (EIP-2718).
+        let sent = keccak256(&raw);
+        let hash = match api.chain().submit(raw, NonceGap::Refuse).await {
+            Ok(hash) => hash,
+            // Sent before, by a caller that waits again.
+            Err(error) => match receipt(&api, &sent)? {
+                Some(answer) => return Ok(answer),
+                None if api.chain().pool_transaction(&sent).is_some() => sent,
+                None => return Err(error.into()),
+            },
+        };
         // Wait first, then look: a block sealed in between is seen by one or the other.
         let mut inclusion = api.inclusions.wait_for(hash);
         if let Some(answer) = receipt(&api, &hash)? {
             return Ok(answer);
         }
         // Whatever ended the wait, the chain has the last word.
-        let _ = tokio::time::timeout(timeout, inclusion.sealed()).await;
-        receipt(&api, &hash)?.ok_or_else(|| timed_out(&hash, timeout))
+        let _ = tokio::time::timeout(timeout, inclusion.over()).await;
+        match receipt(&api, &hash)? {
+            Some(answer) => Ok(answer),
+            None => Err(not_included(&api, &hash, timeout)?),
+        }
     })
 }
 
-fn timed_out(hash: &B256, timeout: Duration) -> RpcError {
-    let waited = timeout.as_millis();
-    let message = format!(
-        "the transaction was added to the transaction pool but was not processed in {waited} ms"
-    );
-    RpcError::new(SYNC_TIMEOUT, message).with_data(hex::encode_prefixed(hash))
+/// The answer about a transaction that no block includes: it waits, or it has left the pool.
+fn not_included(api: &Api, hash: &B256, timeout: Duration) -> Result<RpcError, RpcError> {
+    let gone = match api.chain().transaction_status(hash)? {
+        Some(TransactionStatus::Dropped { reason, .. }) => Some(reason),
+        Some(TransactionStatus::Replaced { by }) => Some(format!("replaced by {by}")),
+        _ => None,
+    };
+    let error = match gone {
+        Some(reason) => {
+            RpcError::new(SYNC_NOT_READY, format!("the transaction was dropped: {reason}"))
+        }
+        None => RpcError::new(
+            SYNC_TIMEOUT,
+            format!(
+                "the transaction was added to the transaction pool but was not processed in {} ms",
+                timeout.as_millis()
+            ),
+        ),
+    };
+    Ok(error.with_data(hex::encode_prefixed(hash)))
 }
 
 fn receipt(api: &Api, hash: &B256) -> Result<Option<Json>, RpcError> {
@@ -58,17 +106,15 @@ fn receipt(api: &Api, hash: &B256) -> Result<Option<Json>, RpcError> {
     receipts(api.spec(), &block).nth(index).map(|receipt| Json::of(&receipt)).transpose()
 }
 
-/// Milliseconds as an integer or a quantity; absent, null and zero mean the default.
-fn timeout(api: &Api, args: &Args<'_>) -> Result<Duration, RpcError> {
-    let millis = match args.raw(1) {
-        None => 0,
-        Some(text) if text.starts_with('"') => {
-            parse_u64(text.trim_matches('"')).map_err(|why| invalid(1, why))?
-        }
-        Some(text) => text.parse().map_err(|_| invalid(1, "not a positive integer"))?,
-    };
-    if millis == 0 {
-        return Ok(api.config.sync_timeout);
+/// Milliseconds as an integer or a quantity, at most what the server allows. What is absent, zero or no such number means
+/// the default, as the EIP says.
+fn timeout(api: &Api, text: Option<&str>) -> Duration {
+    let millis = text.and_then(|text| match text.strip_prefix('"') {
+        Some(quoted) => parse_u64(quoted.trim_end_matches('"')).ok(),
+        None => text.parse().ok(),
+    });
+    match millis.filter(|millis| *millis > 0) {
+        Some(millis) => Duration::from_millis(millis).min(api.config.sync_timeout_max),
+        None => api.config.sync_timeout,
     }
-    Ok(Duration::from_millis(millis).min(api.config.sync_timeout_max))
 }

@@ -5,6 +5,7 @@ mod admin;
 mod batches;
 mod paths;
 mod pools;
+mod signed;
 mod status;
 
 pub(crate) use access_set::access_set;
@@ -15,6 +16,7 @@ pub(crate) use admin::{
 pub(crate) use batches::batches;
 pub(crate) use paths::{best_route, opportunities, order_book};
 pub(crate) use pools::{PoolUpdatesFilter, chains, gate, list_pools, pool, pools, quote};
+pub(crate) use signed::send_raw_transaction_signed;
 pub(crate) use status::{StatusEventView, StatusFilter, StatusWatch, transaction_status};
 
 use crate::{

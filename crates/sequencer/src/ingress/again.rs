@@ -39,7 +39,7 @@ impl Ingress {
         transactions: impl Iterator<Item = &'a Transaction>,
     ) -> Result<(), JournalError> {
         self.append_all(
-            transactions.map(|transaction| record::transaction(transaction.encoded_2718())),
+            transactions.map(|transaction| record::transaction(transaction.encoded_2718(), None)),
         )
     }
 
@@ -81,7 +81,8 @@ impl Ingress {
         let mut readmitted = Readmitted::default();
         for (transaction, sender) in transactions {
             let arrival = self.arrivals.fetch_add(1, Ordering::Relaxed);
-            let transaction = PoolTransaction::new(transaction, sender, arrival);
+            let now = self.drops.clock().unix_seconds();
+            let transaction = PoolTransaction::new(transaction, sender, arrival).at(now);
             let hash = transaction.hash;
             let state = accounts.get(&sender).copied().unwrap_or_default();
             let refused = &mut readmitted.refused;

@@ -7,6 +7,10 @@
 //!                                      8 bytes Unix time in seconds, little-endian
 //!                                      1 byte  0 replaced, or the number of the drop code
 //!                                      n bytes hash of the other transaction, or the reason as UTF-8
+//! kind 4   one that was accepted       4 bytes length of the conditions, little-endian
+//!          under conditions            n bytes conditions as JSON (ERC-7796)
+//!                                      m bytes its EIP-2718 encoding
+//! kind 5   the receipts signed so far  8 bytes the next free sequence number, little-endian
 //! ```
 
 use crate::drops::KeptFate;
@@ -14,7 +18,8 @@ use alloy_primitives::{
     B256, keccak256,
     map::{B256Map, Entry},
 };
-use weir_primitives::{DropCode, Fate};
+use weir_primitives::{Conditions, DropCode, Fate};
+use weir_rpc::write_conditions;
 use weir_storage::JournalRecord;
 
 const TRANSACTION: u8 = 1;
@@ -23,6 +28,11 @@ const DROPPED: u8 = 2;
 /// that was accepted in its place, and nobody could say what became of it.
 const FATE: u8 = 3;
 
+/// As [`TRANSACTION`], with conditions.
+const CONDITIONAL: u8 = 4;
+/// The next free sequence number of signed receipts.
+const SEQUENCE: u8 = 5;
+
 /// Stands for the drop code of a replaced transaction.
 const REPLACED: u8 = 0;
 
@@ -30,8 +40,44 @@ const REPLACED: u8 = 0;
 const REASON_BYTES_MAX: usize = 512;
 
 /// The record of an accepted transaction, by its EIP-2718 encoding.
-pub(super) const fn transaction(encoding: Vec<u8>) -> JournalRecord {
-    JournalRecord { kind: TRANSACTION, payload: encoding }
+pub(super) fn transaction(encoding: Vec<u8>, conditions: Option<&Conditions>) -> JournalRecord {
+    let Some(conditions) = conditions else {
+        return JournalRecord { kind: TRANSACTION, payload: encoding };
+    };
+    let json = write_conditions(conditions);
+    let length = u32::try_from(json.len()).expect("a request is smaller than 4 GiB");
+    let payload = [&length.to_le_bytes(), json.as_bytes(), &encoding].concat();
+    JournalRecord { kind: CONDITIONAL, payload }
+}
+
+/// The record of the next free sequence number.
+pub(super) fn sequence(next: u64) -> JournalRecord {
+    JournalRecord { kind: SEQUENCE, payload: next.to_le_bytes().to_vec() }
+}
+
+/// An accepted transaction as it stands in the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Accepted<'a> {
+    /// Its EIP-2718 encoding.
+    pub(super) encoding: &'a [u8],
+    /// The conditions that it was sent with, as JSON.
+    pub(super) conditions: Option<&'a str>,
+}
+
+impl<'a> Accepted<'a> {
+    /// `None` if the record is of another kind, or not whole.
+    fn of(record: &'a JournalRecord) -> Option<Self> {
+        match record.kind {
+            TRANSACTION => Some(Self { encoding: &record.payload, conditions: None }),
+            CONDITIONAL => {
+                let (length, rest) = record.payload.split_first_chunk::<4>()?;
+                let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+                let (json, encoding) = rest.split_at_checked(length)?;
+                Some(Self { encoding, conditions: Some(std::str::from_utf8(json).ok()?) })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The record of a fate.
@@ -69,34 +115,41 @@ fn decode_fate(payload: &[u8]) -> Option<KeptFate> {
 /// What of a journal is still true.
 #[derive(Debug, Default)]
 pub(super) struct Surviving<'a> {
-    /// The encodings of the accepted transactions that did not end afterwards, in the order of acceptance.
-    pub(super) accepted: Vec<&'a [u8]>,
+    /// The accepted transactions that did not end afterwards, in the order of acceptance.
+    pub(super) accepted: Vec<Accepted<'a>>,
     /// How the others ended, in the order in which they did.
     pub(super) fates: Vec<KeptFate>,
+    /// The next free sequence number of signed receipts.
+    pub(super) next_sequence: u64,
 }
 
 impl<'a> Surviving<'a> {
     /// Reads records, oldest first.
     pub(super) fn of(records: &'a [JournalRecord]) -> Self {
-        let mut alive: Vec<Option<&[u8]>> = Vec::with_capacity(records.len());
+        let mut next_sequence = 0;
+        let mut alive: Vec<Option<Accepted<'_>>> = Vec::with_capacity(records.len());
         let mut newest: B256Map<usize> = B256Map::default();
         let mut fates: Vec<Option<KeptFate>> = Vec::new();
         let mut ended: B256Map<usize> = B256Map::default();
         for record in records {
-            let gone = match record.kind {
-                TRANSACTION => {
-                    // The hash of the encoding is the transaction's hash for every type (EIP-2718).
-                    let hash = keccak256(&record.payload);
-                    if let Some(index) = ended.remove(&hash) {
-                        fates[index] = None;
-                    }
-                    // It stands here twice if its block left the chain by a reorg.
-                    if let Entry::Vacant(entry) = newest.entry(hash) {
-                        entry.insert(alive.len());
-                        alive.push(Some(&record.payload));
-                    }
-                    continue;
+            if let Some(accepted) = Accepted::of(record) {
+                // The hash of the encoding is the transaction's hash for every type (EIP-2718).
+                let hash = keccak256(accepted.encoding);
+                if let Some(index) = ended.remove(&hash) {
+                    fates[index] = None;
                 }
+                // It stands here twice if its block left the chain by a reorg.
+                if let Entry::Vacant(entry) = newest.entry(hash) {
+                    entry.insert(alive.len());
+                    alive.push(Some(accepted));
+                }
+                continue;
+            }
+            if let (SEQUENCE, Ok(next)) = (record.kind, <[u8; 8]>::try_from(&*record.payload)) {
+                next_sequence = next_sequence.max(u64::from_le_bytes(next));
+                continue;
+            }
+            let gone = match record.kind {
                 DROPPED => B256::try_from(&*record.payload).ok(),
                 FATE => decode_fate(&record.payload).map(|kept| {
                     let hash = kept.hash;
@@ -120,6 +173,7 @@ impl<'a> Surviving<'a> {
         Self {
             accepted: alive.into_iter().flatten().collect(),
             fates: fates.into_iter().flatten().collect(),
+            next_sequence,
         }
     }
 }
@@ -130,7 +184,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn accepted(payload: &[u8]) -> JournalRecord {
-        transaction(payload.to_vec())
+        transaction(payload.to_vec(), None)
     }
 
     fn kept(payload: &[u8], fate: Fate) -> KeptFate {
@@ -142,7 +196,8 @@ mod tests {
     }
 
     fn surviving(records: &[JournalRecord]) -> Vec<&[u8]> {
-        Surviving::of(records).accepted
+        let accepted = Surviving::of(records).accepted;
+        accepted.into_iter().map(|accepted| accepted.encoding).collect()
     }
 
     #[test]
@@ -173,6 +228,27 @@ mod tests {
     }
 
     #[test]
+    fn conditions_come_back_with_their_transaction() {
+        let conditions = Conditions { block_number_max: Some(9), ..Conditions::default() };
+        let record = transaction(b"raw".to_vec(), Some(&conditions));
+        let json = br#"{"blockNumberMax":"0x9"}"#;
+        let expected = [&[24, 0, 0, 0], json.as_slice(), b"raw"].concat();
+        assert_eq!(record, JournalRecord { kind: 4, payload: expected });
+        let records = [record];
+        let accepted = Surviving::of(&records).accepted;
+        assert_eq!(accepted[0].encoding, b"raw");
+        let again = weir_rpc::read_conditions(accepted[0].conditions.unwrap()).unwrap();
+        assert_eq!(again, conditions);
+    }
+
+    #[test]
+    fn the_highest_sequence_number_counts() {
+        let records = [sequence(7), accepted(b"a"), sequence(900), sequence(8)];
+        assert_eq!(Surviving::of(&records).next_sequence, 900);
+        assert_eq!(Surviving::of(&[]).next_sequence, 0);
+    }
+
+    #[test]
     fn a_record_has_the_documented_form() {
         let hash = keccak256(b"a");
         let replaced = fate(&kept(b"a", Fate::Replaced { by: B256::repeat_byte(9) }));
@@ -196,7 +272,7 @@ mod tests {
         }
 
         #[test]
-        fn arbitrary_records_never_panic(kind in 0u8..6, payload in prop::collection::vec(any::<u8>(), 0..90)) {
+        fn arbitrary_records_never_panic(kind in 0u8..8, payload in prop::collection::vec(any::<u8>(), 0..90)) {
             let records = [JournalRecord { kind, payload }];
             prop_assert!(Surviving::of(&records).accepted.len() < 2);
         }

@@ -1,6 +1,6 @@
 //! Sealing a block that its own witness proves.
 
-use super::{SequencingDriver, SequencingError};
+use super::{SequencingDriver, SequencingError, rejected};
 use crate::{
     ChainView, metrics,
     self_check::{Evidence, find_offender, witness_of_nodes},
@@ -11,7 +11,7 @@ use weir_builder::{Attempt, BlockBuilder, ReturnReason, Returned, SealedOutput};
 use weir_evm::{
     BlockAttributes, ExecutionWitness, StatelessError, TransactionRejected, verify_stateless,
 };
-use weir_primitives::{DropCode, Fate, Transaction};
+use weir_primitives::Transaction;
 use weir_runtime::Clock;
 use weir_trie::StateTrie;
 
@@ -190,7 +190,7 @@ impl<C: Clock> SequencingDriver<C> {
         let number = view.head().reference().number + 1;
         let mut builder = self.open(view, recipe.attributes)?;
         for (index, attempt) in recipe.attempts.into_iter().enumerate() {
-            let Attempt { tx, sender, is_included } = attempt;
+            let Attempt { tx, sender, conditions, is_included } = attempt;
             if offender == Some(index) {
                 removed.push(Removed { tx, sender, why: Removal::Quarantined });
                 continue;
@@ -199,7 +199,7 @@ impl<C: Clock> SequencingDriver<C> {
                 // It went back to the pool when it was tried.
                 continue;
             }
-            let outcome = builder.append(Arc::clone(&tx), sender);
+            let outcome = builder.append_if(Arc::clone(&tx), sender, conditions);
             let outcome = outcome.map_err(|source| SequencingError::Build { number, source })?;
             if let Err(reason) = outcome {
                 removed.push(Removed { tx, sender, why: Removal::Rejected(reason) });
@@ -259,8 +259,7 @@ impl<C: Clock> SequencingDriver<C> {
                 }
                 Removal::Rejected(reason) if !reason.may_become_valid() => {
                     self.chain.statuses().retract_one(hash);
-                    let fate = Fate::dropped(DropCode::Invalid, reason.to_string());
-                    self.ingress.ended(hash, fate);
+                    self.ingress.ended(hash, rejected(reason));
                     ReturnReason::Invalid
                 }
                 Removal::Rejected(_) => ReturnReason::NotNow,

@@ -279,6 +279,15 @@ impl Model {
         before - self.held.len()
     }
 
+    pub(crate) fn expire(&mut self, seconds: u64, max: usize) -> Vec<B256> {
+        let is_old = |held: &&Held| held.tx.received_at < seconds && !held.is_in_flight;
+        let mut old: Vec<_> = self.held.iter().filter(is_old).map(|held| &held.tx).collect();
+        old.sort_unstable_by_key(|tx| tx.arrival);
+        let old: Vec<B256> = old.into_iter().map(|tx| tx.hash).take(max).collect();
+        self.held.retain(|held| !old.contains(&held.tx.hash));
+        old
+    }
+
     pub(crate) fn on_sealed(&mut self, changes: &[(Address, SenderState)], base_fee: u64) -> usize {
         let before = self.held.len();
         for (sender, state) in changes {

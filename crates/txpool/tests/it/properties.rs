@@ -26,6 +26,11 @@ enum Action {
     Remove(Index),
     RemoveSender(u8),
     Release,
+    /// Removes what came in so long ago.
+    Expire {
+        age: u64,
+        max: usize,
+    },
     /// Seals what is in flight, with balances and codes that the block left, and a new base fee.
     Seal {
         touched: Vec<(u8, u64, SenderCode)>,
@@ -65,6 +70,7 @@ fn action() -> impl Strategy<Value = Action> {
         1 => any::<Index>().prop_map(Action::Remove),
         1 => (0..SENDERS).prop_map(Action::RemoveSender),
         1 => Just(Action::Release),
+        2 => (0u64..40, 1usize..6).prop_map(|(age, max)| Action::Expire { age, max }),
         4 => (touched, 0u64..70)
             .prop_map(|(touched, base_fee)| Action::Seal { touched, base_fee }),
     ]
@@ -141,6 +147,12 @@ impl Pair {
                 self.pool.release_in_flight();
                 self.model.release();
             }
+            Action::Expire { age, max } => {
+                let before = self.arrival.saturating_sub(age);
+                let expired = self.pool.expire(before, max);
+                let expired: Vec<B256> = expired.iter().map(|tx| tx.hash).collect();
+                assert_eq!(expired, self.model.expire(before, max));
+            }
             Action::Seal { touched, base_fee } => self.seal(&touched, base_fee),
         }
     }
@@ -148,7 +160,8 @@ impl Pair {
     fn add(&mut self, mut draft: Draft) {
         let state = self.accounts[&address(draft.sender)];
         draft.nonce += state.nonce.saturating_sub(1);
-        let tx = draft.build(self.arrival);
+        // A transaction a second.
+        let tx = draft.build(self.arrival).at(self.arrival);
         self.arrival += 1;
         let hash = tx.hash;
         let expected = self.model.add(&tx, state);

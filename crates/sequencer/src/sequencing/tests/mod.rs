@@ -2,6 +2,7 @@
 
 mod node;
 
+mod conditional;
 mod depths;
 mod faults;
 mod options;

@@ -2,7 +2,7 @@
 
 use crate::{
     Chain, DropLog, GapPolicy, Ingress, IngressError, NodeBackend, SequencingConfig,
-    SequencingDriver, SharedPool, dev_spec, genesis_state,
+    SequencingDriver, SharedPool, StatusRetention, dev_spec, genesis_state,
     sequencing::{SequencingError, sealed_header},
 };
 use alloy_genesis::GenesisAccount;
@@ -16,7 +16,7 @@ use std::{
 };
 use weir_evm::{ChainSpec, execute_block};
 use weir_follower::{Fees, L1Transaction, Signer};
-use weir_primitives::{ExecutedBlock, StateProvider, TransactionStatus};
+use weir_primitives::{Conditions, ExecutedBlock, StateProvider, TransactionStatus};
 use weir_rpc::{ChainBackend, ReorgOutcome, ReorgRequest, ReorgTransactions};
 use weir_runtime::Clock;
 use weir_storage::{
@@ -95,7 +95,8 @@ impl Node {
         let chain = Arc::new(Chain::open(spec, store, history).unwrap());
         let base_fee = chain.spec().next_base_fee(chain.view().head().block.header()).unwrap();
         let pool = Arc::new(SharedPool::new(TxPool::new(PoolConfig::default(), base_fee)));
-        let drops = Arc::new(DropLog::default());
+        let clock = ManualClock(Arc::new(AtomicU64::new(1_000_000)));
+        let drops = Arc::new(DropLog::new(StatusRetention::default(), Arc::new(clock.clone())));
         let (journal, records) = journal.unzip();
         let ingress = Ingress::new(chain.clone(), pool.clone(), journal, drops.clone());
         ingress.restore(&records.unwrap_or_default()).unwrap();
@@ -106,8 +107,8 @@ impl Node {
             step_time: Duration::from_millis(1),
             beneficiary: Address::repeat_byte(0xbe),
             seed: 0,
+            pool_lifetime: crate::DEFAULT_POOL_LIFETIME,
         };
-        let clock = ManualClock(Arc::new(AtomicU64::new(1_000_000)));
         let driver = SequencingDriver::new(
             chain.clone(),
             pool.clone(),
@@ -193,6 +194,45 @@ impl Node {
         let tip = fee_cap.min(2_000_000_000);
         let fees = Fees { max_fee_per_gas: fee_cap, max_priority_fee_per_gas: tip };
         self.accept(self.signers[account].sign(self.chain.spec().chain_id(), fees, &request).raw)
+    }
+
+    /// A transfer that is executed only while the conditions hold.
+    pub(super) fn transfer_if(
+        &self,
+        account: usize,
+        to: Address,
+        wei: u64,
+        conditions: Conditions,
+    ) -> Result<B256, IngressError> {
+        let nonce = self.next_nonce(account);
+        self.try_accept_if(self.raw_transfer(account, nonce, to, wei), conditions)
+    }
+
+    /// A conditional transfer behind a missing nonce, and the encoding of what closes the gap.
+    pub(super) fn gapped_if(&self, account: usize, conditions: Conditions) -> (Bytes, B256) {
+        let (to, nonce) = (Address::repeat_byte(0x43), self.next_nonce(account));
+        let gap = self.raw_transfer(account, nonce, to, 1);
+        let behind = self.raw_transfer(account, nonce + 1, to, 2);
+        (gap, self.try_accept_if(behind, conditions).unwrap())
+    }
+
+    pub(super) fn raw_transfer(&self, account: usize, nonce: u64, to: Address, wei: u64) -> Bytes {
+        let (value, input) = (U256::from(wei), Bytes::new());
+        self.sign(account, L1Transaction { nonce, to, value, input, gas_limit: 21_000 })
+    }
+
+    fn try_accept_if(&self, raw: Bytes, conditions: Conditions) -> Result<B256, IngressError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(self.ingress.submit_if(raw, conditions))
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        crate::sequencing::unix_millis(&self.clock)
+    }
+
+    /// Lets time pass without a block.
+    pub(super) fn wait(&self, seconds: u64) {
+        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
     }
 
     pub(super) fn next_nonce(&self, account: usize) -> u64 {

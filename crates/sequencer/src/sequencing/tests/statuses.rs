@@ -154,3 +154,25 @@ fn a_transaction_that_another_overtook_is_answered_after_a_restart() {
         "{status:?}"
     );
 }
+
+#[test]
+fn what_waits_for_too_long_expires() {
+    let mut node = Node::open(memory(), HISTORY);
+    let queued = node.transfer_at(0, 1, 7);
+    let base_fee = node.pool.lock().base_fee();
+    let parked = node.transfer_with_fee(1, 0, u128::from(base_fee) / 2);
+    let lifetime = crate::DEFAULT_POOL_LIFETIME.as_secs();
+    node.wait(lifetime - 1);
+    let young = node.transfer_at(2, 1, 7);
+    node.seal();
+    assert!(matches!(node.status(&queued), Some(TransactionStatus::Queued { .. })));
+    node.seal();
+    for hash in [queued, parked] {
+        let status = node.status(&hash);
+        let is_expired =
+            matches!(status, Some(TransactionStatus::Dropped { code: DropCode::Expired, .. }));
+        assert!(is_expired, "{status:?}");
+    }
+    assert!(matches!(node.status(&young), Some(TransactionStatus::Queued { .. })));
+    assert_eq!(node.transfer_at(0, 1, 7), queued, "it may be sent again");
+}
