@@ -1,7 +1,7 @@
 //! The state root against hashing its dirty nodes, which cannot be saved, and against building it from all leaves.
 //!
 //! ```sh
-//! MIMALLOC_PURGE_DELAY=1000 cargo bench --manifest-path bench/Cargo.toml --bench root
+//! cargo bench --manifest-path bench/Cargo.toml --bench root
 //! ```
 //!
 //! Elements per second are changed leaves per second. Each group runs all sides on the same input, so read the ratio and

@@ -1,6 +1,5 @@
 //! The `weir` program: command line, configuration, wiring, exit codes.
 
-mod allocator;
 mod batching;
 mod chain_state;
 mod cli;
@@ -21,8 +20,11 @@ use config::ConfigFile;
 use node::NodeKind;
 use std::process::ExitCode;
 
+/// Requests allocate and free on different threads, which the system's allocator does under locks.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
-    allocator::keep_freed_memory();
     match run() {
         Ok(code) => code,
         Err(error) => {

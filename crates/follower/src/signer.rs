@@ -8,7 +8,7 @@ use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
 use std::{
     fmt,
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -71,8 +71,13 @@ impl Signer {
         let password = password
             .ok_or_else(|| SignerError::PasswordMissing { path: path.to_owned() })
             .and_then(read_password)?;
+        let broken = || SignerError::Keystore { path: path.to_owned() };
+        let address = keystore_address(path).ok_or_else(broken)?;
         let key = PrivateKeySigner::decrypt_keystore(path, password.as_bytes());
-        let key = key.map_err(|_| SignerError::Keystore { path: path.to_owned() })?;
+        let key = key.map_err(|_| broken())?;
+        if address.is_some_and(|address| address != key.address()) {
+            return Err(broken());
+        }
         Ok(Self { key })
     }
 
@@ -100,7 +105,9 @@ impl Signer {
         let signer = Self::open(path, Some(old))?;
         let fresh = path.with_extension("json.new");
         signer.store_as(&fresh, &read_password(new)?)?;
-        std::fs::rename(&fresh, path).map_err(write_failed(path))?;
+        std::fs::rename(&fresh, path)
+            .and_then(|()| sync_folder(path))
+            .map_err(write_failed(path))?;
         Ok(signer)
     }
 
@@ -108,6 +115,16 @@ impl Signer {
         // Made first, so that the secret is never in a file that others can read.
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         drop(made.map_err(write_failed(path))?);
+        let written = self.encrypt_into(path, password);
+        if written.is_err() {
+            // What is half written must not stand in the way of the next attempt.
+            let _ = std::fs::remove_file(path);
+        }
+        written.map_err(write_failed(path))
+    }
+
+    /// Writes the keystore over an empty file, durably.
+    fn encrypt_into(&self, path: &Path, password: &str) -> std::io::Result<()> {
         let (folder, name) = (path.parent(), path.file_name().and_then(|name| name.to_str()));
         let secret = Zeroizing::new(self.key.to_bytes().0);
         PrivateKeySigner::encrypt_keystore(
@@ -117,8 +134,9 @@ impl Signer {
             password.as_bytes(),
             name,
         )
-        .map_err(|error| write_failed(path)(std::io::Error::other(error)))?;
-        Ok(())
+        .map_err(std::io::Error::other)?;
+        File::open(path)?.sync_all()?;
+        sync_folder(path)
     }
 
     /// The key as a signer of anything.
@@ -167,6 +185,28 @@ fn is_keystore(path: &Path) -> Result<bool, SignerError> {
         .map(Zeroizing::new)
         .map_err(|source| SignerError::Read { path: path.to_owned(), source })?;
     Ok(text.trim_ascii_start().starts_with(b"{"))
+}
+
+/// The address that a keystore names, if it names one; `None` if it is no keystore with an AES-128 key, which is what
+/// the decryption expects without looking.
+fn keystore_address(path: &Path) -> Option<Option<Address>> {
+    let keystore: serde_json::Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    let crypto = &keystore["crypto"];
+    let iv = crypto["cipherparams"]["iv"].as_str()?;
+    let is_whole = crypto["kdfparams"]["dklen"] == 32 && iv.trim_start_matches("0x").len() == 32;
+    if !is_whole {
+        return None;
+    }
+    match keystore["address"].as_str() {
+        Some(address) => address.parse().ok().map(Some),
+        None => Some(None),
+    }
+}
+
+/// Makes the name of a file durable.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// The first line of a file.
@@ -246,6 +286,13 @@ mod tests {
         Signer::reencrypt(&keystore, &right, &wrong).unwrap();
         assert_eq!(Signer::open(&keystore, Some(&wrong)).unwrap().address(), signer.address());
         assert!(matches!(error(Some(&right)), SignerError::Keystore { .. }));
+        let text = std::fs::read_to_string(&keystore).unwrap();
+        for (from, to) in [("\"dklen\":32", "\"dklen\":3"), ("f39fd6e5", "f39fd6e6")] {
+            assert!(text.contains(from), "{text}");
+            let broken = file("broken.json", &text.replace(from, to));
+            let error = Signer::open(&broken, Some(&wrong)).unwrap_err();
+            assert!(matches!(error, SignerError::Keystore { .. }), "{error}");
+        }
         let plain = file("plain", KEY);
         assert_eq!(Signer::open(&plain, None).unwrap().address(), signer.address());
     }

@@ -54,7 +54,15 @@ async fn traces_are_those_of_anvil() {
     }
     for tracer in ["callTracer", "4byteTracer"] {
         let options = json!({ "tracer": tracer });
-        assert_eq!(trace(&ours, options.clone()).await, trace(&theirs, options).await, "{tracer}");
+        let mut left = trace(&ours, options.clone()).await;
+        let mut right = trace(&theirs, options).await;
+        if tracer == "callTracer" {
+            // Anvil leaves out what the transaction costs before any code runs; go-ethereum does not.
+            assert_eq!(left["gas"], format!("{:#x}", 500_000));
+            left["gas"].take();
+            right["gas"].take();
+        }
+        assert_eq!(left, right, "{tracer}");
     }
     // Of the accounts the chains share only the contract: the sender has paid other fees.
     let diff = json!({ "tracer": "prestateTracer", "tracerConfig": { "diffMode": true } });

@@ -224,8 +224,8 @@ impl Ws {
         self.event_of("eth_subscription", subscription).await
     }
 
-    /// The next event of a subscription to pools.
-    pub(crate) async fn pools_event(&mut self, subscription: &Value) -> Value {
+    /// The next event of a subscription of Weir's own.
+    pub(crate) async fn weir_event(&mut self, subscription: &Value) -> Value {
         self.event_of("weir_subscription", subscription).await
     }
 

@@ -15,7 +15,9 @@ use weir_rpc::{PendingView, method_names};
 async fn every_method_of_the_table_answers() {
     let node = node().await;
     let mut client = Http::connect(node.address).await;
-    for (name, _) in method_names() {
+    // What an operator calls is served on another address alone.
+    let names = method_names().map(|(name, _)| name);
+    for name in names.filter(|name| !name.starts_with("weir_admin")) {
         let response = client.call(name, json!([])).await;
         let code = response["error"]["code"].as_i64();
         assert_ne!(code, Some(-32603), "{response}");

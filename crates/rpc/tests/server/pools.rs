@@ -61,7 +61,7 @@ async fn pool_updates_are_pushed_and_filtered() {
     let mut client = Ws::connect(node.address).await;
     let all = client.result("weir_subscribe", json!(["poolUpdates"])).await;
     node.pools.updates.send(update("0xbb")).unwrap();
-    let event = client.pools_event(&all).await;
+    let event = client.weir_event(&all).await;
     assert_eq!(event["pools"][0]["id"], pool().id);
     assert_eq!((&event["blockNumber"], &event["chainId"]), (&json!(8), &json!(1)));
     assert_eq!(client.result("weir_unsubscribe", json!([all])).await, true);
@@ -70,7 +70,7 @@ async fn pool_updates_are_pushed_and_filtered() {
     let some = client.result("weir_subscribe", only).await;
     node.pools.updates.send(update("0xbb")).unwrap();
     node.pools.updates.send(update("0xcc")).unwrap();
-    let event = client.pools_event(&some).await;
+    let event = client.weir_event(&some).await;
     assert_eq!((&event["pools"], &event["removed"]), (&json!([]), &json!(["0xcc"])));
 
     // Steps of the open block are for who asks for them.
@@ -78,11 +78,11 @@ async fn pool_updates_are_pushed_and_filtered() {
     let steps = client.result("weir_subscribe", pending).await;
     let step = PoolUpdatesView { block_hash: None, steps: Some(3), ..(*update("0xcc")).clone() };
     node.pools.updates.send(Arc::new(step)).unwrap();
-    let event = client.pools_event(&steps).await;
+    let event = client.weir_event(&steps).await;
     assert_eq!((&event["steps"], &event["blockHash"]), (&json!(3), &Value::Null));
     assert_eq!(client.result("weir_unsubscribe", json!([steps])).await, true);
     node.pools.updates.send(update("0xcc")).unwrap();
-    let event = client.pools_event(&some).await;
+    let event = client.weir_event(&some).await;
     assert_eq!(event["blockHash"], json!(B256::repeat_byte(8)));
 }
 
@@ -102,13 +102,13 @@ async fn opportunities_and_the_gate_are_pushed() {
         coverage: CoverageView { dirty_pools: 2, dirty_cycles: 9, ..CoverageView::default() },
     };
     node.pools.changes.send(Arc::new(changes)).unwrap();
-    let event = client.pools_event(&paths).await;
+    let event = client.weir_event(&paths).await;
     assert_eq!(event["coverage"]["dirtyCycles"], 9);
     assert_eq!(event["disappeared"][0]["id"], B128::repeat_byte(5).to_string());
     let states = client.result("weir_subscribe", json!(["gate"])).await;
     let halted = GateView { state: "halted".to_owned(), ..gate() };
     node.pools.gates.send(Arc::new(halted)).unwrap();
-    assert_eq!(client.pools_event(&states).await["state"], "halted");
+    assert_eq!(client.weir_event(&states).await["state"], "halted");
     let error = client.call("weir_subscribe", json!(["weather"])).await["error"].clone();
     assert_eq!(error["code"], -32602);
     let error = client.call("eth_subscribe", json!(["gate"])).await["error"].clone();

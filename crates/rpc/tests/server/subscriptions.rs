@@ -75,7 +75,7 @@ async fn statuses_are_pushed_of_all_transactions_or_of_some() {
     let params = json!(["transactionStatus", [hash, hash]]);
     let of_one = some.result("weir_subscribe", params).await;
     let of_all = all.result("eth_subscribe", json!(["transactionStatus"])).await;
-    let first = some.event(&of_one).await;
+    let first = some.weir_event(&of_one).await;
     assert_eq!(first, json!({"hash": hash, "isFinal": false}), "unknown so far");
     let status = |hash, status| TransactionEvent { hash, status };
     let dropped = TransactionStatus::Dropped { code: DropCode::Expired, reason: "late".into() };
@@ -92,8 +92,8 @@ async fn statuses_are_pushed_of_all_transactions_or_of_some() {
     let last = json!({
         "hash": hash, "status": "dropped", "code": "expired", "reason": "late", "isFinal": true
     });
-    assert_eq!(some.event(&of_one).await, queued);
-    assert_eq!(some.event(&of_one).await, last);
+    assert_eq!(some.weir_event(&of_one).await, queued);
+    assert_eq!(some.weir_event(&of_one).await, last);
     assert_eq!(all.event(&of_all).await, queued);
     assert_eq!(all.event(&of_all).await["hash"], other.to_string());
     assert_eq!(all.event(&of_all).await, last);
@@ -111,11 +111,11 @@ async fn what_waits_is_looked_up_again_when_the_chain_moves() {
     let mut client = Ws::connect(node.address).await;
     let params = json!(["transactionStatus", tx.tx_hash()]);
     let id = client.result("weir_subscribe", params).await;
-    assert_eq!(client.event(&id).await["status"], "pending");
+    assert_eq!(client.weir_event(&id).await["status"], "pending");
     let block = node.chain.seal_pool();
     let moved = StatusUpdate { events: Vec::new(), is_chain_moved: true };
     node.chain.statuses.send(Arc::new(moved)).unwrap();
-    let event = client.event(&id).await;
+    let event = client.weir_event(&id).await;
     assert_eq!(event["status"], "included");
     assert_eq!(event["blockHash"], block.block.hash().to_string());
 }

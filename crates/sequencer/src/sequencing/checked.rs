@@ -75,6 +75,9 @@ impl<C: Clock> SequencingDriver<C> {
         mut builder: BlockBuilder,
         view: &ChainView,
     ) -> Result<Checked, SequencingError> {
+        if !self.trie.is_witnessed() {
+            self.begin_witness();
+        }
         let mut removed = Vec::new();
         let mut is_again = false;
         loop {
