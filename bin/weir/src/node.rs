@@ -251,7 +251,7 @@ fn open_journal(settings: &Settings) -> eyre::Result<(Option<Journal>, Vec<Journ
 /// The key that signs receipts, if there is to be one.
 fn receipt_signer(settings: &Settings) -> eyre::Result<Option<Arc<ReceiptKey>>> {
     let Some(path) = &settings.receipt_key else { return Ok(None) };
-    let signer = Signer::from_file(path)
+    let signer = Signer::open(path, settings.receipt_key_password.as_deref())
         .wrap_err_with(|| format!("receipt key cannot be used: path={}", path.display()))?;
     Ok(Some(Arc::new(signer.into_signer())))
 }

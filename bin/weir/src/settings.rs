@@ -122,9 +122,13 @@ pub(crate) struct Settings {
     #[arg(long, env = "WEIR_CONDITION_COST_MAX", default_value_t = weir_sequencer::DEFAULT_CONDITION_COST_MAX, value_name = "N")]
     pub(crate) condition_cost_max: usize,
 
-    /// File with the hexadecimal key that signs receipts (weir_sendRawTransactionSigned). Default: none are signed.
+    /// File with the key that signs receipts (weir_sendRawTransactionSigned): hexadecimal, or a keystore of `weir key`. Default: none are signed.
     #[arg(long, env = "WEIR_RECEIPT_KEY", value_name = "FILE")]
     pub(crate) receipt_key: Option<PathBuf>,
+
+    /// File with the password of that keystore.
+    #[arg(long, env = "WEIR_RECEIPT_KEY_PASSWORD", value_name = "FILE")]
+    pub(crate) receipt_key_password: Option<PathBuf>,
 
     /// How long the node answers for transactions that left the pool without being included, over restarts too.
     #[arg(long, env = "WEIR_STATUS_RETENTION", default_value = "1day", value_parser = humantime::parse_duration, value_name = "DURATION")]

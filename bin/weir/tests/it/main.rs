@@ -10,6 +10,7 @@ mod l1;
 mod liquidity;
 mod node;
 mod observe;
+mod receipts;
 mod status;
 mod store;
 mod traces;
