@@ -1,7 +1,8 @@
 //! Stock wallets against a node: viem, ethers, web3.py and cast, unchanged, each with a node and accounts of its own.
 
-use crate::node::Node;
+use crate::node::{DEV_KEY, Node};
 use std::{
+    io::Write,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -18,7 +19,10 @@ fn check(program: &Path, script: &str, needed: &[&str]) {
             return;
         }
     }
-    let node = Node::start(&["--ephemeral"]);
+    let mut key = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+    key.write_all(DEV_KEY.as_bytes()).expect("the file is written");
+    let path = key.path().to_str().expect("the path is text");
+    let node = Node::start(&["--ephemeral", "--receipt-key", path]);
     let ws = node.ready["ws"].as_str().expect("an address");
     let output = Command::new(program)
         .arg(root().join("e2e/clients").join(script))
