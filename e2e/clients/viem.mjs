@@ -6,6 +6,7 @@ import {
   http as httpTransport,
   parseEther,
   parseGwei,
+  verifyTypedData,
   webSocket,
 } from "viem";
 import { privateKeyToAccount } from "viem/accounts";

@@ -52,18 +52,17 @@ async fn traces_are_those_of_anvil() {
     for field in ["gas", "failed", "returnValue"] {
         assert_eq!(left[field], right[field], "{field}");
     }
-    for tracer in ["callTracer", "4byteTracer"] {
-        let options = json!({ "tracer": tracer });
-        let mut left = trace(&ours, options.clone()).await;
-        let mut right = trace(&theirs, options).await;
-        if tracer == "callTracer" {
-            // Anvil leaves out what the transaction costs before any code runs; go-ethereum does not.
-            assert_eq!(left["gas"], format!("{:#x}", 500_000));
-            left["gas"].take();
-            right["gas"].take();
-        }
-        assert_eq!(left, right, "{tracer}");
-    }
+    let calls = json!({ "tracer": "callTracer" });
+    let mut left = trace(&ours, calls.clone()).await;
+    let mut right = trace(&theirs, calls).await;
+    // Anvil leaves out what the transaction costs before any code runs; go-ethereum does not.
+    assert_eq!(left["gas"], format!("{:#x}", 500_000));
+    left["gas"].take();
+    right["gas"].take();
+    assert_eq!(left, right);
+    // Anvil counts the call of the precompile, too; go-ethereum does not.
+    let selectors = trace(&ours, json!({ "tracer": "4byteTracer" })).await;
+    assert_eq!(selectors, json!({ "0x00000000-28": 1 }));
     // Of the accounts the chains share only the contract: the sender has paid other fees.
     let diff = json!({ "tracer": "prestateTracer", "tracerConfig": { "diffMode": true } });
     let (left, right) = (trace(&ours, diff.clone()).await, trace(&theirs, diff).await);
