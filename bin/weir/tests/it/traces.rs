@@ -36,8 +36,15 @@ fn chosen(trace: &Value, fields: &[&str]) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn traces_are_those_of_anvil() {
     let Some(peers) = Peers::find() else { return };
-    let (_anvil, url) =
-        peers.anvil(&["--chain-id", "61972", "--hardfork", "osaka", "--steps-tracing"]);
+    let (_anvil, url) = peers.anvil(&[
+        "--chain-id",
+        "61972",
+        "--hardfork",
+        "osaka",
+        "--steps-tracing",
+        "--block-time",
+        "1",
+    ]);
     let node = Node::start(&["--ephemeral"]);
     let (ours, theirs) = (node.client(), Client::at(&url));
     let (contract, hash) = traced(&ours).await;
