@@ -100,7 +100,11 @@ async fn chunks_out_of_order_are_put_together_and_a_missing_one_is_made_up_for()
 async fn contradicting_chunks_are_refused_and_the_list_is_asked_for() {
     let Some(server) = NatsServer::start() else { return };
     let client = async_nats::connect(server.url()).await.unwrap();
+    let mut requests = client.subscribe("whitelist.snapshot.request.ethereum").await.unwrap();
+    client.flush().await.unwrap();
     let mut source = Running::start(options(url(&server, "ethereum")));
+    // The request follows the subscription on its connection, so what is published now is not missed.
+    requests.next().await.unwrap();
     source.until(|status| status.connected).await;
     publish(&client, "full", list(1, 0..2)).await;
     source.next().await;
