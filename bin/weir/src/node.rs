@@ -111,9 +111,7 @@ impl Node {
         kind: NodeKind,
         shutdown: Shutdown,
     ) -> eyre::Result<Self> {
-        if settings.role == RoleSetting::Follower && settings.l1.is_some() {
-            bail!("a follower posts no batches: --role follower and --l1 exclude each other");
-        }
+        check_role(settings)?;
         let metrics = weir_runtime::install_metrics()?;
         let metrics = bind_metrics(settings.metrics_addr, settings.metrics_port, metrics).await?;
         weir_sequencer::describe_metrics();
@@ -126,20 +124,8 @@ impl Node {
         let is_follower = settings.role == RoleSetting::Follower;
         let chain = Chain::open(Arc::clone(&spec), store, REORG_BLOCKS)?;
         let chain = Arc::new(if is_follower { chain.settled() } else { chain });
-        let base_fee = next_base_fee(&chain);
-        let pool = Arc::new(SharedPool::new(TxPool::new(pool_config(settings), base_fee)));
-        let drops = Arc::new(DropLog::new(status_retention(settings), Arc::new(SystemClock)));
-        let (journal, records) = open_journal(settings)?;
         let controls = controls(settings)?;
-        let mut ingress = Ingress::new(chain.clone(), pool.clone(), journal, drops.clone())
-            .controlled_by(controls.clone())
-            .with_condition_cost_max(settings.condition_cost_max);
-        if let Some(signer) = receipt_signer(settings)? {
-            ingress = ingress.with_receipt_signer(signer);
-        }
-        let restored = ingress.restore(&records).wrap_err("pool cannot be restored")?;
-        tracing::info!(?restored, "pool restored from the journal");
-        let ingress = Arc::new(ingress);
+        let (pool, drops, ingress) = open_ingress(settings, &chain, &controls)?;
 
         let mut tasks = TaskSet::new(shutdown.clone());
         let (scratch, feed) = feed_socket(settings)?;
@@ -166,6 +152,7 @@ impl Node {
         let server = RpcServer::bind(server_config(settings)?, backends).await?;
         settings.http.watch(&server, &mut tasks)?;
         let admin = NodeAdmin::new(chain.clone(), pool.clone(), ingress.clone(), controls);
+        let admin = if is_follower { admin.of_follower() } else { admin };
         let admin = settings.admin.serve(settings, admin, &mut tasks).await?;
         let addresses = Addresses {
             admin,
@@ -205,6 +192,41 @@ impl Node {
         self.tasks.run(self.stop_grace).await?;
         Ok(())
     }
+}
+
+/// Refuses settings that only a sequencer can follow.
+fn check_role(settings: &Settings) -> eyre::Result<()> {
+    if settings.role == RoleSetting::Sequencer {
+        return Ok(());
+    }
+    if settings.l1.is_some() {
+        bail!("a follower posts no batches: --role follower and --l1 exclude each other");
+    }
+    if settings.stop_at_block.is_some() {
+        bail!("a follower seals no block: --role follower and --stop-at-block exclude each other");
+    }
+    Ok(())
+}
+
+/// The pool as the journal has it, what became of what left it, and the way in.
+fn open_ingress(
+    settings: &Settings,
+    chain: &Arc<Chain>,
+    controls: &Controls,
+) -> eyre::Result<(Arc<SharedPool>, Arc<DropLog>, Arc<Ingress>)> {
+    let base_fee = next_base_fee(chain);
+    let pool = Arc::new(SharedPool::new(TxPool::new(pool_config(settings), base_fee)));
+    let drops = Arc::new(DropLog::new(status_retention(settings), Arc::new(SystemClock)));
+    let (journal, records) = open_journal(settings)?;
+    let mut ingress = Ingress::new(chain.clone(), pool.clone(), journal, drops.clone())
+        .controlled_by(controls.clone())
+        .with_condition_cost_max(settings.condition_cost_max);
+    if let Some(signer) = receipt_signer(settings)? {
+        ingress = ingress.with_receipt_signer(signer);
+    }
+    let restored = ingress.restore(&records).wrap_err("pool cannot be restored")?;
+    tracing::info!(?restored, "pool restored from the journal");
+    Ok((pool, drops, Arc::new(ingress)))
 }
 
 /// What the operator has halted, and when the node stops by itself.

@@ -125,10 +125,10 @@ impl Signer {
 
     /// Writes the keystore over an empty file, durably.
     fn encrypt_into(&self, path: &Path, password: &str) -> std::io::Result<()> {
-        let (folder, name) = (path.parent(), path.file_name().and_then(|name| name.to_str()));
+        let name = path.file_name().and_then(|name| name.to_str());
         let secret = Zeroizing::new(self.key.to_bytes().0);
         PrivateKeySigner::encrypt_keystore(
-            folder.unwrap_or(Path::new(".")),
+            folder_of(path),
             &mut keystore_rand::thread_rng(),
             secret.as_slice(),
             password.as_bytes(),
@@ -205,8 +205,12 @@ fn keystore_address(path: &Path) -> Option<Option<Address>> {
 
 /// Makes the name of a file durable.
 fn sync_folder(path: &Path) -> std::io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    folder.unwrap_or_else(|| Path::new("."))
 }
 
 /// The first line of a file.

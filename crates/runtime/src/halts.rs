@@ -16,6 +16,7 @@ use std::{
 
 const HALTS_FILE: &str = "halts.json";
 const AUDIT_FILE: &str = "audit.jsonl";
+const HALTED: &str = "weir_halted";
 
 /// A part of a node that can be halted by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -126,8 +127,7 @@ impl Halts {
             Err(error) => return Err(failed(&path)(error)),
         };
         let path = folder.join(AUDIT_FILE);
-        let audit = OpenOptions::new().create(true).append(true).open(&path);
-        let audit = audit.map_err(failed(&path))?;
+        let audit = open_audit(&path).map_err(failed(&path))?;
         let halted = Self {
             folder: Some(folder.to_owned()),
             audit: Mutex::new(Some(audit)),
@@ -136,7 +136,8 @@ impl Halts {
         for (scope, halt) in &halts {
             tracing::warn!(%scope, reason = halt.reason, "scope is halted since an earlier run");
         }
-        halted.mask.store(mask(&halts), Ordering::Release);
+        metrics::describe_gauge!(HALTED, "Whether the operator has halted a part of the node");
+        halted.show(&halts);
         *halted.halts.lock() = halts;
         Ok(halted)
     }
@@ -187,12 +188,23 @@ impl Halts {
         let line = json!({
             "timeMs": now_ms(), "method": method, "arguments": arguments, "outcome": outcome,
         });
+        let line = format!("{line}\n");
         tracing::info!(method, %arguments, outcome, "operator");
         let mut audit = self.audit.lock();
         let (Some(file), Some(folder)) = (&mut *audit, &self.folder) else { return Ok(()) };
-        writeln!(file, "{line}")
+        // In one write, so that a line is rarely torn.
+        file.write_all(line.as_bytes())
             .and_then(|()| file.sync_data())
             .map_err(failed(&folder.join(AUDIT_FILE)))
+    }
+
+    /// Makes what is halted known to those who look without a lock, and to Prometheus.
+    fn show(&self, halts: &BTreeMap<Scope, Halt>) {
+        self.mask.store(mask(halts), Ordering::Release);
+        for scope in Scope::ALL {
+            let is_halted = if halts.contains_key(&scope) { 1.0 } else { 0.0 };
+            metrics::gauge!(HALTED, "scope" => scope.name()).set(is_halted);
+        }
     }
 
     fn change(&self, act: impl FnOnce(&mut BTreeMap<Scope, Halt>)) -> Result<(), HaltsError> {
@@ -202,11 +214,7 @@ impl Halts {
         if let Some(folder) = &self.folder {
             keep(folder, &changed)?;
         }
-        self.mask.store(mask(&changed), Ordering::Release);
-        for scope in Scope::ALL {
-            let is_halted = if changed.contains_key(&scope) { 1.0 } else { 0.0 };
-            metrics::gauge!("weir_halted", "scope" => scope.name()).set(is_halted);
-        }
+        self.show(&changed);
         *halts = changed;
         drop(halts);
         self.resumed.notify_all();
@@ -216,6 +224,20 @@ impl Halts {
 
 fn mask(halts: &BTreeMap<Scope, Halt>) -> u8 {
     halts.keys().fold(0, |mask, scope| mask | scope.bit())
+}
+
+/// Opens the audit log behind a whole line: what a crash has torn gets an end, so that it does not swallow the next.
+fn open_audit(path: &Path) -> io::Result<File> {
+    let is_torn = match fs::read(path) {
+        Ok(text) => text.last().is_some_and(|last| *last != b'\n'),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(error) => return Err(error),
+    };
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    if is_torn {
+        file.write_all(b"\n")?;
+    }
+    Ok(file)
 }
 
 /// Whole or not at all, and durable, whenever the process ends.
@@ -269,14 +291,18 @@ mod tests {
     #[test]
     fn every_act_is_a_line_of_the_audit_log() {
         let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join(AUDIT_FILE);
         for method in ["a", "b"] {
             let halts = Halts::open(Some(folder.path())).unwrap();
             halts.record(method, &json!(["x", 1]), "ok").unwrap();
+            // A crash in the middle of a line.
+            fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"ti").unwrap();
         }
-        let text = fs::read_to_string(folder.path().join(AUDIT_FILE)).unwrap();
-        let lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-        assert_eq!(lines.len(), 2);
-        assert_eq!((&lines[1]["method"], &lines[1]["arguments"][1]), (&json!("b"), &json!(1)));
+        let text = fs::read_to_string(path).unwrap();
+        let whole: Vec<Value> =
+            text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        assert_eq!((text.lines().count(), whole.len()), (4, 2));
+        assert_eq!((&whole[1]["method"], &whole[1]["arguments"][1]), (&json!("b"), &json!(1)));
     }
 
     #[test]

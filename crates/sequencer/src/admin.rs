@@ -11,14 +11,11 @@ use std::{
     },
 };
 use weir_primitives::{DropCode, Fate};
-use weir_rpc::{AdminBackend, AdminStatusView, BackendError, HaltView};
+use weir_rpc::{AdminBackend, AdminStatusView, BackendError, HaltView, Readiness};
 use weir_runtime::{Halts, Scope, set_log_filter};
 
 /// Why a transaction left the pool.
 const DROPPED: &str = "dropped by the operator";
-
-/// What a drain halts the ingress with.
-const DRAINING: &str = "node is draining";
 
 /// Set when the node is to empty its pool and stop.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +39,8 @@ pub struct NodeAdmin {
     pool: Arc<SharedPool>,
     ingress: Arc<Ingress>,
     controls: Controls,
+    /// Whether the node builds blocks.
+    is_sequencer: bool,
 }
 
 impl fmt::Debug for NodeAdmin {
@@ -58,7 +57,14 @@ impl NodeAdmin {
         ingress: Arc<Ingress>,
         controls: Controls,
     ) -> Self {
-        Self { chain, pool, ingress, controls }
+        Self { chain, pool, ingress, controls, is_sequencer: true }
+    }
+
+    /// For a node that builds no blocks.
+    #[must_use]
+    pub const fn of_follower(mut self) -> Self {
+        self.is_sequencer = false;
+        self
     }
 
     fn halts(&self) -> &Halts {
@@ -96,6 +102,10 @@ fn scope(text: &str) -> Result<Scope, BackendError> {
 }
 
 impl AdminBackend for NodeAdmin {
+    fn readiness(&self) -> Readiness {
+        self.ingress.readiness()
+    }
+
     fn status(&self) -> AdminStatusView {
         let view = self.chain.view();
         let head = view.head().reference();
@@ -158,7 +168,17 @@ impl AdminBackend for NodeAdmin {
     }
 
     fn drain(&self) -> Result<(), BackendError> {
-        self.audited("drain", &json!({ "ingress": DRAINING }), || {
+        self.audited("drain", &json!({}), || {
+            if !self.is_sequencer {
+                return Err(BackendError::refused(
+                    "a follower has nothing to drain: stop it by a signal",
+                ));
+            }
+            if let Some(halt) = self.halts().halt_of(Scope::Sealing) {
+                let reason = halt.reason;
+                let words = format!("sealing is halted, so nothing can be drained: {reason}");
+                return Err(BackendError::refused(words));
+            }
             self.controls.drain.begin();
             self.pool.ring();
             Ok(())

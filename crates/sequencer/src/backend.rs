@@ -199,11 +199,7 @@ impl ChainBackend for NodeBackend {
     }
 
     fn readiness(&self) -> Readiness {
-        let failure = self.ingress.journal_failure().map(ToString::to_string);
-        match failure.or_else(|| self.ingress.controls().unready()) {
-            Some(reason) => Readiness::NotReady { reason },
-            None => Readiness::Ready,
-        }
+        self.ingress.readiness()
     }
 
     fn submit(&self, raw: Bytes, gap: NonceGap) -> BoxFuture<'static, Result<B256, SubmitError>> {

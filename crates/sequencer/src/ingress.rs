@@ -33,6 +33,7 @@ use weir_primitives::{
     Account, ConditionFailure, Conditions, DropCode, Fate, Severity, StateError, StateProvider,
     TransactionStatus,
 };
+use weir_rpc::Readiness;
 use weir_storage::{Journal, JournalError, JournalRecord};
 use weir_txpool::{
     AdmissionRules, IntrinsicGas, Placement, PoolError, PoolTransaction, SenderCode, SenderState,
@@ -218,6 +219,15 @@ impl Ingress {
     pub fn controlled_by(mut self, controls: Controls) -> Self {
         self.controls = controls;
         self
+    }
+
+    /// Whether transactions are taken and put into blocks, as far as the journal and the operator decide it.
+    pub(crate) fn readiness(&self) -> Readiness {
+        let failure = self.journal_failure().map(ToString::to_string);
+        match failure.or_else(|| self.controls.unready()) {
+            Some(reason) => Readiness::NotReady { reason },
+            None => Readiness::Ready,
+        }
     }
 
     /// What makes it pause.

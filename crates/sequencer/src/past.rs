@@ -98,11 +98,14 @@ impl NodeSource for PastNodes {
     }
 }
 
+/// Hash of the head, and number of an earlier block.
+type PastKey = (B256, u64);
+
 /// What leads to the tries that were asked for last.
 #[derive(Debug, Default)]
 pub(crate) struct PastTries {
-    /// By hash of the head and number of the block, the newest last.
-    kept: Mutex<VecDeque<((B256, u64), Arc<Difference>)>>,
+    /// The newest last.
+    kept: Mutex<VecDeque<(PastKey, Arc<Difference>)>>,
 }
 
 impl PastTries {

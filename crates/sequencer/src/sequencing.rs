@@ -114,6 +114,8 @@ pub struct SequencingDriver<C> {
     config: SequencingConfig,
     clock: C,
     journal_compact_bytes: u64,
+    /// Whether the newest block was sealed during a drain and found nothing to include.
+    is_drained: bool,
     /// `None` unless reorgs may be asked for.
     reorgs: Option<ReorgInbox>,
     self_check: SelfCheckOptions,
@@ -144,6 +146,7 @@ impl<C: Clock> SequencingDriver<C> {
             config,
             clock,
             journal_compact_bytes,
+            is_drained: false,
             reorgs: None,
             self_check: SelfCheckOptions::default(),
         };
@@ -188,9 +191,7 @@ impl<C: Clock> SequencingDriver<C> {
     /// Whether the last block is sealed, or all that could be executed is in a block and no more comes.
     fn is_finished(&self) -> bool {
         let head = self.chain.view().head().reference().number;
-        let controls = self.controls();
-        controls.stop_at_block.is_some_and(|last| last <= head)
-            || (controls.drain.is_begun() && self.pool.lock().status().pending == 0)
+        self.is_drained || self.controls().stop_at_block.is_some_and(|last| last <= head)
     }
 
     fn produce(&mut self, shutdown: &Shutdown) -> Result<(), SequencingError> {
@@ -293,6 +294,9 @@ impl<C: Clock> SequencingDriver<C> {
     fn seal(&mut self, builder: BlockBuilder, view: &ChainView) -> Result<(), SequencingError> {
         let started = Instant::now();
         let Checked { sealed, witness, removed } = self.seal_checked(builder, view)?;
+        // What a whole block could not take, because its fee cap is too low, say, nobody waits for.
+        let is_empty = sealed.executed.block.transactions().is_empty();
+        self.is_drained = self.controls().drain.is_begun() && is_empty;
         self.settle_removed(&removed);
         let root = started.elapsed();
         self.chain.append(&sealed.executed, &sealed.hashed, &sealed.updates)?;

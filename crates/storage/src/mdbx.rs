@@ -83,18 +83,7 @@ impl fmt::Debug for MdbxStore {
 impl MdbxStore {
     /// Opens the store and writes genesis if it is empty; otherwise checks schema version and chain.
     pub fn open(options: StoreOptions, genesis: &GenesisState) -> Result<Self, StorageError> {
-        let environment = open_environment(&options)?;
-        let transaction = environment.begin_rw_unsync()?;
-        let mut handles = [Database::freelist_db(); Table::ALL.len()];
-        for table in Table::ALL {
-            handles[table as usize] =
-                transaction.create_db(Some(table.name()), DatabaseFlags::empty())?;
-        }
-        let mut tables = WriteTables::new(&transaction, &handles);
-        kv::open_or_create(&mut tables, genesis)?;
-        drop(tables);
-        transaction.commit()?;
-        Ok(Self { environment, handles, options, writer: Mutex::new(()) })
+        Self::open_with(options, |tables| kv::open_or_create(tables, genesis))
     }
 
     /// Opens a store that is there, of whatever chain.
@@ -105,6 +94,18 @@ impl MdbxStore {
         if !options.path.join(DATA_FILE).is_file() {
             return Err(StorageError::Absent { path: options.path });
         }
+        let path = options.path.clone();
+        Self::open_with(options, |tables| match kv::open_existing(tables)? {
+            true => Ok(()),
+            false => Err(StorageError::Absent { path }),
+        })
+    }
+
+    /// Opens the tables; `check` looks at them and may write, in one transaction.
+    fn open_with(
+        options: StoreOptions,
+        check: impl FnOnce(&mut WriteTables<'_>) -> Result<(), StorageError>,
+    ) -> Result<Self, StorageError> {
         let environment = open_environment(&options)?;
         let transaction = environment.begin_rw_unsync()?;
         let mut handles = [Database::freelist_db(); Table::ALL.len()];
@@ -113,11 +114,8 @@ impl MdbxStore {
                 transaction.create_db(Some(table.name()), DatabaseFlags::empty())?;
         }
         let mut tables = WriteTables::new(&transaction, &handles);
-        let is_there = kv::open_existing(&mut tables)?;
+        check(&mut tables)?;
         drop(tables);
-        if !is_there {
-            return Err(StorageError::Absent { path: options.path });
-        }
         transaction.commit()?;
         Ok(Self { environment, handles, options, writer: Mutex::new(()) })
     }

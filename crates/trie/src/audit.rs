@@ -43,12 +43,15 @@ pub fn count_leaves(root: B256, source: &dyn NodeSource) -> Result<LeafCount, Tr
     Ok(count)
 }
 
+/// Takes a leaf by its whole path.
+type LeafVisitor<'a> = dyn FnMut(Nibbles, &[u8]) -> Result<(), TrieError> + 'a;
+
 /// Visits the leaves of a trie in order, with their whole paths.
 fn walk(
     root: B256,
     loader: &Loader<'_>,
     nodes: &mut u64,
-    visit: &mut dyn FnMut(Nibbles, &[u8]) -> Result<(), TrieError>,
+    visit: &mut LeafVisitor<'_>,
 ) -> Result<(), TrieError> {
     let mut load = |path: &Nibbles, hash| {
         *nodes += 1;

@@ -25,6 +25,10 @@ const ALL: Warmth = (Reverse(0), u8::MAX);
 /// A trie whose keys are 32 bytes.
 ///
 /// Split or not is a matter of speed: root, stored nodes and witness are the same.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most tries are whole, and a box would be one more jump on every walk"
+)]
 pub(crate) enum SplitTrie {
     Whole(MerkleTrie),
     Split(Box<Shards>),

@@ -6,6 +6,10 @@ use jsonrpsee::rpc_params;
 use serde_json::{Value, json};
 use std::{path::Path, process::Output};
 use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 /// A node with an admin address, and the options that `weir admin` needs for it.
 struct Operated {
@@ -37,12 +41,29 @@ impl Operated {
         serde_json::from_slice(&output.stdout).expect("the answer is JSON")
     }
 
+    /// What Prometheus would read.
+    async fn metrics(&self) -> String {
+        let url = self.node.ready["metrics"].as_str().expect("an address");
+        get(url.trim_start_matches("http://")).await
+    }
+
     /// What `weir health` says, and its exit code.
     fn health(&self) -> (String, Option<i32>) {
         let output = weir().args(["health", "--url", &self.node.http]).output();
         let output = output.expect("the program runs");
         (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code())
     }
+}
+
+/// Gets a page of an authority with a path.
+async fn get(page: &str) -> String {
+    let (authority, path) = page.split_once('/').expect("a page has a path");
+    let mut stream = TcpStream::connect(authority).await.expect("the server listens");
+    let request = format!("GET /{path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("the server reads");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.expect("the server answers");
+    text
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,6 +83,10 @@ async fn what_is_halted_stays_so_over_a_restart() {
     operated.node.child.kill();
     let operated = Operated::on(datadir.path(), &[]);
     let client = operated.node.client();
+    let gauge = "weir_halted{scope=\"ingress\"} 1";
+    assert!(operated.metrics().await.contains(gauge), "also after a restart");
+    let page = format!("{}/health/ready", operated.url.trim_start_matches("http://"));
+    assert!(get(&page).await.contains("flood of spam"), "the operator's address knows it, too");
     let status = operated.admin(&["status"]);
     let scopes: Vec<&Value> =
         status["halts"].as_array().expect("a list").iter().map(|halt| &halt["scope"]).collect();
@@ -146,6 +171,15 @@ async fn a_drain_puts_the_pool_into_blocks_and_hands_over() {
         sent.push(client.transfer(nonce).await);
     }
     let waiting = client.transfer(30).await;
+    // Below any base fee: a stranger must not be able to hold up the end.
+    let poor = client.raw_transfer(20, 1, 0);
+    client.call("eth_sendRawTransaction", rpc_params![poor]).await;
+    operated.admin(&["halt", "sealing", "--reason", "first things first"]);
+    let refused = operated.run(&["drain"]);
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(words.contains("first things first"), "{words}");
+    assert!(operated.metrics().await.contains("weir_halted{scope=\"sealing\"} 1"));
+    operated.admin(&["resume", "sealing"]);
     operated.admin(&["drain"]);
     assert!(operated.node.child.wait().success(), "a drained node stops cleanly");
     let node = Node::on(datadir.path(), &[]);
@@ -167,7 +201,23 @@ async fn a_node_stops_at_its_last_block() {
     let folder = datadir.path().to_str().expect("the path is text");
     let check = weir().args(["db", "check", "--datadir", folder]).output().expect("it runs");
     let text = String::from_utf8_lossy(&check.stdout).into_owned();
-    assert!(text.starts_with("head: number=2 "), "{text}");
+    assert!(check.status.success() && text.starts_with("head: number=2 "), "{text}");
+    let follower = ["node", "--role", "follower", "--datadir", folder, "--stop-at-block", "3"];
+    let output = weir().args(follower).output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_second_signal_aborts() {
+    let datadir = TempDir::new().expect("a temporary folder can be made");
+    let node = Node::on(datadir.path(), &[]);
+    // Stopped, it gets both at once when it goes on.
+    node.child.signal("STOP");
+    node.child.signal("TERM");
+    node.child.signal("INT");
+    node.child.signal("CONT");
+    let code = node.child.wait().code().expect("it ends by itself");
+    assert!([128 + 2, 128 + 15].contains(&code), "{code}");
 }
 
 #[test]

@@ -105,7 +105,8 @@ impl OpenPools {
             return;
         }
         let is_change = pool.is_changed_by(&record.event);
-        if !is_change && !(self.is_verifying && pool.previous.is_some()) {
+        let is_checked = self.is_verifying && pool.previous.is_some();
+        if !is_change && !is_checked {
             return;
         }
         let before = pool.state.core();

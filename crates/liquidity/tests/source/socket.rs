@@ -5,6 +5,7 @@ use crate::{
     model::{Archive, full, is_state, pair, pool, state},
 };
 use std::sync::Arc;
+use weir_arena::PoolSnapshot;
 use weir_feed::{ConsumerOptions, FeedProducer, FeedServer, ServerOptions};
 use weir_liquidity::{
     BlockSource, FeedSource, LiquidityDriver, LiquidityHandle, LiquidityInput, LiquidityOptions,
@@ -38,6 +39,13 @@ async fn open_at(handle: &LiquidityHandle, parent: BlockRef, steps: usize) -> Ar
             return open;
         }
         changes.changed().await.unwrap();
+    }
+}
+
+fn assert_same(left: &PoolSnapshot, right: &PoolSnapshot) {
+    for row in [pair(), pool()] {
+        let state = right.get(&row.key).map(|pool| pool.state());
+        assert_eq!(left.get(&row.key).map(|pool| pool.state()), state);
     }
 }
 
@@ -94,10 +102,7 @@ async fn a_follower_behind_a_feed_equals_the_contracts_through_reorgs_and_new_ep
                 let open = open_at(&own, parent, index + 1).await;
                 let followed = open_at(&handle, parent, index + 1).await;
                 steps += 1;
-                for row in [pair(), pool()] {
-                    let state = open.pools.get(&row.key).map(|pool| pool.state());
-                    assert_eq!(followed.pools.get(&row.key).map(|pool| pool.state()), state);
-                }
+                assert_same(&followed.pools, &open.pools);
             }
         }
         updates.send(LiquidityInput::Chain(moved)).await.unwrap();
@@ -109,11 +114,10 @@ async fn a_follower_behind_a_feed_equals_the_contracts_through_reorgs_and_new_ep
             assert!(is_state(pool, &state(&world, &row.key)), "round={round}");
         }
         assert_eq!(view.head.digest(), own.view().head.digest(), "round={round}");
-        assert_eq!(republished.heartbeat().head_number, {
-            // A block at which reading begins has no events to pass on.
-            let head = republished.heartbeat();
-            if head.next_seq == 0 { 0 } else { world.reference().number }
-        });
+        // A block at which reading begins has no events to pass on.
+        let head = republished.heartbeat();
+        let expected = if head.next_seq == 0 { 0 } else { world.reference().number };
+        assert_eq!(head.head_number, expected);
     }
     assert!(steps > 10, "open blocks were followed: {steps}");
     let applied = ports.applied.recv().await.unwrap();

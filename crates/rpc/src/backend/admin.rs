@@ -1,6 +1,6 @@
 //! What an operator may do to a running node.
 
-use super::BackendError;
+use super::{BackendError, Readiness};
 use alloy_primitives::{Address, B256};
 use serde::Serialize;
 
@@ -38,6 +38,9 @@ pub struct AdminStatusView {
 
 /// Controls of a node. Every call but the status is in the audit log, also one that failed.
 pub trait AdminBackend: Send + Sync + 'static {
+    /// Whether the node takes transactions and puts them into blocks.
+    fn readiness(&self) -> Readiness;
+
     /// How the node stands.
     fn status(&self) -> AdminStatusView;
 

@@ -27,11 +27,12 @@ pub(super) fn answer(
     })
 }
 
-/// The chain's word, or the engine's in a process that only follows chains.
+/// The chain's word, or the operator's at his own address, or the engine's in a process that only follows chains.
 fn readiness(backends: &Backends) -> Readiness {
-    match (&backends.chain, &backends.pools) {
-        (Some(chain), _) => chain.readiness(),
-        (None, Some(pools)) => pools.readiness(),
-        (None, None) => Readiness::Ready,
+    match (&backends.chain, &backends.admin, &backends.pools) {
+        (Some(chain), _, _) => chain.readiness(),
+        (None, Some(admin), _) => admin.readiness(),
+        (None, None, Some(pools)) => pools.readiness(),
+        (None, None, None) => Readiness::Ready,
     }
 }

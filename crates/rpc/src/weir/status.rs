@@ -7,7 +7,10 @@ use crate::{
     json::{Answer, Json},
     wire::Quantity,
 };
-use alloy_primitives::{B256, map::B256Map};
+use alloy_primitives::{
+    B256,
+    map::{B256Map, Entry},
+};
 use serde::{Deserialize, Serialize};
 use weir_primitives::{BlockPlace, StatusUpdate, TransactionStatus};
 
@@ -171,9 +174,10 @@ impl StatusWatch {
     pub(crate) fn begin(&mut self, chain: &dyn ChainBackend) -> Vec<StatusEventView> {
         let mut told = Vec::new();
         for hash in std::mem::take(&mut self.order) {
-            if !self.last.contains_key(&hash) {
+            // One that is named twice is told once.
+            if let Entry::Vacant(entry) = self.last.entry(hash) {
                 let status = look_up(chain, &hash);
-                self.last.insert(hash, status.clone());
+                entry.insert(status.clone());
                 self.order.push(hash);
                 told.push(StatusEventView::new(hash, status));
             }

@@ -32,7 +32,7 @@ pub(super) fn plan(
     let mut planned = Vec::with_capacity(blocks.len());
     let (mut last, mut time) = (base.number, base.timestamp);
     for BlockCalls { block, state, calls } in blocks {
-        let number = block.number.unwrap_or(last.saturating_add(1));
+        let number = block.number.unwrap_or_else(|| last.saturating_add(1));
         if number <= last {
             return Err(BlockSimulationError::NumberOrder { number, previous: last });
         }
@@ -49,7 +49,7 @@ pub(super) fn plan(
                 calls: Vec::new(),
             });
         }
-        let timestamp = block.timestamp.unwrap_or(time.saturating_add(BLOCK_SECONDS));
+        let timestamp = block.timestamp.unwrap_or_else(|| time.saturating_add(BLOCK_SECONDS));
         if timestamp <= time {
             return Err(BlockSimulationError::TimestampOrder { timestamp, previous: time });
         }
