@@ -1,7 +1,7 @@
 //! Sealed blocks on their way to L1.
 //!
 //! The [`BatchDriver`] follows the head, collects blocks into channels, and posts them. Nothing is skipped and nothing posted
-//! twice, whenever the process dies, because of the order in which the [`Outbox`] is written:
+//! twice, whenever the process dies, because of the order in which the outbox is written:
 //!
 //! 1. *intent*: the payloads of a channel with their block range, in one atomic write. The next channel begins after the
 //!    last one written, so there is no cursor that could disagree.
