@@ -8,7 +8,7 @@ use crate::{
 use alloy_primitives::map::HashSet;
 use eyre::{Context, bail};
 use serde::Serialize;
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use weir_arena::{Discovery, PoolStatic};
 use weir_feed::{
@@ -20,7 +20,7 @@ use weir_liquidity::{
     EngineInput, FeedSource, FollowerSource, LiquidityHandle, LiquidityService, NatsFeedSource,
     PathsDriver, PathsHandle, SourceDriver, SourceOptions, WhitelistChange, publish_gates,
 };
-use weir_rpc::{Backends, Hosts, Origins, RpcServer, ServerConfig};
+use weir_rpc::{Backends, RpcServer};
 use weir_runtime::{Clock, Shutdown, SystemClock, TaskSet};
 
 /// How long parts may take to stop before they are aborted.
@@ -80,7 +80,7 @@ impl Daemon {
         tasks.spawn("pool-events", Arc::clone(&service).publish(shutdown.clone()));
         let followed = service.pools().iter().map(|(chain_id, _)| chain_id).collect();
         let backends = Backends { pools: Some(service), ..Backends::default() };
-        let server = RpcServer::bind(server_config(args)?, backends).await?;
+        let server = RpcServer::bind(args.http.config(args.http_port)?, backends).await?;
         args.http.watch(&server, &mut tasks)?;
         let addresses = Addresses {
             http: format!("http://{}", server.address()),
@@ -329,20 +329,4 @@ async fn drain(
             }
         }
     }
-}
-
-fn server_config(args: &LiquidityArgs) -> eyre::Result<ServerConfig> {
-    let list = |text: &str| text.split(',').map(|part| part.trim().to_owned()).collect();
-    Ok(ServerConfig {
-        origins: match args.http_cors.as_str() {
-            "" => Origins::None,
-            "*" => Origins::Any,
-            origins => Origins::List(list(origins)),
-        },
-        hosts: match args.http_hosts.as_str() {
-            "*" => Hosts::Any,
-            hosts => Hosts::List(list(hosts)),
-        },
-        ..args.http.apply(ServerConfig::new(SocketAddr::new(args.http_addr, args.http_port)))?
-    })
 }

@@ -1,19 +1,44 @@
-//! The limits of the JSON-RPC server, for every command that serves it.
+//! The settings of the JSON-RPC server, for every command that serves it; the port alone has a default of its own there.
 
 use clap::Args;
 use eyre::Context;
 use std::{
     convert::Infallible,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use weir_rpc::{LimitRules, LimitsHandle, RpcServer, ServerConfig};
+use weir_rpc::{Hosts, LimitRules, LimitsHandle, Origins, RpcServer, ServerConfig};
 use weir_runtime::{Shutdown, TaskSet};
 
-/// What one client, and all of them together, may ask of the JSON-RPC server.
+/// Where the JSON-RPC server listens, whom it answers, and what one client, and all of them together, may ask of it.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HttpSettings {
+    /// Address of the JSON-RPC server (HTTP and WebSocket).
+    #[arg(long, env = "WEIR_HTTP_ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "IP")]
+    pub(crate) http_addr: IpAddr,
+
+    /// Connections the JSON-RPC server holds at most.
+    #[arg(long, env = "WEIR_HTTP_MAX_CONNECTIONS", default_value_t = 1_024, value_name = "N")]
+    pub(crate) http_max_connections: u32,
+
+    /// Largest JSON-RPC request body in bytes.
+    #[arg(long, env = "WEIR_HTTP_MAX_BODY_BYTES", default_value_t = 10 * 1024 * 1024, value_name = "BYTES")]
+    pub(crate) http_max_body_bytes: u32,
+
+    /// Requests in one JSON-RPC batch at most.
+    #[arg(long, env = "WEIR_HTTP_MAX_BATCH", default_value_t = 1_000, value_name = "N")]
+    pub(crate) http_max_batch: u32,
+
+    /// Web origins that may call the JSON-RPC server, separated by commas, or * for all; none when empty.
+    #[arg(long, env = "WEIR_HTTP_CORS", default_value = "", value_name = "ORIGINS")]
+    pub(crate) http_cors: String,
+
+    /// Host names that the JSON-RPC server answers, separated by commas, or * for all; IP addresses always are.
+    #[arg(long, env = "WEIR_HTTP_HOSTS", default_value = "localhost", value_name = "NAMES")]
+    pub(crate) http_hosts: String,
+
     /// Connections one IP address holds at most (an IPv6 address counts with its /64).
     #[arg(long, env = "WEIR_HTTP_MAX_CONNECTIONS_PER_IP", default_value_t = 512, value_name = "N")]
     pub(crate) http_max_connections_per_ip: u32,
@@ -84,9 +109,22 @@ pub(crate) struct HttpSettings {
 }
 
 impl HttpSettings {
-    /// The configuration with these limits.
-    pub(crate) fn apply(&self, config: ServerConfig) -> eyre::Result<ServerConfig> {
+    /// The configuration of a server on this port.
+    pub(crate) fn config(&self, port: u16) -> eyre::Result<ServerConfig> {
+        let list = |text: &str| text.split(',').map(|part| part.trim().to_owned()).collect();
         Ok(ServerConfig {
+            origins: match self.http_cors.as_str() {
+                "" => Origins::None,
+                "*" => Origins::Any,
+                origins => Origins::List(list(origins)),
+            },
+            hosts: match self.http_hosts.as_str() {
+                "*" => Hosts::Any,
+                hosts => Hosts::List(list(hosts)),
+            },
+            connections_max: self.http_max_connections as usize,
+            request_bytes_max: self.http_max_body_bytes as usize,
+            batch_items_max: self.http_max_batch as usize,
             connections_per_address_max: self.http_max_connections_per_ip as usize,
             held_bytes_max: self.http_max_held_bytes,
             idle_timeout: self.http_idle_timeout,
@@ -104,7 +142,7 @@ impl HttpSettings {
             logs_blocks_max: self.http_logs_max_blocks,
             logs_results_max: self.http_logs_max_results as usize,
             limits: self.limits.as_deref().map(read_limits).transpose()?.unwrap_or_default(),
-            ..config
+            ..ServerConfig::new(SocketAddr::new(self.http_addr, port))
         })
     }
 

@@ -14,7 +14,7 @@ use std::{
 };
 use weir_evm::ChainSpec;
 use weir_follower::Signer;
-use weir_rpc::{Backends, Hosts, Origins, RpcServer, ServerConfig};
+use weir_rpc::{Backends, RpcServer};
 use weir_runtime::{
     Halts, LogFormat, LogOptions, MetricsHandle, MetricsServer, MetricsServerError, Shutdown,
     SystemClock, TaskSet,
@@ -149,7 +149,7 @@ impl Node {
             batches: batches.map(|batches| Arc::new(batches) as _),
             admin: None,
         };
-        let server = RpcServer::bind(server_config(settings)?, backends).await?;
+        let server = RpcServer::bind(settings.http.config(settings.http_port)?, backends).await?;
         settings.http.watch(&server, &mut tasks)?;
         let admin = NodeAdmin::new(chain.clone(), pool.clone(), ingress.clone(), controls);
         let admin = if is_follower { admin.of_follower() } else { admin };
@@ -316,25 +316,6 @@ fn self_check(settings: &Settings) -> SelfCheckOptions {
         witness_blocks: settings.witness_blocks,
         evidence: (!settings.ephemeral).then(|| settings.datadir.join("evidence")),
     }
-}
-
-fn server_config(settings: &Settings) -> eyre::Result<ServerConfig> {
-    let address = SocketAddr::new(settings.http_addr, settings.http_port);
-    Ok(ServerConfig {
-        connections_max: settings.http_max_connections as usize,
-        request_bytes_max: settings.http_max_body_bytes as usize,
-        batch_items_max: settings.http_max_batch as usize,
-        origins: match settings.http_cors.as_str() {
-            "" => Origins::None,
-            "*" => Origins::Any,
-            list => Origins::List(list.split(',').map(|origin| origin.trim().to_owned()).collect()),
-        },
-        hosts: match settings.http_hosts.as_str() {
-            "*" => Hosts::Any,
-            list => Hosts::List(list.split(',').map(|host| host.trim().to_owned()).collect()),
-        },
-        ..settings.http.apply(ServerConfig::new(address))?
-    })
 }
 
 /// Binds the port asked for; without one, the usual port or else any.

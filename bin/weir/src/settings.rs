@@ -158,33 +158,9 @@ pub(crate) struct Settings {
     #[arg(long, env = "WEIR_WITNESS_BLOCKS", default_value_t = 64, value_name = "N")]
     pub(crate) witness_blocks: u64,
 
-    /// Address of the JSON-RPC server (HTTP and WebSocket).
-    #[arg(long, env = "WEIR_HTTP_ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "IP")]
-    pub(crate) http_addr: IpAddr,
-
     /// Port of the JSON-RPC server; 0 picks a free one.
     #[arg(long, env = "WEIR_HTTP_PORT", default_value_t = 8545, value_name = "PORT")]
     pub(crate) http_port: u16,
-
-    /// Connections the JSON-RPC server holds at most.
-    #[arg(long, env = "WEIR_HTTP_MAX_CONNECTIONS", default_value_t = 1_024, value_name = "N")]
-    pub(crate) http_max_connections: u32,
-
-    /// Largest JSON-RPC request body in bytes.
-    #[arg(long, env = "WEIR_HTTP_MAX_BODY_BYTES", default_value_t = 10 * 1024 * 1024, value_name = "BYTES")]
-    pub(crate) http_max_body_bytes: u32,
-
-    /// Requests in one JSON-RPC batch at most.
-    #[arg(long, env = "WEIR_HTTP_MAX_BATCH", default_value_t = 1_000, value_name = "N")]
-    pub(crate) http_max_batch: u32,
-
-    /// Web origins that may call the JSON-RPC server, separated by commas, or * for all; none when empty.
-    #[arg(long, env = "WEIR_HTTP_CORS", default_value = "", value_name = "ORIGINS")]
-    pub(crate) http_cors: String,
-
-    /// Host names that the JSON-RPC server answers, separated by commas, or * for all; IP addresses always are.
-    #[arg(long, env = "WEIR_HTTP_HOSTS", default_value = "localhost", value_name = "NAMES")]
-    pub(crate) http_hosts: String,
 
     #[command(flatten)]
     pub(crate) http: HttpSettings,

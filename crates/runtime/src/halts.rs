@@ -1,5 +1,6 @@
 //! What an operator has halted, kept over restarts, and a record of who did what.
 
+use crate::write_durably;
 use parking_lot::{Condvar, Mutex};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -240,19 +241,10 @@ fn open_audit(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whole or not at all, and durable, whenever the process ends.
 fn keep(folder: &Path, halts: &BTreeMap<Scope, Halt>) -> Result<(), HaltsError> {
     let path = folder.join(HALTS_FILE);
-    let fresh = path.with_extension("json.new");
     let text = serde_json::to_vec_pretty(halts).expect("a map of texts and numbers is JSON");
-    let write = || {
-        let mut file = File::create(&fresh)?;
-        file.write_all(&text)?;
-        file.sync_all()?;
-        fs::rename(&fresh, &path)?;
-        File::open(folder)?.sync_all()
-    };
-    write().map_err(failed(&path))
+    write_durably(&path, &text).map_err(failed(&path))
 }
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> HaltsError + use<> {

@@ -9,6 +9,9 @@ pub use tasks::{TaskError, TaskSet};
 mod clock;
 pub use clock::{Clock, SystemClock};
 
+mod durable;
+pub use durable::write_durably;
+
 mod halts;
 pub use halts::{Halt, Halts, HaltsError, Scope, UnknownScope};
 

@@ -125,21 +125,9 @@ pub(crate) struct LiquidityArgs {
     #[arg(long, default_value_t = 2, value_name = "N")]
     pub(crate) verify_pools: usize,
 
-    /// Address of the JSON-RPC server (HTTP and WebSocket).
-    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "IP")]
-    pub(crate) http_addr: IpAddr,
-
     /// Port of the JSON-RPC server; 0 picks a free one.
     #[arg(long, default_value_t = 8547, value_name = "PORT")]
     pub(crate) http_port: u16,
-
-    /// Web origins that may call the JSON-RPC server, separated by commas, or * for all; none when empty.
-    #[arg(long, default_value = "", value_name = "ORIGINS")]
-    pub(crate) http_cors: String,
-
-    /// Host names that the JSON-RPC server answers, separated by commas, or * for all; IP addresses always are.
-    #[arg(long, default_value = "localhost", value_name = "NAMES")]
-    pub(crate) http_hosts: String,
 
     #[command(flatten)]
     pub(crate) http: HttpSettings,

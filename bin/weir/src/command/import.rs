@@ -6,7 +6,7 @@ use crate::{
 };
 use eyre::Context;
 use std::{fs::File, io::BufReader, process::ExitCode, sync::Arc};
-use weir_runtime::{LogFormat, LogOptions, init_logs};
+use weir_runtime::{LogFormat, LogOptions, init_logs, write_durably};
 use weir_sequencer::{ChainImporter, genesis_state};
 use weir_storage::{MdbxStore, StoreOptions};
 
@@ -37,8 +37,5 @@ fn keep_genesis(args: &ImportArgs) -> eyre::Result<()> {
     if std::fs::read(&kept).is_ok_and(|held| held == text) {
         return Ok(());
     }
-    // Whole or not at all, whenever the process ends.
-    let fresh = kept.with_extension("json.new");
-    std::fs::write(&fresh, &text).wrap_err_with(failed)?;
-    std::fs::rename(&fresh, &kept).wrap_err_with(failed)
+    write_durably(&kept, &text).wrap_err_with(failed)
 }
