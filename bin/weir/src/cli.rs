@@ -6,9 +6,9 @@ use crate::settings::{Settings, parse_history};
 use alloy_primitives::{Address, B256};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use liquidity::LiquidityArgs;
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 use weir_feed::NatsWhitelistUrl;
-use weir_storage::HistoryWindow;
+use weir_storage::{CrashPoint, HistoryWindow};
 
 /// An EVM rollup sequencer and a reorg-safe DEX liquidity engine in one program.
 #[derive(Debug, Parser)]
@@ -88,8 +88,30 @@ pub(crate) struct NodeArgs {
     #[arg(long)]
     pub(crate) print_ready: bool,
 
+    /// For tests: die, as by `kill -9`, when a named point of the code is passed for the N-th time.
+    #[arg(long, hide = true, value_name = "POINT:N")]
+    pub(crate) crash_at: Option<CrashAt>,
+
     #[command(flatten)]
     pub(crate) settings: Settings,
+}
+
+/// When a test lets the node die.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CrashAt {
+    /// Where.
+    pub(crate) point: CrashPoint,
+    /// At which passing of it; the first is 1.
+    pub(crate) time: u64,
+}
+
+impl FromStr for CrashAt {
+    type Err = eyre::Report;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (point, time) = text.split_once(':').unwrap_or((text, "1"));
+        Ok(Self { point: point.parse()?, time: time.parse()? })
+    }
 }
 
 /// The demonstration's command line.

@@ -220,7 +220,8 @@ fn open_ingress(
     let (journal, records) = open_journal(settings)?;
     let mut ingress = Ingress::new(chain.clone(), pool.clone(), journal, drops.clone())
         .controlled_by(controls.clone())
-        .with_condition_cost_max(settings.condition_cost_max);
+        .with_condition_cost_max(settings.condition_cost_max)
+        .with_journal_bytes_max(settings.journal_max_mb.saturating_mul(1 << 20));
     if let Some(signer) = receipt_signer(settings)? {
         ingress = ingress.with_receipt_signer(signer);
     }

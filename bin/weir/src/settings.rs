@@ -106,6 +106,10 @@ pub(crate) struct Settings {
     #[arg(long, env = "WEIR_DURABILITY", default_value = "always", value_parser = parse_durability, value_name = "POLICY")]
     pub(crate) durability: DurabilitySetting,
 
+    /// Bytes of the journal at most, in MiB. It is rewritten before it is so long; beyond it transactions are refused until blocks have taken what waits.
+    #[arg(long, env = "WEIR_JOURNAL_MAX_MB", default_value_t = weir_sequencer::DEFAULT_JOURNAL_BYTES_MAX >> 20, value_name = "MIB")]
+    pub(crate) journal_max_mb: u64,
+
     /// Transactions the pool holds at most.
     #[arg(long, env = "WEIR_POOL_MAX_TRANSACTIONS", default_value_t = 200_000, value_name = "N")]
     pub(crate) pool_max_transactions: usize,

@@ -85,7 +85,12 @@ impl BlockBuilder {
         &self.attributes
     }
 
-    /// Every transaction that was tried so far, in order: with the attributes, all that the block follows from.
+    /// What was tried so far, in order.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.attempts
+    }
+
+    /// Takes every transaction that was tried so far, in order: with the attributes, all that the block follows from.
     pub fn take_attempts(&mut self) -> Vec<Attempt> {
         std::mem::take(&mut self.attempts)
     }

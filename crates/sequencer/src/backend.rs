@@ -322,9 +322,9 @@ fn submit_error(error: IngressError) -> SubmitError {
         IngressError::NonceGap { expected } => (NONCE_GAP, Some(format!("{expected:#x}"))),
         IngressError::NotReady { hash, .. } => (NOT_READY, Some(hash.to_string())),
         IngressError::Condition(_) => (CONDITION_FAILED, None),
-        IngressError::Pool(PoolError::Full { .. }) | IngressError::ConditionsTooLarge { .. } => {
-            (LIMIT_REACHED, None)
-        }
+        IngressError::Pool(PoolError::Full { .. })
+        | IngressError::ConditionsTooLarge { .. }
+        | IngressError::JournalFull { .. } => (LIMIT_REACHED, None),
         IngressError::Decode(_)
         | IngressError::Signature(_)
         | IngressError::Pool(_)

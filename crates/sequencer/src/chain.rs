@@ -23,7 +23,7 @@ use weir_primitives::{
     BlockRef, ChainSegment, ChainUpdate, ExecutedBlock, Heads, OpenStep, OpenUpdate, StateDiff,
     StateError, StateProvider,
 };
-use weir_storage::{BlockCommit, HistoricalState, Snapshot, StorageError, Store};
+use weir_storage::{BlockCommit, HistoricalState, RecordWrite, Snapshot, StorageError, Store};
 use weir_trie::{HashedDiff, TrieUpdates};
 
 /// Changed leaves that the diffs of recent blocks hold together at most (about 200 bytes each); beyond it the oldest are
@@ -310,7 +310,7 @@ impl Chain {
         let _ = self.open.send(Arc::new(OpenUpdate::Retracted { parent_hash }));
     }
 
-    /// Stores a sealed block durably and makes it the head, in that order; [`Self::announce`] then tells the others.
+    /// Stores a sealed block and its records durably and makes it the head, in that order; [`Self::announce`] then tells the others.
     ///
     /// # Errors
     /// After an error the chain must not be used any more.
@@ -319,10 +319,11 @@ impl Chain {
         block: &ExecutedBlock,
         hashed: &HashedDiff,
         trie: &TrieUpdates,
+        records: &[RecordWrite],
     ) -> Result<(), ChainError> {
         let number = block.reference().number;
         let failed = |source| ChainError::Store { number, source };
-        self.store.commit(&BlockCommit { block, hashed, trie }).map_err(failed)?;
+        self.store.commit(&BlockCommit { block, hashed, trie, records }).map_err(failed)?;
         let snapshot = self.store.snapshot().map_err(failed)?;
         let next = self.view.load().next(block.clone(), snapshot, self.reorg_blocks);
         self.view.store(Arc::new(next));

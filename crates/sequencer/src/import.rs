@@ -135,7 +135,12 @@ impl ChainImporter {
             receipts: Arc::new(output.receipts),
             diff: Some(Arc::new(output.diff)),
         };
-        self.store.commit(&BlockCommit { block: &block, hashed: &hashed, trie: &updates })?;
+        self.store.commit(&BlockCommit {
+            block: &block,
+            hashed: &hashed,
+            trie: &updates,
+            records: &[],
+        })?;
         self.trie.shrink_to(TRIE_BYTES_MAX);
         self.ancestors.push_front(block.block.block().clone());
         self.ancestors.truncate(ANCESTORS);

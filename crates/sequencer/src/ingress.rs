@@ -6,6 +6,9 @@ pub(crate) use again::Readmitted;
 mod conditional;
 pub use conditional::DEFAULT_CONDITION_COST_MAX;
 
+mod promise;
+pub(crate) use promise::Promise;
+
 mod record;
 
 mod signed;
@@ -45,6 +48,12 @@ const EVICTED: &str = "evicted by a transaction that pays more: the pool is full
 
 /// Newly accepted transactions that a subscriber may fall behind before it is told that it lagged.
 const PENDING_QUEUE_TRANSACTIONS: usize = 16_384;
+
+/// The journal is not rewritten before it has this many bytes.
+const JOURNAL_REWRITE_BYTES_MIN: u64 = 64 * 1024 * 1024;
+
+/// Bytes that the journal holds at most unless a setting says otherwise: several million transfers.
+pub const DEFAULT_JOURNAL_BYTES_MAX: u64 = 1 << 30;
 
 /// Length of an EIP-7702 delegation designator and its prefix.
 const DELEGATION_BYTES: usize = 23;
@@ -101,6 +110,14 @@ pub enum IngressError {
     /// The transaction could not be made durable and is not accepted.
     #[error("transaction cannot be made durable")]
     Journal(#[from] JournalError),
+    /// The journal has no room for it. Try again when blocks have taken what waits.
+    #[error("journal is full: bytes={bytes} limit={limit}")]
+    JournalFull {
+        /// Bytes in the journal.
+        bytes: u64,
+        /// How many it may hold.
+        limit: u64,
+    },
     /// A block with it did not pass the check before publishing; it is not tried again.
     #[error("transaction is quarantined: hash={hash}")]
     Quarantined {
@@ -170,10 +187,13 @@ pub struct Ingress {
     being_written: Mutex<B256Set>,
     controls: Controls,
     condition_cost_max: usize,
+    journal_bytes_max: u64,
     /// The next free sequence number of receipts as the journal had it at the start.
     journalled_sequence: AtomicU64,
     /// `None` without a key for receipts.
     receipts: Option<ReceiptSigner>,
+    /// What was told of the open block.
+    promised: Mutex<Option<Promise>>,
 }
 
 impl fmt::Debug for Ingress {
@@ -202,8 +222,10 @@ impl Ingress {
             being_written,
             controls: Controls::default(),
             condition_cost_max: DEFAULT_CONDITION_COST_MAX,
+            journal_bytes_max: DEFAULT_JOURNAL_BYTES_MAX,
             journalled_sequence: AtomicU64::new(0),
             receipts: None,
+            promised: Mutex::default(),
         }
     }
 
@@ -211,6 +233,13 @@ impl Ingress {
     #[must_use]
     pub const fn with_condition_cost_max(mut self, cost: usize) -> Self {
         self.condition_cost_max = cost;
+        self
+    }
+
+    /// Refuses transactions while the journal is longer than this, in bytes.
+    #[must_use]
+    pub const fn with_journal_bytes_max(mut self, bytes: u64) -> Self {
+        self.journal_bytes_max = bytes;
         self
     }
 
@@ -267,6 +296,10 @@ impl Ingress {
         if let Some(failure) = self.journal_failure() {
             return Err(failure.clone().into());
         }
+        let (bytes, limit) = (self.journal_bytes(), self.journal_bytes_max);
+        if bytes >= limit {
+            return Err(IngressError::JournalFull { bytes, limit });
+        }
         let transaction = self.check(&raw)?.under(conditions.clone());
         let hash = transaction.hash;
         let Some(journal) = &self.journal else {
@@ -304,7 +337,8 @@ impl Ingress {
     /// # Errors
     /// If the state cannot be read or the journal cannot be rewritten; nothing is lost then.
     pub fn restore(&self, records: &[JournalRecord]) -> Result<Restored, IngressError> {
-        let Surviving { accepted, fates, next_sequence } = Surviving::of(records);
+        let Surviving { accepted, fates, next_sequence, promised } = Surviving::of(records);
+        *self.promised.lock() = promised;
         if let Some(receipts) = &self.receipts {
             receipts.go_on_from(next_sequence);
         }
@@ -444,9 +478,10 @@ impl Ingress {
         (fork, rules)
     }
 
-    /// Rewrites the journal so that it holds what the pool holds, how others ended, and nothing else.
+    /// Rewrites the journal so that it holds what the pool holds, how others ended, what was told of the open block, and
+    /// nothing else.
     ///
-    /// The pool and the fates are locked while the rewrite is queued: what was accepted or ended before is in the
+    /// The pool, the fates and the promise are locked while the rewrite is queued: what was accepted or ended before is in the
     /// snapshot, what follows is appended behind it. If the disk has no room for it, the journal stays as it is.
     pub fn compact_journal(&self) -> Result<(), JournalError> {
         let Some(journal) = &self.journal else { return Ok(()) };
@@ -462,7 +497,10 @@ impl Ingress {
             let kept = self.journalled_sequence.load(Ordering::SeqCst);
             let next = self.receipts.as_ref().map_or(kept, |receipts| receipts.next().max(kept));
             let sequence = (next > 0).then(|| record::sequence(next));
-            journal.begin_rotate(sequence.into_iter().chain(fates).chain(transactions).collect())
+            let promised = self.promised.lock();
+            let step = promised.as_ref().map(|promise| record::step(promise, 0));
+            let records = sequence.into_iter().chain(fates).chain(transactions).chain(step);
+            journal.begin_rotate(records.collect())
         })?;
         drop(pool);
         match rotation.wait() {
@@ -472,6 +510,19 @@ impl Ingress {
             }
             result => result,
         }
+    }
+
+    /// At how many bytes the journal is worth rewriting, given that it has just been: when it has doubled, or half of the
+    /// room that is left is taken.
+    pub(crate) fn journal_rewrite_at(&self) -> u64 {
+        let bytes = self.journal_bytes();
+        let room = self.journal_bytes_max.saturating_sub(bytes);
+        JOURNAL_REWRITE_BYTES_MIN.max(bytes.saturating_mul(2)).min(bytes + room / 2)
+    }
+
+    /// Records that are not as durable yet as the journal promises.
+    pub(crate) fn journal_waiting(&self) -> u64 {
+        self.journal.as_ref().map_or(0, Journal::waiting)
     }
 
     /// Bytes in the journal.

@@ -13,7 +13,10 @@ mod statuses;
 pub use statuses::StatusFeed;
 
 mod ingress;
-pub use ingress::{DEFAULT_CONDITION_COST_MAX, GapPolicy, Ingress, IngressError, Restored};
+pub use ingress::{
+    DEFAULT_CONDITION_COST_MAX, DEFAULT_JOURNAL_BYTES_MAX, GapPolicy, Ingress, IngressError,
+    Restored,
+};
 
 mod admin;
 pub use admin::{Drain, NodeAdmin};

@@ -27,6 +27,8 @@ const DROPPED: &str = "weir_txpool_dropped_total";
 const PENDING: &str = "weir_txpool_pending";
 const QUEUED: &str = "weir_txpool_queued";
 const JOURNAL: &str = "weir_journal_bytes";
+const JOURNAL_WAITING: &str = "weir_journal_waiting_records";
+const PROMISES_BROKEN: &str = "weir_promises_broken_total";
 
 /// Describes every metric of this crate; call it once, after the recorder is installed.
 pub fn describe_metrics() {
@@ -51,7 +53,19 @@ pub fn describe_metrics() {
     describe_counter!(DROPPED, "Transactions that left the pool without being included");
     describe_gauge!(PENDING, "Transactions in the pool that are executable next or behind such");
     describe_gauge!(QUEUED, "Transactions in the pool that wait for a missing nonce");
+    describe_counter!(
+        PROMISES_BROKEN,
+        "Open blocks that a restart did not seal as they were told before it"
+    );
+    describe_gauge!(
+        JOURNAL_WAITING,
+        "Records that are not yet as durable as the journal promises, at the end of the newest block"
+    );
     describe_gauge!(JOURNAL, Unit::Bytes, "Size of the journal of accepted transactions");
+}
+
+pub(crate) fn promise_broken() {
+    counter!(PROMISES_BROKEN).increment(1);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point; 2^53 bytes are far")]
@@ -80,10 +94,15 @@ pub(crate) fn dropped() {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point; 2^53 blocks are far")]
-pub(crate) fn pool(status: PoolStatus, journal_bytes: u64) {
+pub(crate) fn pool(status: PoolStatus) {
     gauge!(PENDING).set(status.pending as f64);
     gauge!(QUEUED).set(status.queued as f64);
-    gauge!(JOURNAL).set(journal_bytes as f64);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gauges are floating point; 2^53 bytes are far")]
+pub(crate) fn journal(bytes: u64, waiting: u64) {
+    gauge!(JOURNAL).set(bytes as f64);
+    gauge!(JOURNAL_WAITING).set(waiting as f64);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point; 2^53 blocks are far")]

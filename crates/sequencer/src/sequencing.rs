@@ -2,6 +2,7 @@
 
 mod announcing;
 mod checked;
+mod promised;
 mod reorg;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,7 @@ use weir_builder::{BlockBuilder, BuildError, Step, StepLimits, StorageRoots};
 use weir_evm::{BlockAttributes, SealedHeader, StatelessError, TransactionRejected, WitnessError};
 use weir_primitives::{DropCode, ExecutedBlock, Fate, StateError, StateProvider};
 use weir_runtime::{Clock, Scope, Shutdown, ShutdownReason};
-use weir_storage::{JournalError, StorageError};
+use weir_storage::{CrashPoint, JournalError};
 use weir_trie::StateTrie;
 use weir_txpool::SenderState;
 
@@ -31,8 +32,9 @@ use weir_txpool::SenderState;
 const STEP_TRANSACTIONS_MAX: usize = 256;
 /// How long the loop sleeps at most before it looks whether sealing goes on or the node stops.
 const HALT_LOOK: Duration = Duration::from_millis(100);
-/// The journal is rewritten when it has grown beyond this many bytes, and beyond twice what the last rewrite left.
-const JOURNAL_COMPACT_BYTES: u64 = 64 * 1024 * 1024;
+/// Longest wait for the bell while a step is on its way into the journal: what is there is told soon, also if the bell is
+/// missed.
+const JOURNAL_LOOK: Duration = Duration::from_millis(1);
 
 /// Memory that nodes of the state's tries may take between blocks unless a setting says otherwise, in bytes: about four
 /// million nodes.
@@ -88,9 +90,6 @@ pub enum SequencingError {
         #[source]
         source: WitnessError,
     },
-    /// The witness of a block could not be stored.
-    #[error("witness cannot be stored")]
-    WitnessStore(#[source] StorageError),
     /// Not even a block without transactions passes the check. None was published.
     #[error("sealed block does not pass its check: number={number}")]
     SelfCheck {
@@ -113,7 +112,8 @@ pub struct SequencingDriver<C> {
     trie: StateTrie,
     config: SequencingConfig,
     clock: C,
-    journal_compact_bytes: u64,
+    /// Bytes of the journal beyond which it is rewritten.
+    journal_rewrite_at: u64,
     /// Whether the newest block was sealed during a drain and found nothing to include.
     is_drained: bool,
     /// `None` unless reorgs may be asked for.
@@ -137,7 +137,7 @@ impl<C: Clock> SequencingDriver<C> {
         clock: C,
     ) -> Self {
         let trie = StateTrie::new(chain.view().head().block.header().state_root);
-        let journal_compact_bytes = JOURNAL_COMPACT_BYTES;
+        let journal_rewrite_at = ingress.journal_rewrite_at();
         let driver = Self {
             chain,
             pool,
@@ -145,7 +145,7 @@ impl<C: Clock> SequencingDriver<C> {
             trie,
             config,
             clock,
-            journal_compact_bytes,
+            journal_rewrite_at,
             is_drained: false,
             reorgs: None,
             self_check: SelfCheckOptions::default(),
@@ -168,7 +168,7 @@ impl<C: Clock> SequencingDriver<C> {
         self
     }
 
-    /// Builds blocks until shutdown. The open block is then dropped: its transactions are in the journal.
+    /// Builds blocks until shutdown. What was told of the open block is in the journal, and the next start goes on with it.
     pub fn run(mut self, shutdown: &Shutdown) -> Result<(), SequencingError> {
         while !shutdown.is_cancelled() {
             if self.is_finished() {
@@ -196,33 +196,55 @@ impl<C: Clock> SequencingDriver<C> {
 
     fn produce(&mut self, shutdown: &Shutdown) -> Result<(), SequencingError> {
         let view = self.chain.view();
-        let parent = sealed_header(view.head());
-        let number = parent.number + 1;
+        let (mut builder, mut announcer) = self.begin(&view)?;
+        let number = builder.open().header().number;
         let failed = |source| SequencingError::Build { number, source };
-        let attributes = self.attributes(&parent);
-        let seal_at = self.seal_at(&attributes);
-        self.chain.set_open_timestamp(attributes.timestamp);
-        let mut builder = self.open(&view, attributes)?;
-        self.begin_witness();
-        let mut announcer = StepAnnouncer::new(view.heads().unsafe_head());
+        let seal_at = self.seal_at(builder.attributes());
         while !shutdown.is_cancelled() {
             if self.serve_reorg()? || self.controls().is_sealing_halted() {
-                break;
+                announcer.retract();
+                return Ok(());
             }
+            announcer.tell(builder.open());
             let now = self.clock.now();
             if now >= seal_at {
                 return self.seal(builder, &view);
             }
             let step = self.step(&mut builder, seal_at).map_err(failed)?;
+            announcer.promise(&builder);
             if step.transactions.is_empty() {
-                self.pool.wait((seal_at - now).min(self.config.step_time));
+                let longest = if announcer.is_behind() { JOURNAL_LOOK } else { Duration::MAX };
+                self.pool.wait((seal_at - now).min(self.config.step_time).min(longest));
             } else {
-                announcer.announce(&self.chain, builder.open());
                 builder.read_ahead(&mut self.trie, &**view.snapshot()).map_err(failed)?;
             }
         }
-        announcer.retract(&self.chain);
         Ok(())
+    }
+
+    /// Opens the next block; with what a crash or a stop has left of it, if it was promised to anybody.
+    fn begin(
+        &mut self,
+        view: &ChainView,
+    ) -> Result<(BlockBuilder, StepAnnouncer), SequencingError> {
+        let parent = sealed_header(view.head());
+        let attributes = self.attributes(&parent);
+        let promise = self.ingress.promise_on(parent.hash());
+        let attributes = match &promise {
+            Some(promise) => promise.attributes(attributes),
+            None => attributes,
+        };
+        self.chain.set_open_timestamp(attributes.timestamp);
+        let mut builder = self.open(view, attributes)?;
+        self.begin_witness();
+        let reference = view.heads().unsafe_head();
+        let mut announcer = StepAnnouncer::new(&self.chain, &self.ingress, &self.pool, reference);
+        if let Some(promise) = promise
+            && self.keep_promise(&mut builder, &promise, view)?
+        {
+            announcer.resume(builder.open().transactions().len());
+        }
+        Ok((builder, announcer))
     }
 
     /// Opens the child of a view's head.
@@ -299,22 +321,23 @@ impl<C: Clock> SequencingDriver<C> {
         self.is_drained = self.controls().drain.is_begun() && is_empty;
         self.settle_removed(&removed);
         let root = started.elapsed();
-        self.chain.append(&sealed.executed, &sealed.hashed, &sealed.updates)?;
+        let block = sealed.executed.reference();
+        let records = self.chain.witnesses().records(block, witness.as_ref());
+        self.chain.append(&sealed.executed, &sealed.hashed, &sealed.updates, &records)?;
+        self.ingress.settle_promise();
         let store = started.elapsed() - root;
         self.update_pool(&sealed.executed)?;
         self.shrink_trie();
         self.expire();
         metrics::sealed(&sealed.executed, SealTimes { root, store });
-        let block = sealed.executed.reference();
         if let Some(witness) = witness {
             self.chain.witnesses().show(block, witness);
         }
+        CrashPoint::BlockTell.pass();
         self.chain.announce(sealed.executed);
-        self.chain.witnesses().store(block).map_err(SequencingError::WitnessStore)?;
-        if self.ingress.journal_bytes() > self.journal_compact_bytes {
+        if self.ingress.journal_bytes() > self.journal_rewrite_at {
             self.ingress.compact_journal()?;
-            let left = self.ingress.journal_bytes();
-            self.journal_compact_bytes = JOURNAL_COMPACT_BYTES.max(left.saturating_mul(2));
+            self.journal_rewrite_at = self.ingress.journal_rewrite_at();
         }
         Ok(())
     }
@@ -355,7 +378,8 @@ impl<C: Clock> SequencingDriver<C> {
         let status = pool.status();
         drop(pool);
         self.record_overtaken(block, &passed);
-        metrics::pool(status, self.ingress.journal_bytes());
+        metrics::pool(status);
+        metrics::journal(self.ingress.journal_bytes(), self.ingress.journal_waiting());
         Ok(())
     }
 

@@ -42,6 +42,9 @@ pub use journal::{
     Durability, Journal, JournalContents, JournalOptions, JournalRecord, OnDurable, Rotation,
 };
 
+mod crash;
+pub use crash::{CrashPoint, UnknownCrashPoint};
+
 mod error;
 pub use error::{ChainIdentity, JournalError, StorageError};
 

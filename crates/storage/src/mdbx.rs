@@ -1,8 +1,8 @@
 //! The store on disk: libMDBX.
 
 use crate::{
-    BlockCommit, GenesisState, HistoryWindow, RecordWrite, RevertCommit, Snapshot, StorageError,
-    Store, StoreStats, TableStats,
+    BlockCommit, CrashPoint, GenesisState, HistoryWindow, RecordWrite, RevertCommit, Snapshot,
+    StorageError, Store, StoreStats, TableStats,
     kv::{self, Entry, EntryVisitor, Table, TableRead, TableWrite},
     snapshot::TableSnapshot,
 };
@@ -196,7 +196,14 @@ impl Store for MdbxStore {
     }
 
     fn commit(&self, commit: &BlockCommit<'_>) -> Result<(), StorageError> {
-        self.write(|tables| kv::write_commit(tables, commit, self.options.history))
+        CrashPoint::BlockStore.pass();
+        self.write(|tables| {
+            kv::write_commit(tables, commit, self.options.history)?;
+            CrashPoint::BlockCommit.pass();
+            Ok(())
+        })?;
+        CrashPoint::BlockShow.pass();
+        Ok(())
     }
 
     fn revert(&self, revert: &RevertCommit<'_>) -> Result<(), StorageError> {

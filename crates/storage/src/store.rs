@@ -14,6 +14,8 @@ pub struct BlockCommit<'a> {
     pub hashed: &'a HashedDiff,
     /// What the trie took for this block.
     pub trie: &'a TrieUpdates,
+    /// Records of the block, its witness, say.
+    pub records: &'a [RecordWrite],
 }
 
 /// How far back state can be read.

@@ -53,6 +53,11 @@ impl Child {
         self.lines.recv_timeout(within).expect("the child prints a line in time")
     }
 
+    /// The next line of output; `None` if none comes within the time, or the child has closed its output.
+    pub fn try_line(&self, within: Duration) -> Option<String> {
+        self.lines.recv_timeout(within).ok()
+    }
+
     /// Reads lines until one contains `text`, and returns it.
     ///
     /// # Panics
@@ -89,6 +94,14 @@ impl Child {
         // Both fail only when the child is gone already, which is what is wanted.
         let _ = self.inner.kill();
         let _ = self.inner.wait();
+    }
+
+    /// Whether the process has ended.
+    ///
+    /// # Panics
+    /// If it cannot be asked.
+    pub fn has_ended(&mut self) -> bool {
+        self.inner.try_wait().expect("the child can be asked").is_some()
     }
 
     /// Waits for the process to end by itself.

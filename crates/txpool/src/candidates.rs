@@ -39,6 +39,24 @@ impl TxPool {
         best.pop()
     }
 
+    /// Takes these transactions, in this order, up to the first that is not its sender's next executable one; see
+    /// [`Self::take`].
+    pub fn take_named(&mut self, hashes: &[B256]) -> Vec<Arc<PoolTransaction>> {
+        let mut taken = Vec::with_capacity(hashes.len());
+        for hash in hashes {
+            let Some(sender) = self.by_hash.get(hash).map(|transaction| transaction.sender) else {
+                break;
+            };
+            let Some(chain) = self.senders.get_mut(&sender) else { break };
+            if chain.head().is_none_or(|head| head.hash != *hash) {
+                break;
+            }
+            taken.push(chain.give_out());
+            self.refresh(sender);
+        }
+        taken
+    }
+
     /// Returns a transaction in flight that was not executed, and those of the same sender taken after it. They keep
     /// their place in the order.
     pub fn put_back(&mut self, hash: &B256) {

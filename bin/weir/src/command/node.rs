@@ -13,6 +13,9 @@ use weir_sequencer::{DEV_ACCOUNTS, DEV_BALANCE_ETHER};
 /// Exit code of a node stopped by a signal is 128 plus its number only on the second one; the first stops it cleanly.
 pub(crate) fn run(args: NodeArgs, kind: NodeKind) -> eyre::Result<ExitCode> {
     init_logs(&log_options(&args.settings))?;
+    if let Some(crash) = args.crash_at {
+        crash.point.arm(crash.time);
+    }
     block_on(async {
         let shutdown = Shutdown::new();
         tokio::spawn(watch_signals(shutdown.clone()));

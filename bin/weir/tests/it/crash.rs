@@ -1,16 +1,29 @@
 //! What is acknowledged survives `kill -9`.
 
-use crate::node::{Node, quantity, weir};
+use crate::node::{Client, Node, PATIENCE, quantity, weir};
 use alloy_primitives::{Address, B256, keccak256};
-use jsonrpsee::rpc_params;
-use std::{collections::BTreeMap, ops::Range, path::Path, sync::Arc};
+use futures_util::FutureExt;
+use jsonrpsee::{
+    core::client::{Subscription, SubscriptionClientT},
+    rpc_params,
+    ws_client::WsClientBuilder,
+};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap, ops::Range, os::unix::process::ExitStatusExt, path::Path, sync::Arc,
+    time::Instant,
+};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
+use weir_storage::CrashPoint;
 
 /// Kills, unless `WEIR_CRASH_ROUNDS` says otherwise.
 const ROUNDS: u64 = 12;
 /// Transactions under way when a node is killed.
 const TRANSACTIONS_PER_ROUND: u64 = 40;
+
+/// How a process ends that calls `abort`.
+pub(crate) const SIGABRT: i32 = 6;
 
 /// A number below `bound` that is another one each round, and the same in each run.
 fn spread(round: u64, bound: u64) -> u64 {
@@ -105,6 +118,150 @@ async fn no_acknowledged_transaction_is_lost_or_executed_twice() {
     // One wei each: none was executed twice.
     let recipient = Address::repeat_byte(0x77);
     let tag = format!("{:#x}", client.head().await);
+    let sent = quantity(&client.call("eth_getBalance", rpc_params![recipient, &tag]).await);
+    let sender = client.signer.address();
+    let nonce = client.call("eth_getTransactionCount", rpc_params![sender, &tag]).await;
+    assert_eq!(sent, quantity(&nonce));
+}
+
+/// What was told of open blocks over WebSocket.
+#[derive(Debug, Default)]
+struct Told {
+    /// By the hash of the parent: the transactions in order.
+    blocks: BTreeMap<B256, Vec<B256>>,
+}
+
+impl Told {
+    /// Takes down a message of the subscription to steps.
+    fn note(&mut self, step: &Value) {
+        let read = |value: &Value| serde_json::from_value(value.clone()).expect("a hash");
+        let parent: B256 = read(&step["parentHash"]);
+        if step["retracted"] == true {
+            self.blocks.remove(&parent);
+            return;
+        }
+        let hashes = step["transactions"].as_array().expect("a list");
+        let hashes = hashes.iter().map(|transaction| read(&transaction["hash"]));
+        let block = self.blocks.entry(parent).or_default();
+        // The same is told again after a restart.
+        let first = usize::try_from(quantity(&step["firstTransactionIndex"])).expect("an index");
+        block.truncate(first);
+        block.extend(hashes);
+    }
+
+    /// Each told block begins with what was told, if its parent has a child by now. Answers how many have.
+    async fn check(&self, client: &Client) -> usize {
+        let mut checked = 0;
+        for (parent, told) in &self.blocks {
+            let parent = client.call("eth_getBlockByHash", rpc_params![parent, false]).await;
+            let number = format!("{:#x}", quantity(&parent["number"]) + 1);
+            let child = client.call("eth_getBlockByNumber", rpc_params![number, false]).await;
+            if child.is_null() {
+                continue;
+            }
+            let hashes: Vec<B256> =
+                serde_json::from_value(child["transactions"].clone()).expect("a list of hashes");
+            assert_eq!(hashes[..told.len()], told[..], "what was told is what was sealed");
+            checked += 1;
+        }
+        checked
+    }
+}
+
+/// Sends until the node dies by itself. Answers what was acknowledged, and takes down what is told.
+async fn send_until_it_dies(node: &mut Node, first: u64, told: &mut Told) -> Vec<u64> {
+    let url = node.ready["ws"].as_str().expect("an address").to_owned();
+    let client = node.client();
+    // Either may fail: the node may be dead.
+    let socket = WsClientBuilder::default().build(&url).await.ok();
+    let mut steps: Option<Subscription<Value>> = match &socket {
+        Some(socket) => {
+            let params = rpc_params!["steps"];
+            socket.subscribe("weir_subscribe", params, "weir_unsubscribe").await.ok()
+        }
+        None => None,
+    };
+    let mut acknowledged = Vec::new();
+    let mut nonce = first;
+    let deadline = Instant::now() + PATIENCE;
+    while !node.child.has_ended() {
+        assert!(Instant::now() < deadline, "the crash point is passed in time");
+        let raw = client.raw_transfer(nonce, 10_000_000_000, 1);
+        match client.try_call("eth_sendRawTransaction", rpc_params![raw]).await {
+            Ok(_) => acknowledged.push(nonce),
+            // It was durable although the answer was cut off with the node before.
+            Err(words) if words.contains("already known") || words.contains("nonce too low") => {
+                acknowledged.push(nonce);
+            }
+            Err(_) => continue,
+        }
+        nonce += 1;
+        while let Some(Some(Ok(event))) =
+            steps.as_mut().and_then(|steps| steps.next().now_or_never())
+        {
+            told.note(&event);
+        }
+    }
+    while let Some(Some(Ok(event))) = steps.as_mut().and_then(|steps| steps.next().now_or_never()) {
+        told.note(&event);
+    }
+    acknowledged
+}
+
+/// The points that a node without L1 passes, each at a moment at which it is in use.
+const POINTS: [(CrashPoint, u64); 12] = [
+    (CrashPoint::JournalWrite, 30),
+    (CrashPoint::JournalSync, 31),
+    (CrashPoint::JournalAnswer, 32),
+    // Every start rewrites the journal.
+    (CrashPoint::JournalReplace, 1),
+    (CrashPoint::JournalReplaced, 1),
+    (CrashPoint::StepTell, 20),
+    (CrashPoint::BlockStore, 2),
+    (CrashPoint::BlockCommit, 2),
+    (CrashPoint::BlockShow, 2),
+    (CrashPoint::BlockTell, 2),
+    (CrashPoint::StepTell, 1),
+    (CrashPoint::JournalAnswer, 3),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_and_steps_hold_wherever_the_node_dies() {
+    let untried =
+        CrashPoint::ALL.iter().filter(|all| POINTS.iter().all(|(tried, _)| tried != *all));
+    assert_eq!(untried.collect::<Vec<_>>(), [&CrashPoint::BatchSend, &CrashPoint::BatchSent]);
+    let datadir = TempDir::new().expect("a temporary folder can be made");
+    let mut acknowledged: BTreeMap<u64, B256> = BTreeMap::new();
+    let mut told = Told::default();
+    for (point, time) in POINTS {
+        let argument = format!("{point}:{time}");
+        let mut node = match Node::try_on(datadir.path(), &["--crash-at", &argument]) {
+            Ok(node) => node,
+            Err(status) => {
+                assert_eq!(status.signal(), Some(SIGABRT), "{point}: {status}");
+                check_store(datadir.path());
+                continue;
+            }
+        };
+        let first = acknowledged.keys().next_back().map_or(0, |last| last + 1);
+        let client = node.client();
+        for nonce in send_until_it_dies(&mut node, first, &mut told).await {
+            let raw = client.raw_transfer(nonce, 10_000_000_000, 1);
+            acknowledged.insert(nonce, keccak256(raw));
+        }
+        let status = node.child.wait();
+        assert_eq!(status.signal(), Some(SIGABRT), "{point}: {status}");
+        check_store(datadir.path());
+    }
+    let node = Node::on(datadir.path(), &[]);
+    let client = node.client();
+    for hash in acknowledged.values() {
+        client.included(*hash).await;
+    }
+    assert!(told.check(&client).await > 2, "steps were told");
+    // One wei each: none was executed twice.
+    let tag = format!("{:#x}", client.head().await);
+    let recipient = Address::repeat_byte(0x77);
     let sent = quantity(&client.call("eth_getBalance", rpc_params![recipient, &tag]).await);
     let sender = client.signer.address();
     let nonce = client.call("eth_getTransactionCount", rpc_params![sender, &tag]).await;

@@ -1,10 +1,14 @@
 //! Blocks reach L1 and come back.
 
-use crate::node::{Node, PATIENCE, weir};
+use crate::{
+    crash::SIGABRT,
+    node::{Node, PATIENCE, weir},
+};
 use jsonrpsee::rpc_params;
 use serde_json::Value;
-use std::{fs, time::Instant};
+use std::{fs, os::unix::process::ExitStatusExt, time::Instant};
 use tempfile::TempDir;
+use weir_storage::CrashPoint;
 use weir_testkit::Peers;
 
 /// anvil's second account.
@@ -43,6 +47,12 @@ async fn the_chain_is_rebuilt_from_l1_alone_after_a_crash_of_the_poster() {
     let datadir = folder.path().join("node");
     let arguments = ["--l1", &l1, "--l1-key", key, "--l1-batch-max-age", "1s"];
 
+    for point in [CrashPoint::BatchSend, CrashPoint::BatchSent] {
+        let crash = format!("{point}:1");
+        let node = Node::on(&datadir, &[&arguments, ["--crash-at", &crash].as_slice()].concat());
+        let status = node.child.wait();
+        assert_eq!(status.signal(), Some(SIGABRT), "{point}: {status}");
+    }
     let mut node = Node::on(&datadir, &arguments);
     let client = node.client();
     for nonce in 0..6 {

@@ -13,7 +13,7 @@ use jsonrpsee::{
 use serde_json::Value;
 use std::{
     path::Path,
-    process::Command,
+    process::{Command, ExitStatus},
     time::{Duration, Instant},
 };
 use weir_testkit::Child;
@@ -48,11 +48,21 @@ impl Node {
     }
 
     fn run(kind: &str, arguments: &[&str]) -> Self {
+        let child = Child::start(Self::command(kind).args(arguments));
+        let line = child.line(PATIENCE);
+        Self::at(child, &line)
+    }
+
+    fn command(kind: &str) -> Command {
         let mut command = weir();
         command.args([kind, "--http-port", "0", "--metrics-port", "0", "--print-ready"]);
-        command.args(["--log-filter", "warn"]).args(arguments);
-        let child = Child::start(&mut command);
-        let ready: Value = serde_json::from_str(&child.line(PATIENCE)).expect("one line of JSON");
+        command.args(["--log-filter", "warn"]);
+        command
+    }
+
+    /// A node that says with this line where it serves.
+    fn at(child: Child, line: &str) -> Self {
+        let ready: Value = serde_json::from_str(line).expect("one line of JSON");
         let http = ready["http"].as_str().expect("an address").to_owned();
         Self { child, http, ready }
     }
@@ -61,6 +71,16 @@ impl Node {
     pub(crate) fn on(datadir: &Path, arguments: &[&str]) -> Self {
         let datadir = datadir.to_str().expect("the path is text");
         Self::start(&[&["--datadir", datadir], arguments].concat())
+    }
+
+    /// As [`Self::on`], for a node that may die before it serves: how it ended then.
+    pub(crate) fn try_on(datadir: &Path, arguments: &[&str]) -> Result<Self, ExitStatus> {
+        let child =
+            Child::start(Self::command("dev").arg("--datadir").arg(datadir).args(arguments));
+        match child.try_line(PATIENCE) {
+            Some(line) => Ok(Self::at(child, &line)),
+            None => Err(child.wait()),
+        }
     }
 
     /// A client of this node.

@@ -12,6 +12,7 @@ use weir_follower::{
     SendOutcome, SignedTransaction, TransactionSender,
 };
 use weir_runtime::Clock;
+use weir_storage::CrashPoint;
 
 /// Transactions that are signed and not included at a time: geth guarantees a sender 16 slots of 32 KiB in its pool, and a
 /// full payload takes four of them.
@@ -133,7 +134,9 @@ impl<C: Clock> BatchDriver<C> {
     async fn send_newest(&self, entry: &OutboxEntry) -> Result<(), BatchError> {
         let Some(attempt) = entry.newest() else { return Ok(()) };
         let signed = SignedTransaction { raw: entry.raw.clone(), hash: attempt.hash };
+        CrashPoint::BatchSend.pass();
         let outcome = self.sender().send(&signed).await?;
+        CrashPoint::BatchSent.pass();
         metrics::counter!("weir_batch_sent_total").increment(1);
         // Whatever the node says, the receipts of our hashes decide; see `track`.
         let level_is_info = matches!(outcome, SendOutcome::Accepted);

@@ -119,8 +119,12 @@ impl Chain {
             self.nonce += 1;
         }
         let sealed = builder.seal(&mut self.trie, &*snapshot).unwrap();
-        let commit =
-            BlockCommit { block: &sealed.executed, hashed: &sealed.hashed, trie: &sealed.updates };
+        let commit = BlockCommit {
+            block: &sealed.executed,
+            hashed: &sealed.hashed,
+            trie: &sealed.updates,
+            records: &[],
+        };
         self.store.commit(&commit).unwrap();
         self.head.send_replace(sealed.executed.reference());
     }

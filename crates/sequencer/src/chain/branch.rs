@@ -5,7 +5,7 @@ use alloy_primitives::B256;
 use std::{collections::VecDeque, sync::Arc};
 use weir_builder::SealedOutput;
 use weir_primitives::{ChainSegment, ChainUpdate, ExecutedBlock, Heads};
-use weir_storage::{BlockCommit, RevertCommit, Snapshot, StorageError};
+use weir_storage::{BlockCommit, RecordWrite, RevertCommit, Snapshot, StorageError};
 use weir_trie::{HashedDiff, TrieUpdates};
 
 /// Blocks remembered after they left the chain at most; beyond it the oldest is forgotten.
@@ -129,11 +129,12 @@ impl Chain {
         &self,
         branch: &mut Branch,
         sealed: SealedOutput,
+        records: &[RecordWrite],
     ) -> Result<(), ChainError> {
         let SealedOutput { executed, hashed, updates, .. } = sealed;
         let number = executed.reference().number;
         let failed = |source| ChainError::Store { number, source };
-        let commit = BlockCommit { block: &executed, hashed: &hashed, trie: &updates };
+        let commit = BlockCommit { block: &executed, hashed: &hashed, trie: &updates, records };
         self.store.commit(&commit).map_err(failed)?;
         let snapshot = self.store.snapshot().map_err(failed)?;
         branch.view = branch.view.next(executed.clone(), snapshot, self.reorg_blocks);

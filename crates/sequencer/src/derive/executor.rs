@@ -90,7 +90,12 @@ impl BlockExecutor {
         if computed != expected {
             return Err(DeriveError::Diverged { number, expected, computed });
         }
-        self.store.commit(&BlockCommit { block, hashed: &sealed.hashed, trie: &sealed.updates })?;
+        self.store.commit(&BlockCommit {
+            block,
+            hashed: &sealed.hashed,
+            trie: &sealed.updates,
+            records: &[],
+        })?;
         self.trie.shrink_to(TRIE_BYTES_MAX);
         self.parent = SealedHeader::new_unchecked(block.block.header().clone(), computed);
         Ok(())

@@ -11,11 +11,19 @@
 //!          under conditions            n bytes conditions as JSON (ERC-7796)
 //!                                      m bytes its EIP-2718 encoding
 //! kind 5   the receipts signed so far  8 bytes the next free sequence number, little-endian
+//! kind 6   a step of the open block   32 bytes hash of the block's parent
+//!                                      8 bytes timestamp in seconds, little-endian
+//!                                     20 bytes beneficiary
+//!                                     32 bytes PREVRANDAO
+//!                                      4 bytes index of the step's first transaction, little-endian
+//!                                      n times 32 bytes hash of a transaction
+//! kind 7   the open block is dropped  32 bytes hash of its parent
 //! ```
 
+use super::promise::Promise;
 use crate::drops::KeptFate;
 use alloy_primitives::{
-    B256, keccak256,
+    Address, B256, keccak256,
     map::{B256Map, Entry},
 };
 use weir_primitives::{Conditions, DropCode, Fate};
@@ -32,6 +40,10 @@ const FATE: u8 = 3;
 const CONDITIONAL: u8 = 4;
 /// The next free sequence number of signed receipts.
 const SEQUENCE: u8 = 5;
+/// What joined the open block.
+const STEP: u8 = 6;
+/// What joined it does not hold.
+const RETRACTED: u8 = 7;
 
 /// Stands for the drop code of a replaced transaction.
 const REPLACED: u8 = 0;
@@ -53,6 +65,57 @@ pub(super) fn transaction(encoding: Vec<u8>, conditions: Option<&Conditions>) ->
 /// The record of the next free sequence number.
 pub(super) fn sequence(next: u64) -> JournalRecord {
     JournalRecord { kind: SEQUENCE, payload: next.to_le_bytes().to_vec() }
+}
+
+/// The record of what joined the open block from the transaction with index `first` on.
+pub(super) fn step(promise: &Promise, first: usize) -> JournalRecord {
+    let Promise { parent, timestamp, beneficiary, prev_randao, transactions } = promise;
+    let mut payload = parent.to_vec();
+    payload.extend_from_slice(&timestamp.to_le_bytes());
+    payload.extend_from_slice(beneficiary.as_slice());
+    payload.extend_from_slice(prev_randao.as_slice());
+    let index = u32::try_from(first).expect("gas bounds what a block holds");
+    payload.extend_from_slice(&index.to_le_bytes());
+    payload.extend(transactions[first..].iter().flatten());
+    JournalRecord { kind: STEP, payload }
+}
+
+/// The record that the open block on top of `parent` is dropped.
+pub(super) fn retracted(parent: B256) -> JournalRecord {
+    JournalRecord { kind: RETRACTED, payload: parent.to_vec() }
+}
+
+/// `None` if the payload is not that of a step. Answers the index of its first transaction, too.
+fn decode_step(payload: &[u8]) -> Option<(usize, Promise)> {
+    let (parent, rest) = payload.split_first_chunk::<32>()?;
+    let (timestamp, rest) = rest.split_first_chunk::<8>()?;
+    let (beneficiary, rest) = rest.split_first_chunk::<20>()?;
+    let (prev_randao, rest) = rest.split_first_chunk::<32>()?;
+    let (first, rest) = rest.split_first_chunk::<4>()?;
+    let (hashes, []) = rest.as_chunks::<32>() else { return None };
+    let promise = Promise {
+        parent: B256::from(*parent),
+        timestamp: u64::from_le_bytes(*timestamp),
+        beneficiary: Address::from(*beneficiary),
+        prev_randao: B256::from(*prev_randao),
+        transactions: hashes.iter().map(|hash| B256::from(*hash)).collect(),
+    };
+    Some((usize::try_from(u32::from_le_bytes(*first)).ok()?, promise))
+}
+
+/// What is promised after a step. One that does not follow the last was told to nobody: what came before it holds.
+fn after_step(promised: Option<Promise>, payload: &[u8]) -> Option<Promise> {
+    let Some((first, step)) = decode_step(payload) else { return promised };
+    match promised {
+        _ if first == 0 => Some(step),
+        Some(mut promise) if promise.parent == step.parent => {
+            if promise.transactions.len() == first {
+                promise.transactions.extend(step.transactions);
+            }
+            Some(promise)
+        }
+        _ => None,
+    }
 }
 
 /// An accepted transaction as it stands in the journal.
@@ -121,12 +184,14 @@ pub(super) struct Surviving<'a> {
     pub(super) fates: Vec<KeptFate>,
     /// The next free sequence number of signed receipts.
     pub(super) next_sequence: u64,
+    /// What was last told of an open block.
+    pub(super) promised: Option<Promise>,
 }
 
 impl<'a> Surviving<'a> {
     /// Reads records, oldest first.
     pub(super) fn of(records: &'a [JournalRecord]) -> Self {
-        let mut next_sequence = 0;
+        let (mut next_sequence, mut promised) = (0, None);
         let mut alive: Vec<Option<Accepted<'_>>> = Vec::with_capacity(records.len());
         let mut newest: B256Map<usize> = B256Map::default();
         let mut fates: Vec<Option<KeptFate>> = Vec::new();
@@ -145,9 +210,21 @@ impl<'a> Surviving<'a> {
                 }
                 continue;
             }
-            if let (SEQUENCE, Ok(next)) = (record.kind, <[u8; 8]>::try_from(&*record.payload)) {
-                next_sequence = next_sequence.max(u64::from_le_bytes(next));
-                continue;
+            match record.kind {
+                SEQUENCE => {
+                    let next = <[u8; 8]>::try_from(&*record.payload).map(u64::from_le_bytes);
+                    next_sequence = next_sequence.max(next.unwrap_or(0));
+                    continue;
+                }
+                STEP => {
+                    promised = after_step(promised, &record.payload);
+                    continue;
+                }
+                RETRACTED => {
+                    promised = promised.filter(|promise| *promise.parent != *record.payload);
+                    continue;
+                }
+                _ => {}
             }
             let gone = match record.kind {
                 DROPPED => B256::try_from(&*record.payload).ok(),
@@ -174,6 +251,7 @@ impl<'a> Surviving<'a> {
             accepted: alive.into_iter().flatten().collect(),
             fates: fates.into_iter().flatten().collect(),
             next_sequence,
+            promised,
         }
     }
 }
@@ -246,6 +324,40 @@ mod tests {
         let records = [sequence(7), accepted(b"a"), sequence(900), sequence(8)];
         assert_eq!(Surviving::of(&records).next_sequence, 900);
         assert_eq!(Surviving::of(&[]).next_sequence, 0);
+    }
+
+    fn promise(parent: u8, transactions: &[u8]) -> Promise {
+        Promise {
+            parent: B256::repeat_byte(parent),
+            timestamp: 7,
+            beneficiary: Address::repeat_byte(3),
+            prev_randao: B256::repeat_byte(4),
+            transactions: transactions.iter().map(|byte| B256::repeat_byte(*byte)).collect(),
+        }
+    }
+
+    #[test]
+    fn steps_add_up_to_what_was_told() {
+        let (short, long) = (promise(1, &[5, 6]), promise(1, &[5, 6, 7]));
+        let promised = |records: &[JournalRecord]| Surviving::of(records).promised;
+        assert_eq!(promised(&[step(&short, 0), step(&long, 2)]), Some(long.clone()));
+        assert_eq!(
+            promised(&[step(&short, 0), step(&promise(1, &[5, 6, 7, 8]), 3)]),
+            Some(short.clone()),
+            "a gap"
+        );
+        assert_eq!(promised(&[step(&long, 2)]), None, "the beginning is not there");
+        assert_eq!(
+            promised(&[step(&short, 0), step(&promise(2, &[9]), 0)]),
+            Some(promise(2, &[9]))
+        );
+        assert_eq!(promised(&[step(&short, 0), retracted(B256::repeat_byte(1))]), None);
+        let other = retracted(B256::repeat_byte(2));
+        assert_eq!(promised(&[step(&short, 0), other]), Some(short));
+        let mut expected = [1; 32].to_vec();
+        expected.extend([7, 0, 0, 0, 0, 0, 0, 0]);
+        expected.extend([[3; 20].as_slice(), &[4; 32], &[2, 0, 0, 0], &[7; 32]].concat());
+        assert_eq!(step(&long, 2), JournalRecord { kind: 6, payload: expected });
     }
 
     #[test]

@@ -13,16 +13,23 @@ use std::{
 };
 use weir_evm::ExecutionWitness;
 use weir_primitives::{BlockRef, StateError};
-use weir_storage::{RecordNamespace, RecordWrite, StorageError, Store};
+use weir_storage::{RecordNamespace, RecordWrite, Store};
 
 /// Witnesses that are served before they are in the store.
 const RECENT_MAX: usize = 4;
 
 /// A record: the witness of the block with this hash. The key is the block number, eight bytes, the highest first.
-#[derive(Debug, RlpEncodable, RlpDecodable)]
+#[derive(Debug, RlpDecodable)]
 struct Record {
     hash: B256,
     witness: ExecutionWitness,
+}
+
+/// As [`Record`], to be written.
+#[derive(Debug, RlpEncodable)]
+struct RecordRef<'a> {
+    hash: B256,
+    witness: &'a ExecutionWitness,
 }
 
 /// The witnesses of the newest blocks, in the store; the very newest also in memory.
@@ -58,22 +65,23 @@ impl Witnesses {
         }
     }
 
-    /// Writes the witness of a block that is published, and deletes the one that leaves the window.
-    pub(crate) fn store(&self, block: BlockRef) -> Result<(), StorageError> {
+    /// What is written with a block: its witness, and that the one which leaves the window is deleted.
+    pub(crate) fn records(
+        &self,
+        block: BlockRef,
+        witness: Option<&ExecutionWitness>,
+    ) -> Vec<RecordWrite> {
         let blocks = self.blocks.load(Ordering::Relaxed);
-        let Some(witness) = self.recent(&block.hash) else { return Ok(()) };
-        if blocks == 0 {
-            return Ok(());
-        }
+        let Some(witness) = witness.filter(|_| blocks > 0) else { return Vec::new() };
         let namespace = RecordNamespace::Witness;
         let key = |number: u64| number.to_be_bytes().to_vec();
         let mut value = Vec::new();
-        Record { hash: block.hash, witness: ExecutionWitness::clone(&witness) }.encode(&mut value);
+        RecordRef { hash: block.hash, witness }.encode(&mut value);
         let mut writes = vec![RecordWrite::put(namespace, key(block.number), value)];
         if let Some(oldest) = block.number.checked_sub(blocks) {
             writes.push(RecordWrite::delete(namespace, key(oldest)));
         }
-        self.store.write_records(&writes)
+        writes
     }
 
     fn recent(&self, hash: &B256) -> Option<Arc<ExecutionWitness>> {

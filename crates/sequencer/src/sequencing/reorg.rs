@@ -25,7 +25,7 @@ use weir_primitives::{
 };
 use weir_rpc::{ReorgOutcome, ReorgRequest, ReorgTransactions};
 use weir_runtime::Clock;
-use weir_storage::inverse_diff;
+use weir_storage::{RecordWrite, inverse_diff};
 use weir_trie::{HashedDiff, StateTrie, TrieUpdates};
 use weir_txpool::SenderState;
 
@@ -80,6 +80,7 @@ impl<C: Clock> SequencingDriver<C> {
         match self.prepare(request) {
             Ok(way_back) => {
                 self.pool.lock().release_in_flight();
+                self.ingress.retract_promise();
                 let mut moved = chain.statuses().retract_open();
                 chain.statuses().retract_blocks(way_back.old.blocks());
                 let outcome = self.rewrite(request, &way_back)?;
@@ -198,8 +199,8 @@ impl<C: Clock> SequencingDriver<C> {
             if request.transactions != ReorgTransactions::Replay {
                 kept_aside.append(&mut unplaced);
             }
-            let sealed = self.rebuild_one(branch, replaced, &mut unplaced)?;
-            self.chain.extend(branch, sealed)?;
+            let (sealed, records) = self.rebuild_one(branch, replaced, &mut unplaced)?;
+            self.chain.extend(branch, sealed, &records)?;
             self.shrink_trie();
         }
         kept_aside.append(&mut unplaced);
@@ -207,13 +208,13 @@ impl<C: Clock> SequencingDriver<C> {
         Ok(kept_aside)
     }
 
-    /// Builds the next block of a branch from what fits of `unplaced`, in order.
+    /// Builds the next block of a branch from what fits of `unplaced`, in order. Answers it with its records.
     fn rebuild_one(
         &mut self,
         branch: &Branch,
         replaced: Option<&ExecutedBlock>,
         unplaced: &mut Unplaced,
-    ) -> Result<SealedOutput, SequencingError> {
+    ) -> Result<(SealedOutput, Vec<RecordWrite>), SequencingError> {
         let parent = sealed_header(branch.view().head());
         let number = parent.number + 1;
         let failed = |source| SequencingError::Build { number, source };
@@ -234,12 +235,12 @@ impl<C: Clock> SequencingDriver<C> {
                 Removal::Rejected(_) | Removal::Emptied => unplaced.push_back((tx, sender)),
             }
         }
+        let block = sealed.executed.reference();
+        let records = self.chain.witnesses().records(block, witness.as_ref());
         if let Some(witness) = witness {
-            let block = sealed.executed.reference();
             self.chain.witnesses().show(block, witness);
-            self.chain.witnesses().store(block).map_err(SequencingError::WitnessStore)?;
         }
-        Ok(sealed)
+        Ok((sealed, records))
     }
 
     /// The time of the block that is replaced, if there is one, and another PREVRANDAO: so the hash is another, and it
@@ -293,7 +294,7 @@ impl<C: Clock> SequencingDriver<C> {
             outcome.dropped.push(hash);
         }
         outcome.returned = readmitted.returned;
-        metrics::pool(status, self.ingress.journal_bytes());
+        metrics::pool(status);
         Ok(())
     }
 }

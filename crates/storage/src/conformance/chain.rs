@@ -37,7 +37,7 @@ pub struct MadeBlock {
 impl MadeBlock {
     /// What to hand to the store.
     pub const fn commit(&self) -> BlockCommit<'_> {
-        BlockCommit { block: &self.block, hashed: &self.hashed, trie: &self.trie }
+        BlockCommit { block: &self.block, hashed: &self.hashed, trie: &self.trie, records: &[] }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Records and sizes.
 
 use super::{Open, TestChain};
-use crate::{RecordNamespace, RecordWrite, StorageError};
+use crate::{BlockCommit, RecordNamespace, RecordWrite, StorageError};
 
 pub(super) fn records_are_kept_apart(open: Open<'_>) {
     let mut chain = TestChain::new(20);
@@ -17,7 +17,12 @@ pub(super) fn records_are_kept_apart(open: Open<'_>) {
     ];
     store.write_records(&writes).expect("write");
     let old = store.snapshot().expect("snapshot");
-    store.commit(&chain.next_block().commit()).expect("a block leaves records alone");
+    let with_block = [put(RecordNamespace::Witness, b"w", b"1")];
+    let block = chain.next_block();
+    let commit = BlockCommit { records: &with_block, ..block.commit() };
+    store.commit(&commit).expect("a block leaves other records alone");
+    let refused = store.commit(&commit).expect_err("it is there");
+    assert!(matches!(refused, StorageError::NotChildOfHead { .. }));
     let delete = RecordWrite::delete(RecordNamespace::Batcher, "a");
     let absent = RecordWrite::delete(RecordNamespace::Batcher, "never");
     let replace = put(RecordNamespace::Batcher, b"b", b"3");
@@ -35,6 +40,9 @@ pub(super) fn records_are_kept_apart(open: Open<'_>) {
     before.insert(1, (b"a".to_vec(), b"1".to_vec()));
     assert_eq!(old.records(RecordNamespace::Batcher).expect("read"), before);
     let read = |namespace| new.record(namespace, b"a").expect("read");
+    let witness = new.record(RecordNamespace::Witness, b"w").expect("read");
+    assert_eq!(witness, Some(b"1".to_vec()), "a record comes with its block");
+    assert_eq!(old.record(RecordNamespace::Witness, b"w").expect("read"), None);
     assert_eq!(read(RecordNamespace::Batcher), None);
     assert_eq!(read(RecordNamespace::Meta), Some(b"other".to_vec()));
     assert_eq!(read(RecordNamespace::Derivation), Some(Vec::new()));

@@ -1,5 +1,6 @@
 //! What the journal's thread does to the disk: an interface, so that a test can let it fail.
 
+use crate::CrashPoint;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
@@ -63,8 +64,10 @@ impl Files {
 
     fn put_in_place(&mut self, new: &Path) -> io::Result<()> {
         let path = self.dir.join(JOURNAL_FILE);
+        CrashPoint::JournalReplace.pass();
         fs::rename(new, &path)?;
         sync_dir(&self.dir)?;
+        CrashPoint::JournalReplaced.pass();
         self.journal = OpenOptions::new().append(true).open(&path)?;
         Ok(())
     }

@@ -141,7 +141,8 @@ impl Rig {
         let bytes = Arc::new(AtomicU64::new(format::HEADER_BYTES as u64));
         let path = PathBuf::from("journal.log");
         let poison = Arc::new(OnceLock::new());
-        let writer = Writer::new(disk.clone(), path, Durability::Always, bytes, poison);
+        let writer =
+            Writer::new(disk.clone(), path, Durability::Always, bytes, Arc::default(), poison);
         Self { writer, disk, next: 0, acknowledged: Vec::new(), refused: Vec::new() }
     }
 

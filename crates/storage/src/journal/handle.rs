@@ -56,6 +56,7 @@ pub struct Journal {
     commands: Option<SyncSender<Command>>,
     thread: Option<JoinHandle<()>>,
     bytes: Arc<AtomicU64>,
+    waiting: Arc<AtomicU64>,
     path: PathBuf,
     queue_records: usize,
     cut_bytes: u64,
@@ -78,6 +79,7 @@ impl Journal {
     ) -> Result<(Self, Vec<JournalRecord>), JournalError> {
         let opened = writer::open(dir)?;
         let bytes = Arc::new(AtomicU64::new(opened.file_bytes));
+        let waiting = Arc::new(AtomicU64::new(0));
         let (commands, queue) = sync_channel(options.queue_records);
         let failure = Arc::new(OnceLock::new());
         let writer = Writer::new(
@@ -85,6 +87,7 @@ impl Journal {
             opened.path.clone(),
             options.durability,
             Arc::clone(&bytes),
+            Arc::clone(&waiting),
             Arc::clone(&failure),
         );
         let thread = std::thread::Builder::new()
@@ -95,6 +98,7 @@ impl Journal {
             commands: Some(commands),
             thread: Some(thread),
             bytes,
+            waiting,
             path: opened.path,
             queue_records: options.queue_records,
             cut_bytes: opened.cut_bytes,
@@ -107,9 +111,14 @@ impl Journal {
     pub fn append(&self, record: JournalRecord, on_durable: OnDurable) -> Result<(), JournalError> {
         record.check()?;
         let commands = self.commands.as_ref().ok_or(JournalError::Closed)?;
-        commands.try_send(Command::Append { record, on_durable }).map_err(|error| match error {
-            TrySendError::Full(_) => JournalError::QueueFull { records: self.queue_records },
-            TrySendError::Disconnected(_) => JournalError::Closed,
+        // Before it is queued: the writer may have answered it when this returns.
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        commands.try_send(Command::Append { record, on_durable }).map_err(|error| {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            match error {
+                TrySendError::Full(_) => JournalError::QueueFull { records: self.queue_records },
+                TrySendError::Disconnected(_) => JournalError::Closed,
+            }
         })
     }
 
@@ -134,6 +143,11 @@ impl Journal {
     /// Why the journal takes nothing any more, if it failed.
     pub fn failure(&self) -> Option<&JournalError> {
         self.failure.get()
+    }
+
+    /// Records that were appended and not answered yet.
+    pub fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Bytes in the file.

@@ -5,7 +5,7 @@ use super::{
     format::{self, JournalRecord},
     handle::{Durability, OnDurable},
 };
-use crate::JournalError;
+use crate::{CrashPoint, JournalError};
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
@@ -89,6 +89,8 @@ pub(super) struct Writer<D = Files> {
     path: PathBuf,
     durability: Durability,
     bytes: Arc<AtomicU64>,
+    /// Records that are not answered yet.
+    unanswered: Arc<AtomicU64>,
     /// Records of the present group, encoded.
     buffer: Vec<u8>,
     waiting: Vec<OnDurable>,
@@ -106,6 +108,7 @@ impl<D: Disk> Writer<D> {
         path: PathBuf,
         durability: Durability,
         bytes: Arc<AtomicU64>,
+        unanswered: Arc<AtomicU64>,
         poison: Arc<OnceLock<JournalError>>,
     ) -> Self {
         Self {
@@ -113,6 +116,7 @@ impl<D: Disk> Writer<D> {
             path,
             durability,
             bytes,
+            unanswered,
             buffer: Vec::new(),
             waiting: Vec::new(),
             last_group: 0,
@@ -198,18 +202,25 @@ impl<D: Disk> Writer<D> {
             None => self.write_group(),
         };
         self.buffer.clear();
+        self.unanswered.fetch_sub(self.waiting.len() as u64, Ordering::Relaxed);
         for on_durable in self.waiting.drain(..) {
             on_durable(result.clone());
         }
     }
 
     fn write_group(&mut self) -> Result<(), JournalError> {
+        CrashPoint::JournalWrite.pass();
         if let Err(error) = self.disk.append(&self.buffer) {
             return Err(self.undo(error));
         }
         self.bytes.fetch_add(self.buffer.len() as u64, Ordering::Relaxed);
         self.unsynced_since.get_or_insert_with(Instant::now);
-        if self.durability == Durability::Always { self.sync() } else { Ok(()) }
+        CrashPoint::JournalSync.pass();
+        if self.durability == Durability::Always {
+            self.sync()?;
+        }
+        CrashPoint::JournalAnswer.pass();
+        Ok(())
     }
 
     /// Cuts off what a failed write left. The disk may have room again later, so the journal is not given up, unless

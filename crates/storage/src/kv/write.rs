@@ -23,7 +23,7 @@ pub(crate) fn open_or_create(
         let GenesisState { block, hashed, trie, .. } = genesis;
         history::write_oldest(tables, block.reference().number)?;
         log_index::write_start(tables, block.reference().number)?;
-        return write_block(tables, &BlockCommit { block, hashed, trie });
+        return write_block(tables, &BlockCommit { block, hashed, trie, records: &[] });
     };
     if found > SCHEMA_VERSION {
         return Err(StorageError::SchemaTooNew { found, supported: SCHEMA_VERSION });
@@ -101,6 +101,7 @@ fn write_block(tables: &mut impl TableWrite, commit: &BlockCommit<'_>) -> Result
     write_codes(tables, diff)?;
     write_state(tables, commit.hashed)?;
     write_nodes(tables, commit.trie)?;
+    write_records(tables, commit.records)?;
     tables.put(Table::Meta, META_HEAD, Some(&codec::encode_head(&reference)))
 }
 

@@ -27,7 +27,7 @@ fn spoilt(spoil: impl Fn(&mut MadeBlock)) -> (Audited, Vec<Finding>) {
     }
     spoil(&mut last);
     let MadeBlock { block, hashed, trie } = &last;
-    store.commit(&BlockCommit { block, hashed, trie }).unwrap();
+    store.commit(&BlockCommit { block, hashed, trie, records: &[] }).unwrap();
     findings(&store)
 }
 

@@ -6,6 +6,7 @@ mod conditional;
 mod depths;
 mod faults;
 mod options;
+mod promised;
 mod random;
 mod self_check;
 mod served;

@@ -3,7 +3,7 @@
 use crate::{
     Chain, DropLog, GapPolicy, Ingress, IngressError, NodeBackend, SequencingConfig,
     SequencingDriver, SharedPool, StatusRetention, dev_spec, genesis_state,
-    sequencing::{SequencingError, sealed_header},
+    sequencing::{SequencingError, announcing::StepAnnouncer, sealed_header},
 };
 use alloy_genesis::GenesisAccount;
 use alloy_primitives::{Address, B256, Bytes, U256, bytes, keccak256};
@@ -14,6 +14,7 @@ use std::{
     },
     time::Duration,
 };
+use weir_builder::BlockBuilder;
 use weir_evm::{ChainSpec, execute_block};
 use weir_follower::{Fees, L1Transaction, Signer};
 use weir_primitives::{Conditions, ExecutedBlock, StateProvider, TransactionStatus};
@@ -92,6 +93,22 @@ impl Node {
         history: usize,
         journal: Option<(Journal, Vec<JournalRecord>)>,
     ) -> Self {
+        Self::assemble(spec, store, history, journal, |ingress| ingress)
+    }
+
+    /// A node whose journal may hold so many bytes.
+    pub(super) fn open_bounded(journal: (Journal, Vec<JournalRecord>), bytes: u64) -> Self {
+        let bounded = |ingress: Ingress| ingress.with_journal_bytes_max(bytes);
+        Self::assemble(spec(), memory(), HISTORY, Some(journal), bounded)
+    }
+
+    fn assemble(
+        spec: Arc<ChainSpec>,
+        store: Arc<dyn Store>,
+        history: usize,
+        journal: Option<(Journal, Vec<JournalRecord>)>,
+        set_up: impl FnOnce(Ingress) -> Ingress,
+    ) -> Self {
         let chain = Arc::new(Chain::open(spec, store, history).unwrap());
         let base_fee = chain.spec().next_base_fee(chain.view().head().block.header()).unwrap();
         let pool = Arc::new(SharedPool::new(TxPool::new(PoolConfig::default(), base_fee)));
@@ -99,6 +116,7 @@ impl Node {
         let drops = Arc::new(DropLog::new(StatusRetention::default(), Arc::new(clock.clone())));
         let (journal, records) = journal.unzip();
         let ingress = Ingress::new(chain.clone(), pool.clone(), journal, drops.clone());
+        let ingress = set_up(ingress);
         ingress.restore(&records.unwrap_or_default()).unwrap();
         let ingress = Arc::new(ingress);
         let config = SequencingConfig {
@@ -264,6 +282,23 @@ impl Node {
         std::thread::scope(|scope| scope.spawn(submit).join().unwrap())
     }
 
+    /// Opens a block as the loop does, and tells of one step of what the pool holds.
+    pub(super) fn open_step(&mut self) -> (BlockBuilder, StepAnnouncer) {
+        let (mut builder, mut announcer) = self.driver.begin(&self.chain.view()).unwrap();
+        self.add_step(&mut builder, &mut announcer);
+        (builder, announcer)
+    }
+
+    /// Appends one more step, and tells of it once the journal has it.
+    pub(super) fn add_step(&mut self, builder: &mut BlockBuilder, announcer: &mut StepAnnouncer) {
+        self.driver.step(builder, Duration::MAX).unwrap();
+        announcer.promise(builder);
+        while announcer.is_behind() {
+            announcer.tell(builder.open());
+            std::thread::yield_now();
+        }
+    }
+
     /// Seals a block of what the pool holds.
     pub(super) fn seal(&mut self) -> ExecutedBlock {
         self.clock.0.fetch_add(1, Ordering::SeqCst);
@@ -353,7 +388,8 @@ impl Node {
             output.check_state_root(pair[1].block.header(), trie.root()).unwrap();
             let block = ExecutedBlock { diff: Some(Arc::new(output.diff)), ..pair[1].clone() };
             let updates = trie.take_updates();
-            let commit = BlockCommit { block: &block, hashed: &hashed, trie: &updates };
+            let commit =
+                BlockCommit { block: &block, hashed: &hashed, trie: &updates, records: &[] };
             store.commit(&commit).unwrap();
             states.push(store.snapshot().unwrap());
         }

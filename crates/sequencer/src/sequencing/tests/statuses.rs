@@ -1,9 +1,8 @@
 //! What becomes of transactions: told in order, and known after a restart.
 
 use super::node::{HISTORY, Node, memory};
-use crate::sequencing::{announcing::StepAnnouncer, sealed_header};
 use alloy_primitives::{Address, B256};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::sync::broadcast::Receiver;
 use weir_primitives::{DropCode, StatusUpdate, TransactionStatus};
@@ -36,11 +35,7 @@ fn names(updates: &mut Receiver<Arc<StatusUpdate>>, hash: &B256) -> Vec<&'static
 /// Seals a block as the loop does: its steps are told first.
 fn seal_by_steps(node: &mut Node) {
     let view = node.chain.view();
-    let attributes = node.driver.attributes(&sealed_header(view.head()));
-    let mut builder = node.driver.open(&view, attributes).unwrap();
-    node.driver.step(&mut builder, Duration::MAX).unwrap();
-    let mut announcer = StepAnnouncer::new(view.heads().unsafe_head());
-    announcer.announce(&node.chain, builder.open());
+    let (builder, _) = node.open_step();
     node.driver.seal(builder, &view).unwrap();
 }
 
@@ -73,16 +68,11 @@ fn the_open_block_answers_until_it_is_sealed_or_dropped() {
     node.grow(2);
     let hash = node.transfer(0, TO, 7);
     let mut updates = node.chain.statuses().subscribe();
-    let view = node.chain.view();
-    let attributes = node.driver.attributes(&sealed_header(view.head()));
-    let mut builder = node.driver.open(&view, attributes).unwrap();
-    node.driver.step(&mut builder, Duration::MAX).unwrap();
-    let mut announcer = StepAnnouncer::new(view.heads().unsafe_head());
-    announcer.announce(&node.chain, builder.open());
+    let (_, announcer) = node.open_step();
     let preconfirmed = TransactionStatus::Preconfirmed { block: 3, index: 0 };
     assert_eq!(node.status(&hash), Some(preconfirmed));
     node.reorg(1, Some(1), ReorgTransactions::Replay);
-    announcer.retract(&node.chain);
+    announcer.retract();
     assert_eq!(names(&mut updates, &hash), ["preconfirmed", "open block dropped", "pending"]);
     assert_eq!(node.status(&hash), Some(TransactionStatus::Pending));
 }

@@ -1,0 +1,46 @@
+//! The open block of before a restart, as it was told.
+
+use super::{SequencingDriver, SequencingError};
+use crate::{ChainView, ingress::Promise, metrics};
+use std::sync::Arc;
+use weir_builder::BlockBuilder;
+use weir_runtime::Clock;
+
+impl<C: Clock> SequencingDriver<C> {
+    /// Appends what was promised, in the order in which it was. The state, the attributes and the transactions are those of
+    /// the first time, so that the results are; conditions have been met then and are not looked at again.
+    ///
+    /// If that fails, because the node runs by other rules now, say, the promise is broken from there on, loudly. Answers
+    /// whether it is kept.
+    pub(super) fn keep_promise(
+        &mut self,
+        builder: &mut BlockBuilder,
+        promise: &Promise,
+        view: &ChainView,
+    ) -> Result<bool, SequencingError> {
+        let number = builder.open().header().number;
+        let failed = |source| SequencingError::Build { number, source };
+        let promised = promise.transactions.len();
+        let transactions = self.pool.lock().take_named(&promise.transactions);
+        for transaction in transactions {
+            let outcome = builder.append(Arc::clone(&transaction.tx), transaction.sender);
+            if let Err(reason) = outcome.map_err(failed)? {
+                tracing::error!(hash = %transaction.hash, %reason, "promised transaction is refused");
+                break;
+            }
+        }
+        let kept = builder.open().transactions().len();
+        let missing = promise.transactions.get(kept);
+        if let Some(missing) = missing {
+            tracing::error!(number, promised, kept, %missing, "promise is broken");
+            metrics::promise_broken();
+            self.ingress.retract_promise();
+            let mut pool = self.pool.lock();
+            promise.transactions[kept..].iter().for_each(|hash| pool.put_back(hash));
+        } else {
+            tracing::info!(number, kept, "open block goes on as it was told before the restart");
+        }
+        builder.read_ahead(&mut self.trie, &**view.snapshot()).map_err(failed)?;
+        Ok(missing.is_none())
+    }
+}

@@ -1,0 +1,177 @@
+//! What was told of an open block, over a restart.
+
+use super::node::{HISTORY, Node, memory};
+use crate::IngressError;
+use alloy_primitives::{Address, B256};
+use std::sync::Arc;
+use tempfile::TempDir;
+use weir_primitives::{OpenUpdate, Receipt};
+use weir_rpc::ReorgTransactions;
+use weir_storage::{Journal, JournalOptions, Store};
+
+const TO: Address = Address::repeat_byte(0x42);
+
+/// What one process knows; a restart makes another on the same disk.
+struct Disk {
+    folder: TempDir,
+    store: Arc<dyn Store>,
+}
+
+impl Disk {
+    fn new() -> Self {
+        Self { folder: TempDir::new().unwrap(), store: memory() }
+    }
+
+    fn start(&self) -> Node {
+        let journal = Journal::open(self.folder.path(), JournalOptions::default()).unwrap();
+        Node::open_with(self.store.clone(), HISTORY, Some(journal))
+    }
+}
+
+/// What a node told of its open block, and what it will answer for it.
+struct Told {
+    hashes: Vec<B256>,
+    receipts: Vec<Receipt>,
+    timestamp: u64,
+}
+
+/// Tells of two steps and dies. The pool then holds more than was told.
+fn tell_and_die(mut node: Node) -> Told {
+    let mut steps = node.chain.subscribe_open();
+    node.store(0, 1, 7);
+    node.transfer(1, TO, 5);
+    let (mut builder, mut announcer) = node.open_step();
+    node.store(0, 1, 9);
+    node.add_step(&mut builder, &mut announcer);
+    node.transfer(2, TO, 6);
+    let mut hashes = Vec::new();
+    while let Ok(update) = steps.try_recv() {
+        let OpenUpdate::Appended(step) = &*update else { panic!("nothing is taken back") };
+        hashes.extend(step.transactions.iter().map(|transaction| transaction.hash));
+    }
+    assert_eq!(hashes.len(), 3);
+    let open = builder.open();
+    Told { hashes, receipts: open.receipts().to_vec(), timestamp: open.header().timestamp }
+}
+
+/// Opens the next block of a node that was just started, adds what waits and seals it.
+fn seal_next(node: &mut Node) {
+    let view = node.chain.view();
+    let (builder, _) = node.open_step();
+    node.driver.seal(builder, &view).unwrap();
+}
+
+fn check_kept(node: &Node, told: &Told) {
+    let block = node.chain.view().head().clone();
+    let hashes = block.block.transactions().iter().map(|one| *one.tx_hash());
+    assert_eq!(hashes.take(3).collect::<Vec<_>>(), told.hashes);
+    assert_eq!(block.receipts[..3], told.receipts);
+    assert_eq!(block.block.header().timestamp, told.timestamp);
+}
+
+#[test]
+fn a_block_open_at_a_crash_is_sealed_as_it_was_told() {
+    let disk = Disk::new();
+    let mut node = disk.start();
+    node.grow(3);
+    let told = tell_and_die(node);
+    let mut node = disk.start();
+    node.wait(40);
+    seal_next(&mut node);
+    check_kept(&node, &told);
+    assert_eq!(node.chain.view().head().block.transactions().len(), 4, "what waited follows");
+    node.check();
+    let now = node.driver.attributes(&crate::sequencing::sealed_header(node.chain.view().head()));
+    assert!(now.timestamp > told.timestamp + 30, "the next block has the time of day");
+    seal_next(&mut node);
+    drop(node);
+    let mut node = disk.start();
+    seal_next(&mut node);
+    assert_eq!(node.head(), 6, "a promise is kept once");
+    node.check();
+}
+
+#[test]
+fn a_promise_outlives_crashes_before_it_is_kept_and_rewrites_of_the_journal() {
+    let disk = Disk::new();
+    let told = tell_and_die(disk.start());
+    for _ in 0..3 {
+        // Every start rewrites the journal.
+        let mut node = disk.start();
+        let (builder, _) = node.open_step();
+        assert_eq!(builder.open().receipts()[..3], told.receipts);
+        node.ingress.compact_journal().unwrap();
+    }
+    let mut node = disk.start();
+    seal_next(&mut node);
+    check_kept(&node, &told);
+    node.check();
+}
+
+#[test]
+fn a_full_journal_refuses_until_blocks_have_taken_what_waits() {
+    let folder = TempDir::new().unwrap();
+    let journal = Journal::open(folder.path(), JournalOptions::default()).unwrap();
+    let limit = 4_000;
+    let mut node = Node::open_bounded(journal, limit);
+    let mut accepted = Vec::new();
+    for round in 0..3 {
+        let full = loop {
+            let nonce = node.next_nonce(0);
+            match node.try_accept(node.raw_store(0, nonce, nonce, 7, 150_000)) {
+                Ok(hash) => accepted.push(hash),
+                Err(full) => break full,
+            }
+        };
+        assert!(matches!(full, IngressError::JournalFull { limit: 4_000, .. }), "{full}");
+        assert!(accepted.len() > 10 * (round + 1), "{round}: {}", accepted.len());
+        assert!(node.ingress.journal_bytes() < limit + 500);
+        node.seal();
+        assert!(accepted.iter().all(|hash| node.is_included(hash)));
+        assert!(node.ingress.journal_bytes() < limit / 2, "it was rewritten");
+    }
+}
+
+#[test]
+fn what_was_taken_back_is_not_promised() {
+    let disk = Disk::new();
+    let mut node = disk.start();
+    node.grow(2);
+    node.transfer(0, TO, 5);
+    let (_, announcer) = node.open_step();
+    node.pool.lock().release_in_flight();
+    announcer.retract();
+    drop(node);
+    let node = disk.start();
+    let head = node.chain.view().head().block.hash();
+    assert_eq!(node.ingress.promise_on(head), None);
+    drop(node);
+    let mut node = disk.start();
+    node.grow(2);
+    node.store(0, 1, 7);
+    node.open_step();
+    node.reorg(1, Some(1), ReorgTransactions::Replay);
+    node.reorg(1, None, ReorgTransactions::Return);
+    drop(node);
+    let mut node = disk.start();
+    seal_next(&mut node);
+    node.check();
+}
+
+#[test]
+fn a_promise_that_cannot_be_kept_is_kept_as_far_as_it_goes() {
+    let disk = Disk::new();
+    let told = tell_and_die(disk.start());
+    let node = disk.start();
+    node.pool.lock().remove(told.hashes[2]).unwrap();
+    node.ingress.compact_journal().unwrap();
+    drop(node);
+    let mut node = disk.start();
+    let (builder, announcer) = node.open_step();
+    assert!(!announcer.is_behind());
+    let hashes = builder.open().transactions().iter().map(|one| *one.tx_hash());
+    assert_eq!(hashes.take(2).collect::<Vec<_>>(), told.hashes[..2]);
+    let view = node.chain.view();
+    node.driver.seal(builder, &view).unwrap();
+    node.check();
+}
