@@ -25,7 +25,7 @@ use revm::{
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use weir_bench as _;
-use weir_builder::{BlockBuilder, SealedOutput};
+use weir_builder::{BlockBuilder, SealedOutput, TrieAhead};
 use weir_evm::{
     BlockAttributes, ChainSpec, DiffState, ExecutionWitness, SealedHeader, verify_stateless,
 };
@@ -37,6 +37,8 @@ const CHAIN_ID: u64 = 61_972;
 const GWEI: u128 = 1_000_000_000;
 /// Accounts of the state on which blocks are built.
 const ACCOUNTS: u64 = 10_000;
+/// Transactions of a step, as the sequencer takes them at most.
+const STEP_TRANSACTIONS: usize = 256;
 const BENEFICIARY: Address = address!("0x000000000000000000000000000000000000be0e");
 
 /// The token: balances in a mapping at slot 0, `transfer(address,uint256)` with its event, and nothing else.
@@ -179,16 +181,31 @@ impl Workload {
         self.append().seal(trie, &EmptyNodes).unwrap()
     }
 
-    /// Seals a block and takes down its witness meanwhile.
-    fn witness(&self, trie: &mut StateTrie) -> (SealedOutput, ExecutionWitness) {
+    /// As [`Self::seal`], with a trie that is changed step by step on a thread of its own.
+    fn seal_ahead(&self, trie: StateTrie) -> (SealedOutput, StateTrie) {
+        let (spec, state) = (Arc::clone(&self.spec), Arc::clone(&self.state));
+        let mut block = BlockBuilder::begin(spec, &self.parent, self.attributes(), state).unwrap();
+        let ahead = TrieAhead::begin(&mut block, trie, Arc::new(EmptyNodes)).unwrap();
+        for step in self.transactions.chunks(STEP_TRANSACTIONS) {
+            for (tx, sender) in step {
+                block.append(Arc::clone(tx), *sender).unwrap().unwrap();
+            }
+            ahead.advance(&mut block);
+        }
+        let mut trie = ahead.finish(&mut block).unwrap();
+        (block.seal(&mut trie, &EmptyNodes).unwrap(), trie)
+    }
+
+    /// As [`Self::seal_ahead`], and takes down the block's witness meanwhile: what a node does.
+    fn witness(&self, mut trie: StateTrie) -> (SealedOutput, ExecutionWitness, StateTrie) {
         trie.begin_witness();
-        let mut sealed = self.seal(trie);
+        let (mut sealed, trie) = self.seal_ahead(trie);
         let nodes = sealed.witness.take().unwrap();
         let mut headers = |_: u64| Ok(None);
         let (accesses, state) = (&sealed.accesses, &*self.state);
         let witness =
             ExecutionWitness::of_nodes(&self.parent, accesses, nodes, state, &mut headers).unwrap();
-        (sealed, witness)
+        (sealed, witness, trie)
     }
 
     /// Executes every transaction with revm alone; returns the gas used and the state, so that it is not dropped here.
@@ -259,22 +276,32 @@ impl Workload {
                 BatchSize::PerIteration,
             );
         });
+        // The same with the trie at work beside the execution, a step of 256 transactions after the other.
+        group.bench_function("who=weir with=ahead", |bencher| {
+            bencher.iter_batched(
+                || genesis_trie(&self.genesis),
+                |trie| self.seal_ahead(trie),
+                BatchSize::PerIteration,
+            );
+        });
         // The same with a witness (at most a tenth more), and checked by it before anybody would hear of it.
-        let (_, witness) = self.witness(&mut genesis_trie(&self.genesis));
+        let (ahead, witness, _) = self.witness(genesis_trie(&self.genesis));
+        let hash = |sealed: &SealedOutput| sealed.executed.block.hash();
+        assert_eq!(hash(&ahead), hash(&sealed), "the same block");
         let bytes = witness.size_bytes();
         println!("witness_bytes={bytes} transactions={}", self.transactions.len());
         group.bench_function("who=weir with=witness", |bencher| {
             bencher.iter_batched(
                 || genesis_trie(&self.genesis),
-                |mut trie| (self.witness(&mut trie), trie),
+                |trie| self.witness(trie),
                 BatchSize::PerIteration,
             );
         });
         group.bench_function("who=weir with=self-check", |bencher| {
             bencher.iter_batched(
                 || genesis_trie(&self.genesis),
-                |mut trie| {
-                    let (sealed, witness) = self.witness(&mut trie);
+                |trie| {
+                    let (sealed, witness, trie) = self.witness(trie);
                     verify_stateless(&self.spec, &witness, &sealed.executed.block).unwrap();
                     (sealed, witness, trie)
                 },

@@ -3,18 +3,19 @@
 use crate::{
     BuildError, CandidateSource, LeftOut, ReturnReason, Returned, SealedOutput, Step, StepEnd,
     StepLimits, StepTransaction, StorageRoots,
+    ahead::{Applied, read},
 };
 use alloy_primitives::Address;
 use std::sync::Arc;
 use weir_evm::{
-    BlockAttributes, ChainSpec, OpenBlock, SealedHeader, StateRead, TransactionError,
+    BlockAttributes, ChainSpec, OpenBlock, Recent, SealedHeader, TransactionError,
     TransactionOutcome, TransactionRejected,
 };
 use weir_primitives::{
     ConditionFailure, Conditions, Moment, StateError, StateProvider, Transaction,
 };
 use weir_storage::hash_diff;
-use weir_trie::{NodeSource, StateTrie, TrieError, keccak256_each};
+use weir_trie::{NodeSource, StateTrie, TrieError};
 use weir_txpool::PoolTransaction;
 
 /// Candidates taken from the source in one call: few enough that a better one which arrives meanwhile waits for less
@@ -35,6 +36,7 @@ pub struct BlockBuilder {
     /// `None` if nobody looks for them: conditions that name a storage root do not hold then.
     roots: Option<StorageRoots>,
     now_ms: u64,
+    applied: Applied,
 }
 
 /// A transaction that was tried in a block.
@@ -65,7 +67,8 @@ impl BlockBuilder {
         let open = open.map_err(BuildError::Open)?;
         // A block is sealed at its timestamp at the latest.
         let now_ms = attributes.timestamp.saturating_mul(1_000);
-        Ok(Self { open, attributes, attempts: Vec::new(), roots: None, now_ms })
+        let applied = Applied::default();
+        Ok(Self { open, attributes, attempts: Vec::new(), roots: None, now_ms, applied })
     }
 
     /// Also finds storage roots that conditions name.
@@ -245,22 +248,25 @@ impl BlockBuilder {
         Ok(returned)
     }
 
-    /// Walks the trie of the parent's state to what the block has read since the last call, so that the seal finds it in
-    /// memory, and a witness that the trie takes down shows it.
-    ///
-    /// # Errors
-    /// [`BuildError::StateRoot`] if a node cannot be loaded.
-    pub fn read_ahead(
-        &mut self,
-        trie: &mut StateTrie,
-        nodes: &dyn NodeSource,
-    ) -> Result<(), BuildError> {
-        Ok(read(&self.open.take_recent_reads(), trie, nodes)?)
+    /// Notes what transactions write from now on, for whoever works ahead.
+    pub(crate) fn note_writes(&mut self) {
+        self.open.note_writes();
+    }
+
+    /// What the block has done since the last call.
+    pub(crate) fn take_recent(&mut self) -> Recent {
+        self.open.take_recent()
+    }
+
+    /// Says what of the block is in the trie already.
+    pub(crate) fn set_applied(&mut self, applied: Applied) {
+        self.applied = applied;
     }
 
     /// Ends the block, computes its state root, and fixes its hash.
     ///
-    /// `trie` is that of the parent's state and becomes that of the block's; `nodes` is where it loads nodes from.
+    /// `trie` is that of the parent's state, or what [`TrieAhead`](crate::TrieAhead) has made of it, and becomes that of the
+    /// block's; `nodes` is where it loads nodes from.
     ///
     /// # Errors
     /// [`BuildError::Finish`], after which the trie is as before, or [`BuildError::StateRoot`], after which it is not.
@@ -269,14 +275,17 @@ impl BlockBuilder {
         trie: &mut StateTrie,
         nodes: &dyn NodeSource,
     ) -> Result<SealedOutput, BuildError> {
-        let (unsealed, state) = self
-            .open
+        let Self { open, applied, .. } = self;
+        let (unsealed, state) = open
             .finish_beside(|diff, reads| {
                 if trie.is_witnessed() {
                     read(reads, trie, nodes)?;
                 }
                 let hashed = hash_diff(diff);
-                trie.apply(&hashed, nodes)?;
+                match applied.rest(diff) {
+                    None => trie.apply(&hashed, nodes)?,
+                    Some(rest) => trie.apply(&hash_diff(&rest), nodes)?,
+                }
                 let root = trie.root();
                 let witness = trie.is_witnessed().then(|| trie.take_witness());
                 Ok::<_, TrieError>((root, trie.take_updates(), hashed, witness))
@@ -287,30 +296,6 @@ impl BlockBuilder {
         let executed = unsealed.seal(state_root);
         Ok(SealedOutput { executed, hashed, accesses, updates, witness })
     }
-}
-
-/// Walks the trie to what was read.
-fn read(
-    reads: &[StateRead],
-    trie: &mut StateTrie,
-    nodes: &dyn NodeSource,
-) -> Result<(), TrieError> {
-    let addresses: Vec<&[u8]> = reads.iter().map(|(address, _)| address.as_slice()).collect();
-    let slots = reads.iter().map(|(_, slot)| slot.unwrap_or_default().to_be_bytes::<32>());
-    let slots: Vec<[u8; 32]> = slots.collect();
-    let slots: Vec<&[u8]> = slots.iter().map(<[u8; 32]>::as_slice).collect();
-    let hashed = keccak256_each(&addresses).into_iter().zip(keccak256_each(&slots));
-    for ((_, slot), (hashed_address, hashed_slot)) in reads.iter().zip(hashed) {
-        match slot {
-            None => {
-                trie.account(hashed_address, nodes)?;
-            }
-            Some(_) => {
-                trie.slot(hashed_address, hashed_slot, nodes)?;
-            }
-        }
-    }
-    Ok(())
 }
 
 impl Step {

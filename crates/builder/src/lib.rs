@@ -12,6 +12,9 @@ pub use block_builder::{Attempt, BlockBuilder};
 mod roots;
 pub use roots::StorageRoots;
 
+mod ahead;
+pub use ahead::TrieAhead;
+
 mod sealed;
 pub use sealed::SealedOutput;
 

@@ -1,6 +1,7 @@
 //! What a block reads of the state before it.
 
 use alloy_primitives::{Address, B256, U256};
+use weir_primitives::Account;
 
 /// What the calls, transactions and payments of a block read of the state before the block, candidates that did not
 /// join the block left out. Sorted, each once.
@@ -18,6 +19,39 @@ pub struct BlockAccesses {
 
 /// An account that was read, or one of its slots.
 pub type StateRead = (Address, Option<U256>);
+
+/// What a block has done since it was last asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recent {
+    /// What it has read for the first time.
+    pub reads: Vec<StateRead>,
+    /// What it has written over, as it is now.
+    pub writes: Vec<RecentWrite>,
+}
+
+/// An account that was there before the block and still is, with all its storage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecentWrite {
+    /// Its address.
+    pub address: Address,
+    /// What it was before the block.
+    pub before: Account,
+    /// What it is now.
+    pub now: Account,
+    /// Slots that held a value before the block and hold one now.
+    pub slots: Vec<RecentSlot>,
+}
+
+/// A slot that was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecentSlot {
+    /// Its number.
+    pub slot: U256,
+    /// Its value before the block; not zero.
+    pub before: U256,
+    /// Its value now; not zero.
+    pub now: U256,
+}
 
 /// A read of a transaction whose fate is not known yet.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,7 @@
 use crate::{
     AmsterdamRules, BlockAccesses, ChainSpec, ExecutionError, Fork, TransactionError,
     TransactionRejected,
-    accesses::StateRead,
+    accesses::{Recent, StateRead},
     amsterdam_handler,
     bytecode::CodeCache,
     machine::{self, Machine, OverlayEvm},
@@ -254,9 +254,15 @@ impl Execution {
         self.overlay.as_ref().expect(OVERLAY)
     }
 
-    /// What the block has read for the first time since the last call.
-    pub(crate) fn take_recent_reads(&mut self) -> Vec<StateRead> {
-        self.overlay.as_mut().expect(OVERLAY).take_recent_reads()
+    /// Notes what is written from now on, too.
+    pub(crate) fn note_writes(&mut self) {
+        self.overlay.as_mut().expect(OVERLAY).note_writes();
+    }
+
+    /// What the block has done since the last call.
+    pub(crate) fn take_recent(&mut self) -> Recent {
+        let overlay = self.overlay.as_mut().expect(OVERLAY);
+        Recent { reads: overlay.take_recent_reads(), writes: overlay.take_recent_writes() }
     }
 
     pub(crate) const fn env(&self) -> &EvmEnv {

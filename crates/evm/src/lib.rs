@@ -27,7 +27,7 @@ mod amsterdam_handler;
 mod access_list;
 
 mod accesses;
-pub use accesses::{BlockAccesses, StateRead};
+pub use accesses::{BlockAccesses, Recent, RecentSlot, RecentWrite, StateRead};
 
 mod overlay;
 

@@ -1,7 +1,7 @@
 //! A block under construction.
 
 use crate::{
-    ChainSpec, DiffState, ExecutionError, Fork, SealedHeader, StateRead, TransactionError,
+    ChainSpec, DiffState, ExecutionError, Fork, Recent, SealedHeader, StateRead, TransactionError,
     TransactionOutcome, TransactionRejected, UnsealedBlock, block::BLOCK_RLP_BYTES_MAX,
     execution::Execution, header_rules, overlay::Peek,
 };
@@ -156,9 +156,15 @@ impl OpenBlock {
         &self.execution.tally.receipts
     }
 
-    /// The accounts and slots of the state before the block that it has read for the first time since the last call.
-    pub fn take_recent_reads(&mut self) -> Vec<StateRead> {
-        self.execution.take_recent_reads()
+    /// Notes what transactions write from now on, for [`Self::take_recent`].
+    pub fn note_writes(&mut self) {
+        self.execution.note_writes();
+    }
+
+    /// What the block has read of the state before it for the first time, and, if that is noted, what its transactions have
+    /// written over, since the last call.
+    pub fn take_recent(&mut self) -> Recent {
+        self.execution.take_recent()
     }
 
     /// What the block has changed so far, its pre-block calls included. Costs time in proportion.
@@ -196,7 +202,7 @@ impl OpenBlock {
     }
 
     /// [`Self::finish`], and beside the roots of the body, on another thread if one is free, what `beside` makes of
-    /// the block's diff and its reads since [`Self::take_recent_reads`]: its state root, say. `beside` is not called if
+    /// the block's diff and its reads since [`Self::take_recent`]: its state root, say. `beside` is not called if
     /// the block cannot be ended.
     pub fn finish_beside<R: Send>(
         self,

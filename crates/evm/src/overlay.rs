@@ -52,6 +52,10 @@ pub(crate) struct Overlay {
     pending: Vec<Read>,
     /// First reads of accounts and slots that are part of the block, since they were last asked for.
     recent: Vec<Read>,
+    /// Accounts and slots that transactions have written since they were last asked for, in any order and perhaps twice.
+    recent_writes: Vec<(u32, Option<U256>)>,
+    /// Whether anybody asks for these.
+    notes_writes: bool,
     read_codes: B256Set,
     lowest_block_hash: Option<u64>,
     /// Where each change is noted, if the block has an access list.
@@ -166,6 +170,8 @@ impl Overlay {
             created_codes: B256HashMap::default(),
             pending: Vec::new(),
             recent: Vec::new(),
+            recent_writes: Vec::new(),
+            notes_writes: false,
             read_codes: B256Set::default(),
             lowest_block_hash: None,
             changes: None,
@@ -354,9 +360,16 @@ impl Overlay {
         }
         entry.now =
             Some(Account { nonce: account.info.nonce, balance: account.info.balance, code_hash });
+        let mut written = self.notes_writes.then_some(&mut self.recent_writes);
+        if let Some(written) = &mut written {
+            written.push((place, None));
+        }
         for (key, slot) in account.storage {
             if slot.is_changed() {
                 entry.write(key, slot.present_value);
+                if let Some(written) = &mut written {
+                    written.push((place, Some(key)));
+                }
             }
         }
     }

@@ -16,16 +16,16 @@ use crate::{
 use alloy_primitives::{Address, B256, Bytes, keccak256, map::B256Set};
 use checked::Checked;
 use std::{
-    fmt,
+    fmt, io,
     sync::Arc,
     time::{Duration, Instant},
 };
-use weir_builder::{BlockBuilder, BuildError, Step, StepLimits, StorageRoots};
+use weir_builder::{BlockBuilder, BuildError, Step, StepLimits, StorageRoots, TrieAhead};
 use weir_evm::{BlockAttributes, SealedHeader, StatelessError, TransactionRejected, WitnessError};
 use weir_primitives::{DropCode, ExecutedBlock, Fate, StateError, StateProvider};
 use weir_runtime::{Clock, Scope, Shutdown, ShutdownReason};
 use weir_storage::{CrashPoint, JournalError};
-use weir_trie::StateTrie;
+use weir_trie::{NodeSource, StateTrie};
 use weir_txpool::SenderState;
 
 /// Transactions executed between two looks at the clock and the shutdown.
@@ -99,9 +99,22 @@ pub enum SequencingError {
         #[source]
         source: Box<StatelessError>,
     },
+    /// No thread can be had for the state's tries.
+    #[error("thread cannot be started: {error}")]
+    Thread {
+        /// What the system said.
+        error: Arc<io::Error>,
+    },
     /// The journal could not be rewritten.
     #[error("journal cannot be rewritten")]
     Journal(#[from] JournalError),
+}
+
+/// The open block.
+struct Underway {
+    builder: BlockBuilder,
+    announcer: StepAnnouncer,
+    ahead: TrieAhead,
 }
 
 /// Builds one block after the other on a thread of its own.
@@ -196,7 +209,7 @@ impl<C: Clock> SequencingDriver<C> {
 
     fn produce(&mut self, shutdown: &Shutdown) -> Result<(), SequencingError> {
         let view = self.chain.view();
-        let (mut builder, mut announcer) = self.begin(&view)?;
+        let Underway { mut builder, mut announcer, ahead } = self.begin(&view)?;
         let number = builder.open().header().number;
         let failed = |source| SequencingError::Build { number, source };
         let seal_at = self.seal_at(builder.attributes());
@@ -208,6 +221,7 @@ impl<C: Clock> SequencingDriver<C> {
             announcer.tell(builder.open());
             let now = self.clock.now();
             if now >= seal_at {
+                self.trie = ahead.finish(&mut builder).map_err(failed)?;
                 return self.seal(builder, &view);
             }
             let step = self.step(&mut builder, seal_at).map_err(failed)?;
@@ -216,17 +230,14 @@ impl<C: Clock> SequencingDriver<C> {
                 let longest = if announcer.is_behind() { JOURNAL_LOOK } else { Duration::MAX };
                 self.pool.wait((seal_at - now).min(self.config.step_time).min(longest));
             } else {
-                builder.read_ahead(&mut self.trie, &**view.snapshot()).map_err(failed)?;
+                ahead.advance(&mut builder);
             }
         }
         Ok(())
     }
 
     /// Opens the next block; with what a crash or a stop has left of it, if it was promised to anybody.
-    fn begin(
-        &mut self,
-        view: &ChainView,
-    ) -> Result<(BlockBuilder, StepAnnouncer), SequencingError> {
+    fn begin(&mut self, view: &ChainView) -> Result<Underway, SequencingError> {
         let parent = sealed_header(view.head());
         let attributes = self.attributes(&parent);
         let promise = self.ingress.promise_on(parent.hash());
@@ -237,14 +248,20 @@ impl<C: Clock> SequencingDriver<C> {
         self.chain.set_open_timestamp(attributes.timestamp);
         let mut builder = self.open(view, attributes)?;
         self.begin_witness();
+        // If the block is dropped, the trie begins anew from the parent's root.
+        let trie = std::mem::replace(&mut self.trie, StateTrie::new(parent.state_root));
+        let nodes = Arc::clone(view.snapshot()) as Arc<dyn NodeSource>;
+        let ahead = TrieAhead::begin(&mut builder, trie, nodes);
+        let ahead = ahead.map_err(|error| SequencingError::Thread { error: Arc::new(error) })?;
         let reference = view.heads().unsafe_head();
         let mut announcer = StepAnnouncer::new(&self.chain, &self.ingress, &self.pool, reference);
-        if let Some(promise) = promise
-            && self.keep_promise(&mut builder, &promise, view)?
-        {
-            announcer.resume(builder.open().transactions().len());
+        if let Some(promise) = promise {
+            if self.keep_promise(&mut builder, &promise)? {
+                announcer.resume(builder.open().transactions().len());
+            }
+            ahead.advance(&mut builder);
         }
-        Ok((builder, announcer))
+        Ok(Underway { builder, announcer, ahead })
     }
 
     /// Opens the child of a view's head.

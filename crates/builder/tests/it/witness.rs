@@ -8,9 +8,10 @@ use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address, bytes};
 use alloy_signer::SignerSync;
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
+use weir_builder::TrieAhead;
 use weir_evm::{ExecutionWitness, StatelessError, Verified, verify_stateless};
 use weir_primitives::{Header, RecoveredBlock, StateProvider, Transaction};
-use weir_trie::{EmptyNodes, Nibbles, NodeSource, TrieError, TrieUpdates};
+use weir_trie::{EmptyNodes, Nibbles, NodeSource, StateTrie, TrieError, TrieUpdates};
 
 /// Writes its second word to the slot that its first word names.
 const WRITER: Address = address!("0x00000000000000000000000000000000000c0011");
@@ -221,13 +222,16 @@ impl World {
         let parent = self.chain.head.inner().clone();
         let mut builder = self.chain.begin();
         self.chain.trie.begin_witness();
+        let trie = std::mem::replace(&mut self.chain.trie, StateTrie::new(B256::ZERO));
+        let ahead = TrieAhead::begin(&mut builder, trie, Arc::new(EmptyNodes)).unwrap();
         for (index, action) in (0u8..).zip(actions) {
             let (tx, sender) = self.sign(index % FUNDED, action);
             builder.append(Arc::new(tx), sender).unwrap().unwrap();
             if index % 3 == 1 {
-                builder.read_ahead(&mut self.chain.trie, &EmptyNodes).unwrap();
+                ahead.advance(&mut builder);
             }
         }
+        self.chain.trie = ahead.finish(&mut builder).unwrap();
         let output = self.chain.seal(builder);
         let headers = &self.headers;
         let mut header = |number: u64| Ok(headers.get(number as usize).cloned());

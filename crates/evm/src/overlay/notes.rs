@@ -1,7 +1,7 @@
 //! What is noted while a block is executed: what it reads, and, for its access list, what each transaction changes.
 
-use super::Overlay;
-use crate::accesses::{BlockAccesses, Read, StateRead};
+use super::{Overlay, Slot};
+use crate::accesses::{BlockAccesses, Read, RecentSlot, RecentWrite, StateRead};
 use alloy_primitives::{Address, B256, U256};
 use revm::state::{Account as EvmAccount, Bytecode};
 
@@ -51,6 +51,31 @@ impl Overlay {
         let reads = self.recent.iter().copied().filter_map(read).collect();
         self.recent.clear();
         reads
+    }
+
+    /// Notes what is written from now on, for [`Self::take_recent_writes`].
+    pub(crate) const fn note_writes(&mut self) {
+        self.notes_writes = true;
+    }
+
+    /// What transactions have written over since the last call. What they made or deleted is left out: it may yet be undone.
+    pub(crate) fn take_recent_writes(&mut self) -> Vec<RecentWrite> {
+        let mut written = std::mem::take(&mut self.recent_writes);
+        written.sort_unstable();
+        written.dedup();
+        let accounts = written.chunk_by(|left, right| left.0 == right.0);
+        let write = |places: &[(u32, Option<U256>)]| {
+            let (address, entry) = &self.entries[places[0].0 as usize];
+            let (before, now) = entry.before.zip(entry.now).filter(|_| !entry.is_wiped)?;
+            let slots = places.iter().filter_map(|(_, slot)| {
+                let slot = (*slot)?;
+                let Slot { before, now, .. } = *entry.slots.get(&slot)?;
+                let before = before.filter(|before| !before.is_zero() && !now.is_zero())?;
+                Some(RecentSlot { slot, before, now })
+            });
+            Some(RecentWrite { address: *address, before, now, slots: slots.collect() })
+        };
+        accounts.filter_map(write).collect()
     }
 
     /// What the block has read so far.

@@ -1,7 +1,7 @@
 //! The open block of before a restart, as it was told.
 
 use super::{SequencingDriver, SequencingError};
-use crate::{ChainView, ingress::Promise, metrics};
+use crate::{ingress::Promise, metrics};
 use std::sync::Arc;
 use weir_builder::BlockBuilder;
 use weir_runtime::Clock;
@@ -16,7 +16,6 @@ impl<C: Clock> SequencingDriver<C> {
         &mut self,
         builder: &mut BlockBuilder,
         promise: &Promise,
-        view: &ChainView,
     ) -> Result<bool, SequencingError> {
         let number = builder.open().header().number;
         let failed = |source| SequencingError::Build { number, source };
@@ -40,7 +39,6 @@ impl<C: Clock> SequencingDriver<C> {
         } else {
             tracing::info!(number, kept, "open block goes on as it was told before the restart");
         }
-        builder.read_ahead(&mut self.trie, &**view.snapshot()).map_err(failed)?;
         Ok(missing.is_none())
     }
 }

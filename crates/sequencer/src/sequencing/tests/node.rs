@@ -3,7 +3,7 @@
 use crate::{
     Chain, DropLog, GapPolicy, Ingress, IngressError, NodeBackend, SequencingConfig,
     SequencingDriver, SharedPool, StatusRetention, dev_spec, genesis_state,
-    sequencing::{SequencingError, announcing::StepAnnouncer, sealed_header},
+    sequencing::{SequencingError, Underway, sealed_header},
 };
 use alloy_genesis::GenesisAccount;
 use alloy_primitives::{Address, B256, Bytes, U256, bytes, keccak256};
@@ -14,7 +14,6 @@ use std::{
     },
     time::Duration,
 };
-use weir_builder::BlockBuilder;
 use weir_evm::{ChainSpec, execute_block};
 use weir_follower::{Fees, L1Transaction, Signer};
 use weir_primitives::{Conditions, ExecutedBlock, StateProvider, TransactionStatus};
@@ -283,20 +282,29 @@ impl Node {
     }
 
     /// Opens a block as the loop does, and tells of one step of what the pool holds.
-    pub(super) fn open_step(&mut self) -> (BlockBuilder, StepAnnouncer) {
-        let (mut builder, mut announcer) = self.driver.begin(&self.chain.view()).unwrap();
-        self.add_step(&mut builder, &mut announcer);
-        (builder, announcer)
+    pub(super) fn open_step(&mut self) -> Underway {
+        let mut open = self.driver.begin(&self.chain.view()).unwrap();
+        self.add_step(&mut open);
+        open
     }
 
     /// Appends one more step, and tells of it once the journal has it.
-    pub(super) fn add_step(&mut self, builder: &mut BlockBuilder, announcer: &mut StepAnnouncer) {
+    pub(super) fn add_step(&mut self, open: &mut Underway) {
+        let Underway { builder, announcer, ahead } = open;
         self.driver.step(builder, Duration::MAX).unwrap();
         announcer.promise(builder);
         while announcer.is_behind() {
             announcer.tell(builder.open());
             std::thread::yield_now();
         }
+        ahead.advance(builder);
+    }
+
+    /// Seals a block that was opened.
+    pub(super) fn seal_open(&mut self, open: Underway) {
+        let Underway { mut builder, ahead, .. } = open;
+        self.driver.trie = ahead.finish(&mut builder).unwrap();
+        self.driver.seal(builder, &self.chain.view()).unwrap();
     }
 
     /// Seals a block of what the pool holds.

@@ -40,9 +40,9 @@ fn tell_and_die(mut node: Node) -> Told {
     let mut steps = node.chain.subscribe_open();
     node.store(0, 1, 7);
     node.transfer(1, TO, 5);
-    let (mut builder, mut announcer) = node.open_step();
+    let mut open = node.open_step();
     node.store(0, 1, 9);
-    node.add_step(&mut builder, &mut announcer);
+    node.add_step(&mut open);
     node.transfer(2, TO, 6);
     let mut hashes = Vec::new();
     while let Ok(update) = steps.try_recv() {
@@ -50,15 +50,14 @@ fn tell_and_die(mut node: Node) -> Told {
         hashes.extend(step.transactions.iter().map(|transaction| transaction.hash));
     }
     assert_eq!(hashes.len(), 3);
-    let open = builder.open();
+    let open = open.builder.open();
     Told { hashes, receipts: open.receipts().to_vec(), timestamp: open.header().timestamp }
 }
 
 /// Opens the next block of a node that was just started, adds what waits and seals it.
 fn seal_next(node: &mut Node) {
-    let view = node.chain.view();
-    let (builder, _) = node.open_step();
-    node.driver.seal(builder, &view).unwrap();
+    let open = node.open_step();
+    node.seal_open(open);
 }
 
 fn check_kept(node: &Node, told: &Told) {
@@ -98,8 +97,8 @@ fn a_promise_outlives_crashes_before_it_is_kept_and_rewrites_of_the_journal() {
     for _ in 0..3 {
         // Every start rewrites the journal.
         let mut node = disk.start();
-        let (builder, _) = node.open_step();
-        assert_eq!(builder.open().receipts()[..3], told.receipts);
+        let open = node.open_step();
+        assert_eq!(open.builder.open().receipts()[..3], told.receipts);
         node.ingress.compact_journal().unwrap();
     }
     let mut node = disk.start();
@@ -138,9 +137,9 @@ fn what_was_taken_back_is_not_promised() {
     let mut node = disk.start();
     node.grow(2);
     node.transfer(0, TO, 5);
-    let (_, announcer) = node.open_step();
+    let open = node.open_step();
     node.pool.lock().release_in_flight();
-    announcer.retract();
+    open.announcer.retract();
     drop(node);
     let node = disk.start();
     let head = node.chain.view().head().block.hash();
@@ -167,11 +166,10 @@ fn a_promise_that_cannot_be_kept_is_kept_as_far_as_it_goes() {
     node.ingress.compact_journal().unwrap();
     drop(node);
     let mut node = disk.start();
-    let (builder, announcer) = node.open_step();
-    assert!(!announcer.is_behind());
-    let hashes = builder.open().transactions().iter().map(|one| *one.tx_hash());
+    let open = node.open_step();
+    assert!(!open.announcer.is_behind());
+    let hashes = open.builder.open().transactions().iter().map(|one| *one.tx_hash());
     assert_eq!(hashes.take(2).collect::<Vec<_>>(), told.hashes[..2]);
-    let view = node.chain.view();
-    node.driver.seal(builder, &view).unwrap();
+    node.seal_open(open);
     node.check();
 }

@@ -34,9 +34,8 @@ fn names(updates: &mut Receiver<Arc<StatusUpdate>>, hash: &B256) -> Vec<&'static
 
 /// Seals a block as the loop does: its steps are told first.
 fn seal_by_steps(node: &mut Node) {
-    let view = node.chain.view();
-    let (builder, _) = node.open_step();
-    node.driver.seal(builder, &view).unwrap();
+    let open = node.open_step();
+    node.seal_open(open);
 }
 
 #[test]
@@ -68,11 +67,11 @@ fn the_open_block_answers_until_it_is_sealed_or_dropped() {
     node.grow(2);
     let hash = node.transfer(0, TO, 7);
     let mut updates = node.chain.statuses().subscribe();
-    let (_, announcer) = node.open_step();
+    let open = node.open_step();
     let preconfirmed = TransactionStatus::Preconfirmed { block: 3, index: 0 };
     assert_eq!(node.status(&hash), Some(preconfirmed));
     node.reorg(1, Some(1), ReorgTransactions::Replay);
-    announcer.retract();
+    open.announcer.retract();
     assert_eq!(names(&mut updates, &hash), ["preconfirmed", "open block dropped", "pending"]);
     assert_eq!(node.status(&hash), Some(TransactionStatus::Pending));
 }

@@ -1,0 +1,223 @@
+//! The state trie at work on a block that is still open.
+
+use crate::{BlockBuilder, BuildError};
+use alloy_primitives::map::AddressMap;
+use std::{
+    fmt, io,
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
+    },
+    thread::JoinHandle,
+};
+use weir_evm::{Recent, RecentWrite, StateRead};
+use weir_primitives::{AccountDiff, SlotDiff, StateDiff};
+use weir_storage::hash_diff;
+use weir_trie::{NodeSource, StateTrie, TrieError, keccak256_each};
+
+/// Steps that may wait for the trie; then the block waits, too.
+const STEPS_WAITING_MAX: usize = 64;
+
+/// What of a block is in the trie before its end: changes of leaves that were there before the block, which leave the
+/// trie's form as it is. Leaves that the block makes or deletes wait for its end, because what is undone again would
+/// visit nodes that the block as a whole does not need.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    accounts: AddressMap<AccountDiff>,
+}
+
+impl Applied {
+    /// Walks to what was read, so that it is in memory and a witness shows it, and applies what was written.
+    pub(crate) fn advance(
+        &mut self,
+        recent: &Recent,
+        trie: &mut StateTrie,
+        nodes: &dyn NodeSource,
+    ) -> Result<(), TrieError> {
+        read(&recent.reads, trie, nodes)?;
+        if recent.writes.is_empty() {
+            return Ok(());
+        }
+        let mut step = StateDiff::default();
+        for RecentWrite { address, before, now, slots } in &recent.writes {
+            let slots = slots.iter();
+            let slots =
+                slots.map(|one| (one.slot, SlotDiff { before: one.before, after: one.now }));
+            let change = AccountDiff {
+                before: Some(*before),
+                after: Some(*now),
+                is_storage_wiped: false,
+                slots: slots.collect(),
+            };
+            let applied = self.accounts.entry(*address).or_default();
+            applied.slots.extend(&change.slots);
+            (applied.before, applied.after) = (change.before, change.after);
+            step.accounts.insert(*address, change);
+        }
+        trie.apply(&hash_diff(&step), nodes)
+    }
+
+    /// What is left to apply so that the trie is that of the state after `diff`; `None` if all of it is.
+    pub(crate) fn rest(&self, diff: &StateDiff) -> Option<StateDiff> {
+        if self.accounts.is_empty() {
+            return None;
+        }
+        let mut rest = StateDiff::default();
+        for (address, change) in &diff.accounts {
+            let left = match self.accounts.get(address) {
+                Some(applied) => left(applied, change),
+                None => Some(change.clone()),
+            };
+            rest.accounts.extend(left.map(|left| (*address, left)));
+        }
+        for (address, applied) in &self.accounts {
+            if !diff.accounts.contains_key(address) {
+                rest.accounts.insert(*address, undone(applied));
+            }
+        }
+        Some(rest)
+    }
+}
+
+/// What is left of an account's change.
+fn left(applied: &AccountDiff, change: &AccountDiff) -> Option<AccountDiff> {
+    if change.is_storage_wiped || change.after.is_none() {
+        return Some(change.clone());
+    }
+    let mut left = AccountDiff { slots: Default::default(), ..change.clone() };
+    for (slot, change) in &change.slots {
+        if applied.slots.get(slot).is_none_or(|applied| applied.after != change.after) {
+            left.slots.insert(*slot, *change);
+        }
+    }
+    let unchanged = applied.slots.iter().filter(|(slot, _)| !change.slots.contains_key(*slot));
+    left.slots.extend(unchanged.map(|(slot, applied)| (*slot, inverse(*applied))));
+    (!left.slots.is_empty() || applied.after != change.after).then_some(left)
+}
+
+/// The way back of an account that is as it was before the block.
+fn undone(applied: &AccountDiff) -> AccountDiff {
+    AccountDiff {
+        before: applied.after,
+        after: applied.before,
+        is_storage_wiped: false,
+        slots: applied.slots.iter().map(|(slot, applied)| (*slot, inverse(*applied))).collect(),
+    }
+}
+
+const fn inverse(change: SlotDiff) -> SlotDiff {
+    SlotDiff { before: change.after, after: change.before }
+}
+
+/// Walks the trie to what was read.
+pub(crate) fn read(
+    reads: &[StateRead],
+    trie: &mut StateTrie,
+    nodes: &dyn NodeSource,
+) -> Result<(), TrieError> {
+    let addresses: Vec<&[u8]> = reads.iter().map(|(address, _)| address.as_slice()).collect();
+    let slots = reads.iter().map(|(_, slot)| slot.unwrap_or_default().to_be_bytes::<32>());
+    let slots: Vec<[u8; 32]> = slots.collect();
+    let slots: Vec<&[u8]> = slots.iter().map(<[u8; 32]>::as_slice).collect();
+    let hashed = keccak256_each(&addresses).into_iter().zip(keccak256_each(&slots));
+    for ((_, slot), (hashed_address, hashed_slot)) in reads.iter().zip(hashed) {
+        match slot {
+            None => {
+                trie.account(hashed_address, nodes)?;
+            }
+            Some(_) => {
+                trie.slot(hashed_address, hashed_slot, nodes)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The trie of the parent's state, changed step by step on a thread of its own while the block is executed on another.
+///
+/// Dropping it drops the trie, which is of no use when the block is not sealed: it is ahead of the parent's state.
+pub struct TrieAhead {
+    steps: Option<SyncSender<Recent>>,
+    thread: Option<JoinHandle<Result<(StateTrie, Applied), TrieError>>>,
+}
+
+impl fmt::Debug for TrieAhead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrieAhead").finish_non_exhaustive()
+    }
+}
+
+impl TrieAhead {
+    /// Takes the trie of the state that `builder` stands on; nodes are loaded from `nodes`.
+    ///
+    /// # Errors
+    /// If no thread can be had.
+    pub fn begin(
+        builder: &mut BlockBuilder,
+        trie: StateTrie,
+        nodes: Arc<dyn NodeSource>,
+    ) -> io::Result<Self> {
+        builder.note_writes();
+        let (steps, queue) = sync_channel(STEPS_WAITING_MAX);
+        let thread = std::thread::Builder::new()
+            .name("weir-trie".into())
+            .spawn(move || work(trie, &*nodes, &queue))?;
+        Ok(Self { steps: Some(steps), thread: Some(thread) })
+    }
+
+    /// Hands over what the block has done since the last call.
+    pub fn advance(&self, builder: &mut BlockBuilder) {
+        if let Some(steps) = &self.steps {
+            // If the thread has ended, `finish` says why.
+            let _ = steps.send(builder.take_recent());
+        }
+    }
+
+    /// Waits for the trie, with which the block is then sealed.
+    ///
+    /// # Errors
+    /// [`BuildError::StateRoot`] if a node cannot be loaded.
+    ///
+    /// # Panics
+    /// If its thread did.
+    pub fn finish(mut self, builder: &mut BlockBuilder) -> Result<StateTrie, BuildError> {
+        drop(self.steps.take());
+        let thread = self.thread.take().expect("it is taken here and when dropped");
+        let worked = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let (trie, applied) = worked?;
+        builder.set_applied(applied);
+        Ok(trie)
+    }
+}
+
+impl Drop for TrieAhead {
+    fn drop(&mut self) {
+        drop(self.steps.take());
+        if let Some(thread) = self.thread.take() {
+            // It works off what waits. What it made of it nobody needs.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Applies steps until the block ends. Whatever is changed when no step waits is hashed at once.
+fn work(
+    mut trie: StateTrie,
+    nodes: &dyn NodeSource,
+    queue: &Receiver<Recent>,
+) -> Result<(StateTrie, Applied), TrieError> {
+    let mut applied = Applied::default();
+    let mut next = queue.recv().ok();
+    while let Some(recent) = next {
+        applied.advance(&recent, &mut trie, nodes)?;
+        next = match queue.try_recv() {
+            Ok(recent) => Some(recent),
+            Err(TryRecvError::Disconnected) => None,
+            Err(TryRecvError::Empty) => {
+                trie.root();
+                queue.recv().ok()
+            }
+        };
+    }
+    Ok((trie, applied))
+}
