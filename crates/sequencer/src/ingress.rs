@@ -9,7 +9,7 @@ pub use conditional::DEFAULT_CONDITION_COST_MAX;
 mod record;
 
 mod signed;
-use signed::ReceiptSigner;
+use signed::ReceiptSigning;
 
 mod telling;
 
@@ -173,7 +173,7 @@ pub struct Ingress {
     /// The next free sequence number of receipts as the journal had it at the start.
     journalled_sequence: AtomicU64,
     /// `None` without a key for receipts.
-    receipts: Option<ReceiptSigner>,
+    receipts: Option<ReceiptSigning>,
 }
 
 impl fmt::Debug for Ingress {
