@@ -3,10 +3,10 @@
 use crate::settings::Settings;
 use eyre::{Context, OptionExt};
 use std::{convert::Infallible, sync::Arc};
-use weir_follower::{ChainClient, Signer};
+use weir_follower::ChainClient;
 use weir_runtime::{Halts, SystemClock, TaskSet};
 use weir_sequencer::{
-    Chain,
+    Chain, L1Keys,
     batching::{BatchConfig, BatchDriver, BatchHandle, tell_settlements},
 };
 
@@ -15,12 +15,11 @@ pub(crate) async fn start(
     settings: &Settings,
     chain: &Arc<Chain>,
     halts: Arc<Halts>,
+    keys: Option<&L1Keys>,
     tasks: &mut TaskSet,
 ) -> eyre::Result<Option<BatchHandle>> {
     let Some(url) = &settings.l1 else { return Ok(None) };
-    let key = settings.l1_key.as_ref().ok_or_eyre("--l1 needs --l1-key")?;
-    let signer = Signer::open(key, settings.l1_key_password.as_deref())
-        .wrap_err_with(|| format!("L1 key cannot be used: path={}", key.display()))?;
+    let keys = keys.ok_or_eyre("--l1 needs --l1-key")?;
     let client = ChainClient::connect(url).await.wrap_err("L1 node cannot be used")?;
     let config = BatchConfig {
         inbox: settings.l1_inbox,
@@ -31,7 +30,7 @@ pub(crate) async fn start(
     };
     let store = Arc::clone(chain.store());
     let head = chain.watch_head();
-    let driver = BatchDriver::new(config, store, client, Arc::new(signer), head, SystemClock)?
+    let driver = BatchDriver::new(config, store, client, keys.watch(), head, SystemClock)?
         .guarded_by(chain.reorg_lock().clone())
         .halted_by(halts);
     let handle = driver.handle();

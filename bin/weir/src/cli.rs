@@ -60,6 +60,9 @@ pub(crate) enum Command {
     /// Make and keep the keys that a node signs with.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// See whether this program can take over the data of another version.
+    #[command(subcommand)]
+    Upgrade(UpgradeCommand),
     /// Inspect the store of a node that is not running.
     #[command(subcommand)]
     Db(DbCommand),
@@ -293,9 +296,9 @@ pub(crate) struct DeriveArgs {
     /// Address on L1 that batches are sent to.
     #[arg(long, default_value_t = weir_sequencer::batching::DEFAULT_INBOX, value_name = "ADDRESS")]
     pub(crate) inbox: Address,
-    /// Account on L1 that sends batches. Default: any.
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) batcher: Option<Address>,
+    /// Account on L1 that sends batches; given again for each that does or did. Default: any.
+    #[arg(long = "batcher", value_name = "ADDRESS")]
+    pub(crate) batchers: Vec<Address>,
     /// First L1 block to read.
     #[arg(long, default_value_t = 0, value_name = "NUMBER")]
     pub(crate) l1_start: u64,
@@ -358,6 +361,9 @@ pub(crate) struct AdminArgs {
     /// File with the secret that the node reads, too.
     #[arg(long, value_name = "FILE")]
     pub(crate) jwt: PathBuf,
+    /// Who acts, for the audit log of the node: one word.
+    #[arg(long = "as", default_value = "cli", value_name = "NAME")]
+    pub(crate) caller: String,
     #[command(subcommand)]
     pub(crate) command: AdminCommand,
 }
@@ -369,7 +375,7 @@ pub(crate) enum AdminCommand {
     Status,
     /// Halt a part of the node until it is resumed, over restarts.
     Halt {
-        /// ingress, sealing or batching.
+        /// ingress, sealing, batching or searching.
         #[arg(value_name = "SCOPE")]
         scope: String,
         /// Why; refused clients read it.
@@ -378,7 +384,7 @@ pub(crate) enum AdminCommand {
     },
     /// Let a part of the node go on.
     Resume {
-        /// ingress, sealing or batching.
+        /// ingress, sealing, batching or searching.
         #[arg(value_name = "SCOPE")]
         scope: String,
     },
@@ -399,6 +405,29 @@ pub(crate) enum AdminCommand {
         /// For example info,weir_sequencer=debug.
         #[arg(value_name = "FILTER")]
         filter: String,
+    },
+    /// Show the limits in force on the JSON-RPC server, or put others in force until they are read again (SIGHUP) or the node is
+    /// started again.
+    Limits {
+        /// The limits, in TOML as for --limits of the node.
+        #[arg(long, value_name = "FILE")]
+        set: Option<PathBuf>,
+    },
+    /// Sign with another key from now on. Receipts of the key before are still believed for a while.
+    RotateKey {
+        /// receipt, or l1: the key of batches.
+        #[arg(value_name = "ROLE")]
+        role: String,
+        /// The key, as the setting of the node spells it: a file of the node, or http://HOST:PORT#0xADDRESS. It is kept over restarts
+        /// while the setting stays the same. Default: read the present file again.
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+        /// File of the node with the password, if it is a keystore.
+        #[arg(long, requires = "key", value_name = "FILE")]
+        password: Option<PathBuf>,
+        /// How long receipts of the present key are believed; 0s if it has been stolen. Default: what the setting says.
+        #[arg(long, value_parser = humantime::parse_duration, value_name = "DURATION")]
+        overlap: Option<Duration>,
     },
     /// Rewrite the journal so that it holds what is needed and nothing else.
     CompactJournal,
@@ -458,6 +487,24 @@ pub(crate) enum KeyCommand {
     },
 }
 
+/// Commands about new versions.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UpgradeCommand {
+    /// Compare the versions of store and journal with those of this program, and show the forks; changes nothing. Exit 0 if a node can
+    /// start, 3 if it will migrate the store first, 1 if it will refuse.
+    Check {
+        /// Folder of the chain's data. No node may be running on it.
+        #[arg(long, env = "WEIR_DATADIR", default_value = ".weir/dev", value_name = "DIR")]
+        datadir: PathBuf,
+        /// Genesis of the chain. Default: the one in the folder, or the built-in one.
+        #[arg(long, value_name = "FILE")]
+        genesis: Option<PathBuf>,
+        /// Gas limit of the built-in genesis.
+        #[arg(long, default_value_t = 1_000_000_000, value_name = "GAS")]
+        gas_limit: u64,
+    },
+}
+
 /// Commands about the store.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DbCommand {
@@ -494,6 +541,9 @@ pub(crate) enum ReceiptCommand {
         /// The address that must have signed. Default: the one that the receipt names.
         #[arg(long, value_name = "ADDRESS")]
         signer: Option<Address>,
+        /// What weir_receiptSigners answers, in JSON: one of these must have signed, in its time.
+        #[arg(long, conflicts_with = "signer", value_name = "FILE")]
+        signers: Option<PathBuf>,
     },
 }
 

@@ -62,6 +62,7 @@ struct Chain {
 impl Daemon {
     /// Connects to every source and starts every part.
     pub(crate) async fn start(args: &LiquidityArgs, shutdown: Shutdown) -> eyre::Result<Self> {
+        crate::node::raise_limits();
         let metrics = weir_runtime::install_metrics()?;
         let metrics =
             crate::node::bind_metrics(args.metrics_addr, args.metrics_port, metrics).await?;

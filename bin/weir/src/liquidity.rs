@@ -18,7 +18,7 @@ use weir_liquidity::{
     publish_gates,
 };
 use weir_primitives::{BlockRef, ChainUpdate, ExecutedBlock, OpenUpdate, StateError};
-use weir_runtime::{Clock, Shutdown, SystemClock, TaskSet};
+use weir_runtime::{Clock, Halts, Shutdown, SystemClock, TaskSet};
 use weir_sequencer::Chain;
 
 /// The node's chain as the engine reads it.
@@ -53,6 +53,7 @@ pub(crate) async fn start(
     settings: &Settings,
     chain: &Arc<Chain>,
     socket: &Path,
+    halts: Arc<Halts>,
     tasks: &mut TaskSet,
 ) -> eyre::Result<Arc<LiquidityService>> {
     let chain_id = chain.spec().chain_id();
@@ -77,7 +78,8 @@ pub(crate) async fn start(
     let handle = engine.handle;
     tasks
         .spawn("feed-gates", until(publish_gates(handle.clone(), gated, tasks.shutdown().clone())));
-    let (paths, path_handle) = PathsDriver::new(paths_options(&settings.paths)?, handle.clone());
+    let (paths, path_handle) =
+        PathsDriver::halted_by(paths_options(&settings.paths)?, handle.clone(), halts);
     let service = LiquidityService::new([(handle, path_handle)])?;
     let shutdown = tasks.shutdown().clone();
     tasks.spawn("feed", server.run(shutdown.clone()));

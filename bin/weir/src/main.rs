@@ -8,6 +8,7 @@ mod config;
 mod daemon;
 mod demo;
 mod http_settings;
+mod keys;
 mod liquidity;
 mod node;
 mod paths;
@@ -53,6 +54,7 @@ fn run() -> eyre::Result<ExitCode> {
         Command::Admin(args) => command::admin::run(args),
         Command::Health(args) => command::admin::health(&args),
         Command::Key(command) => command::key::run(command),
+        Command::Upgrade(command) => command::upgrade::run(command),
         Command::Db(command) => command::db::run(command),
         Command::Journal(command) => command::journal::run(command),
         Command::Receipt(command) => command::receipt::run(command),

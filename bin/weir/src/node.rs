@@ -1,5 +1,6 @@
 //! A running node: every part started in order, and the addresses at which it serves.
 
+use crate::keys::NodeKeys;
 use crate::settings::{
     DurabilitySetting, LogFormatSetting, OrderingSetting, RoleSetting, Settings, SwitchSetting,
 };
@@ -13,11 +14,10 @@ use std::{
     time::Duration,
 };
 use weir_evm::ChainSpec;
-use weir_follower::Signer;
 use weir_rpc::{Backends, RpcServer};
 use weir_runtime::{
-    Halts, LogFormat, LogOptions, MetricsHandle, MetricsServer, MetricsServerError, Shutdown,
-    SystemClock, TaskSet,
+    Halts, LogFormat, LogOptions, MetricsHandle, MetricsServer, MetricsServerError, OpenFiles,
+    Shutdown, SystemClock, TaskSet, raise_open_files,
 };
 use weir_sequencer::{
     Chain, Controls, DropLog, Ingress, NodeAdmin, NodeBackend, SelfCheckOptions, SequencingConfig,
@@ -34,9 +34,6 @@ const DEFAULT_METRICS_PORT: u16 = 9090;
 
 /// Newest blocks that a development node can take off.
 const REORG_BLOCKS: usize = 256;
-
-/// Whatever signs receipts.
-type ReceiptKey = dyn alloy_signer::Signer + Send + Sync;
 
 /// Where a node serves.
 #[derive(Debug, Clone, Serialize)]
@@ -112,6 +109,7 @@ impl Node {
         shutdown: Shutdown,
     ) -> eyre::Result<Self> {
         check_role(settings)?;
+        raise_limits();
         let metrics = weir_runtime::install_metrics()?;
         let metrics = bind_metrics(settings.metrics_addr, settings.metrics_port, metrics).await?;
         weir_sequencer::describe_metrics();
@@ -125,13 +123,16 @@ impl Node {
         let chain = Chain::open(Arc::clone(&spec), store, REORG_BLOCKS)?;
         let chain = Arc::new(if is_follower { chain.settled() } else { chain });
         let controls = controls(settings)?;
-        let (pool, drops, ingress) = open_ingress(settings, &chain, &controls)?;
+        let keys = NodeKeys::open(settings).await?;
+        let (pool, drops, ingress) = open_ingress(settings, &chain, &controls, &keys)?;
 
         let mut tasks = TaskSet::new(shutdown.clone());
         let (scratch, feed) = feed_socket(settings)?;
-        let pools = crate::liquidity::start(settings, &chain, &feed, &mut tasks).await?;
         let halts = controls.halts.clone();
-        let batches = crate::batching::start(settings, &chain, halts, &mut tasks).await?;
+        let pools =
+            crate::liquidity::start(settings, &chain, &feed, halts.clone(), &mut tasks).await?;
+        let l1_keys = keys.l1.as_deref();
+        let batches = crate::batching::start(settings, &chain, halts, l1_keys, &mut tasks).await?;
         let mut backend =
             NodeBackend::new(chain.clone(), pool.clone(), ingress.clone(), drops.clone());
         let is_reorganised = kind == NodeKind::Development && !is_follower;
@@ -151,7 +152,10 @@ impl Node {
         };
         let server = RpcServer::bind(settings.http.config(settings.http_port)?, backends).await?;
         settings.http.watch(&server, &mut tasks)?;
-        let admin = NodeAdmin::new(chain.clone(), pool.clone(), ingress.clone(), controls);
+        keys.watch(&mut tasks)?;
+        let admin = NodeAdmin::new(chain.clone(), pool.clone(), ingress.clone(), controls)
+            .with_limits(server.limits())
+            .with_l1_keys(keys.l1);
         let admin = if is_follower { admin.of_follower() } else { admin };
         let admin = settings.admin.serve(settings, admin, &mut tasks).await?;
         let addresses = Addresses {
@@ -194,6 +198,14 @@ impl Node {
     }
 }
 
+/// Raises the number of files that may be open; what the system does not grant is told, and no reason to stop.
+pub(crate) fn raise_limits() {
+    match raise_open_files() {
+        Ok(OpenFiles { before, now }) => tracing::info!(?before, ?now, "limit of open files"),
+        Err(error) => tracing::warn!(%error, "limit of open files cannot be raised"),
+    }
+}
+
 /// Refuses settings that only a sequencer can follow.
 fn check_role(settings: &Settings) -> eyre::Result<()> {
     if settings.role == RoleSetting::Sequencer {
@@ -213,6 +225,7 @@ fn open_ingress(
     settings: &Settings,
     chain: &Arc<Chain>,
     controls: &Controls,
+    keys: &NodeKeys,
 ) -> eyre::Result<(Arc<SharedPool>, Arc<DropLog>, Arc<Ingress>)> {
     let base_fee = next_base_fee(chain);
     let pool = Arc::new(SharedPool::new(TxPool::new(pool_config(settings), base_fee)));
@@ -222,19 +235,23 @@ fn open_ingress(
         .controlled_by(controls.clone())
         .with_condition_cost_max(settings.condition_cost_max)
         .with_journal_bytes_max(settings.journal_max_mb.saturating_mul(1 << 20));
-    if let Some(signer) = receipt_signer(settings)? {
-        ingress = ingress.with_receipt_signer(signer);
+    if let Some(keys) = &keys.receipt {
+        ingress = ingress.with_receipt_keys(Arc::clone(keys));
     }
     let restored = ingress.restore(&records).wrap_err("pool cannot be restored")?;
     tracing::info!(?restored, "pool restored from the journal");
     Ok((pool, drops, Arc::new(ingress)))
 }
 
+/// Where what an operator did is kept, if anything is.
+pub(crate) fn operator_folder(settings: &Settings) -> Option<PathBuf> {
+    (!settings.ephemeral).then(|| settings.datadir.join("operator"))
+}
+
 /// What the operator has halted, and when the node stops by itself.
 fn controls(settings: &Settings) -> eyre::Result<Controls> {
-    let folder = (!settings.ephemeral).then(|| settings.datadir.join("operator"));
     Ok(Controls {
-        halts: Arc::new(Halts::open(folder.as_deref())?),
+        halts: Arc::new(Halts::open(operator_folder(settings).as_deref())?),
         stop_at_block: settings.stop_at_block,
         ..Controls::default()
     })
@@ -269,14 +286,6 @@ fn open_journal(settings: &Settings) -> eyre::Result<(Option<Journal>, Vec<Journ
         tracing::warn!(bytes = journal.cut_bytes(), "journal had a torn tail, which is cut off");
     }
     Ok((Some(journal), records))
-}
-
-/// The key that signs receipts, if there is to be one.
-fn receipt_signer(settings: &Settings) -> eyre::Result<Option<Arc<ReceiptKey>>> {
-    let Some(path) = &settings.receipt_key else { return Ok(None) };
-    let signer = Signer::open(path, settings.receipt_key_password.as_deref())
-        .wrap_err_with(|| format!("receipt key cannot be used: path={}", path.display()))?;
-    Ok(Some(Arc::new(signer.into_signer())))
 }
 
 fn next_base_fee(chain: &Chain) -> u64 {

@@ -9,6 +9,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use weir_keys::KeySource;
 use weir_liquidity::{LiquidityHandle, SnapshotSpill, SpillOptions, SpillStoreError};
 use weir_rpc::{Backends, JwtSecret, RpcServer, ServerConfig};
 use weir_runtime::TaskSet;
@@ -126,13 +127,18 @@ pub(crate) struct Settings {
     #[arg(long, env = "WEIR_CONDITION_COST_MAX", default_value_t = weir_sequencer::DEFAULT_CONDITION_COST_MAX, value_name = "N")]
     pub(crate) condition_cost_max: usize,
 
-    /// File with the key that signs receipts (weir_sendRawTransactionSigned): hexadecimal, or a keystore of `weir key`. Default: none are signed.
-    #[arg(long, env = "WEIR_RECEIPT_KEY", value_name = "FILE")]
-    pub(crate) receipt_key: Option<PathBuf>,
+    /// Key that signs receipts (weir_sendRawTransactionSigned): a file of hexadecimal, a keystore of `weir key`, or http://HOST:PORT#0xADDRESS for one
+    /// that a remote signer keeps (Web3Signer's API). Default: none are signed.
+    #[arg(long, env = "WEIR_RECEIPT_KEY", value_name = "KEY")]
+    pub(crate) receipt_key: Option<KeySource>,
 
-    /// File with the password of that keystore.
+    /// File with the password, if it is a keystore.
     #[arg(long, env = "WEIR_RECEIPT_KEY_PASSWORD", value_name = "FILE")]
     pub(crate) receipt_key_password: Option<PathBuf>,
+
+    /// How long receipts of an earlier key are believed after another has taken its place (weir admin rotate-key, SIGHUP).
+    #[arg(long, env = "WEIR_RECEIPT_KEY_OVERLAP", default_value = "1day", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub(crate) receipt_key_overlap: Duration,
 
     /// How long the node answers for transactions that left the pool without being included, over restarts too.
     #[arg(long, env = "WEIR_STATUS_RETENTION", default_value = "1day", value_parser = humantime::parse_duration, value_name = "DURATION")]
@@ -195,11 +201,11 @@ pub(crate) struct Settings {
     #[arg(long, env = "WEIR_L1", value_name = "URL")]
     pub(crate) l1: Option<String>,
 
-    /// File with the key that signs batches: hexadecimal, or a keystore of `weir key`.
-    #[arg(long, env = "WEIR_L1_KEY", value_name = "FILE")]
-    pub(crate) l1_key: Option<PathBuf>,
+    /// Key that signs batches and pays for them: a file, a keystore or a remote signer, as with receipt-key.
+    #[arg(long, env = "WEIR_L1_KEY", value_name = "KEY")]
+    pub(crate) l1_key: Option<KeySource>,
 
-    /// File with the password of the keystore.
+    /// File with the password, if it is a keystore.
     #[arg(long, env = "WEIR_L1_KEY_PASSWORD", value_name = "FILE")]
     pub(crate) l1_key_password: Option<PathBuf>,
 

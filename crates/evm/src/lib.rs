@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod spec;
-pub use spec::{ChainSpec, Fork, SealedHeader};
+pub use spec::{Activation, ChainSpec, Fork, SealedHeader};
 
 mod genesis;
 pub use genesis::GenesisError;

@@ -16,6 +16,15 @@ use weir_primitives::{Account, AccountDiff, Header, KECCAK_EMPTY, SlotDiff, Stat
 /// A named set of rules, in order of activation; blob-parameter forks (EIP-7892) included.
 pub type Fork = EthereumHardfork;
 
+/// When a fork activates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// In the block with this number.
+    Block(u64),
+    /// In the first block that is not older than this Unix time in seconds.
+    Time(u64),
+}
+
 /// A header with its hash.
 pub type SealedHeader = Sealed<Header>;
 
@@ -81,6 +90,19 @@ impl ChainSpec {
     /// Whether `fork` is active in a block with this number and time.
     pub fn is_active(&self, fork: Fork, number: u64, timestamp: u64) -> bool {
         self.ethereum_fork_activation(fork).active_at_timestamp_or_number(timestamp, number)
+    }
+
+    /// The forks that the chain has or will have, in order, and when each activates. Those that no block can reach are left out.
+    pub fn schedule(&self) -> impl Iterator<Item = (Fork, Activation)> {
+        let activation = |condition: &ForkCondition| match *condition {
+            ForkCondition::Block(number) => Some(Activation::Block(number)),
+            ForkCondition::TTD { activation_block_number, .. } => {
+                Some(Activation::Block(activation_block_number))
+            }
+            ForkCondition::Timestamp(time) => Some(Activation::Time(time)),
+            ForkCondition::Never => None,
+        };
+        self.forks.iter().filter_map(move |(fork, condition)| Some((*fork, activation(condition)?)))
     }
 
     /// The blob parameters in force at `timestamp`, `None` before Cancun (EIP-4844, EIP-7840, EIP-7892).

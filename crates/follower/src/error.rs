@@ -2,7 +2,6 @@
 
 use alloy_primitives::{B256, Bytes};
 use alloy_transport::TransportError;
-use std::path::PathBuf;
 use weir_primitives::Severity;
 
 /// JSON-RPC code of "limit exceeded" (EIP-1474).
@@ -168,48 +167,4 @@ impl ClientError {
 
 pub(crate) const fn is_bad_request(code: i64) -> bool {
     *CODES_OF_BAD_REQUESTS.start() <= code && code <= *CODES_OF_BAD_REQUESTS.end()
-}
-
-/// Why there is no signer. The messages never contain any part of the key.
-#[derive(Debug, thiserror::Error)]
-pub enum SignerError {
-    /// The key file cannot be read.
-    #[error("key file cannot be read: path={}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The keystore is encrypted, and no password was given.
-    #[error("keystore needs a password: path={}", path.display())]
-    PasswordMissing {
-        /// The keystore.
-        path: PathBuf,
-    },
-    /// The keystore is none, or the password is not its.
-    #[error("keystore cannot be decrypted: path={}", path.display())]
-    Keystore {
-        /// The keystore.
-        path: PathBuf,
-    },
-    /// The keystore cannot be written.
-    #[error("keystore cannot be written: path={}", path.display())]
-    Write {
-        /// The keystore.
-        path: PathBuf,
-        /// What the system says.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The key file does not hold 32 bytes of hexadecimal, with or without `0x`.
-    #[error("key file is not 32 bytes of hexadecimal: path={}", path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The number is zero or not below the order of secp256k1.
-    #[error("key is not a valid secp256k1 key")]
-    Range,
 }

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod error;
-pub use error::{ClientError, RefusedError, SignerError};
+pub use error::{ClientError, RefusedError};
 
 mod config;
 pub use config::ClientConfig;
@@ -34,8 +34,8 @@ pub use fees::Fees;
 mod receipt;
 pub use receipt::{Inclusion, SendOutcome};
 
-mod signer;
-pub use signer::{L1Transaction, SignedTransaction, Signer};
+mod transaction;
+pub use transaction::{L1Transaction, SignedTransaction};
 
 mod sender;
 pub use sender::{Position, TransactionSender};

@@ -2,11 +2,12 @@
 
 use crate::{
     ChainClient, ClientError, Fees, Inclusion, L1Transaction, Observation, SendOutcome,
-    SignedTransaction, Signer,
+    SignedTransaction,
 };
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::{Address, B256};
 use std::sync::Arc;
+use weir_keys::{KeyError, Signer};
 
 /// A signer on one chain. It keeps no nonce and remembers nothing it sent.
 #[derive(Debug, Clone)]
@@ -59,8 +60,15 @@ impl TransactionSender {
     }
 
     /// Signs; keep the result durably before [`send`](Self::send).
-    pub fn sign(&self, request: &L1Transaction, fees: Fees) -> SignedTransaction {
-        self.signer.sign(self.chain_id, fees, request)
+    ///
+    /// # Errors
+    /// [`KeyError`] of a remote signer. Nothing was sent.
+    pub async fn sign(
+        &self,
+        request: &L1Transaction,
+        fees: Fees,
+    ) -> Result<SignedTransaction, KeyError> {
+        request.sign(&self.signer, self.chain_id, fees).await
     }
 
     /// Sends signed bytes, once.

@@ -18,11 +18,12 @@ use weir_feed::{
 };
 use weir_liquidity::{
     BlockSource, LiquidityDriver, LiquidityError, LiquidityHandle, LiquidityInput,
-    LiquidityOptions, LiquidityService, LiquidityView, PoolSelection, TradingState,
+    LiquidityOptions, LiquidityService, LiquidityView, PathsDriver, PathsHandle, PathsOptions,
+    PoolSelection, TradingState,
 };
 use weir_primitives::{BlockRef, ChainUpdate, ExecutedBlock, OpenStep, OpenUpdate, StateError};
-use weir_rpc::{ListPools, PathHop, PoolBlock, PoolsBackend};
-use weir_runtime::{Shutdown, ShutdownReason};
+use weir_rpc::{BackendError, ListOpportunities, ListPools, PathHop, PoolBlock, PoolsBackend};
+use weir_runtime::{Halts, Scope, Shutdown, ShutdownReason};
 
 fn served(handle: &LiquidityHandle) -> Arc<LiquidityService> {
     LiquidityService::pools_only(handle.clone())
@@ -493,4 +494,57 @@ async fn an_open_block_is_taken_back_and_one_with_a_lost_step_is_not_shown() {
     assert!(matches!(events.next().await, Some(FeedEvent::Block(_))));
     engine.stop().await;
     publishing.await.unwrap().unwrap();
+}
+
+/// Waits until the paths at the chain's tip are looked at.
+async fn evaluated(paths: &PathsHandle, chain: &Chain) {
+    let tip = chain.tip_world().reference().hash;
+    while paths.view().pools.as_ref().and_then(|pools| pools.tip()).is_none_or(|at| at.hash != tip)
+    {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_halted_search_shows_nothing_while_pools_are_quoted() {
+    let (chain, mut dice) = (Chain::new(), Dice(3));
+    let engine = Engine::start(&chain);
+    let halts = Arc::new(Halts::default());
+    let options = PathsOptions::default();
+    let (driver, paths) = PathsDriver::halted_by(options, engine.handle.clone(), halts.clone());
+    let searching = tokio::spawn(driver.run(engine.shutdown.clone()));
+    let service = LiquidityService::new([(engine.handle.clone(), paths.clone())]).unwrap();
+    let found = || service.opportunities(&ListOpportunities::default());
+    while paths.view().opportunities.is_empty() {
+        engine.send(chain.commit(1, &mut dice)).await;
+        engine.at(&chain).await;
+        evaluated(&paths, &chain).await;
+    }
+    let held = found().unwrap().opportunities.len();
+    let mut changes = paths.subscribe();
+
+    halts.halt(Scope::Searching, "prices are off", "alice@192.0.2.1").unwrap();
+    let refused = found().unwrap_err();
+    assert!(
+        matches!(&refused, BackendError::Halted { scope: "searching", reason } if reason == "prices are off"),
+        "{refused}"
+    );
+    engine.send(chain.commit(1, &mut dice)).await;
+    engine.at(&chain).await;
+    let change = changes.recv().await.unwrap();
+    assert_eq!(change.delta.disappeared.len(), held, "what was told is taken back");
+    assert!(change.view.opportunities.is_empty());
+    let pair = PoolKey::address(CHAIN, PAIR).id.to_string();
+    let hop = PathHop { pool: pair, token_in: TOKEN0 };
+    service.quote(&[hop], U256::from(1_000), PoolBlock::Latest).unwrap();
+
+    assert!(halts.resume(Scope::Searching).unwrap());
+    while paths.view().opportunities.is_empty() {
+        engine.send(chain.commit(1, &mut dice)).await;
+        engine.at(&chain).await;
+        evaluated(&paths, &chain).await;
+    }
+    assert!(!found().unwrap().opportunities.is_empty());
+    engine.stop().await;
+    searching.await.unwrap().unwrap();
 }

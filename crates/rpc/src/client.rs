@@ -13,6 +13,8 @@ pub(crate) struct Client {
     pub(crate) address: IpAddr,
     /// The API key that it sent, whether it is known or not.
     pub(crate) key: Option<String>,
+    /// Who an operator's token says that calls.
+    pub(crate) operator: Option<String>,
 }
 
 impl Client {
@@ -26,7 +28,19 @@ impl Client {
         let key = headers.get(KEY_HEADER).and_then(text);
         let key =
             key.or_else(|| headers.get(header::AUTHORIZATION).and_then(text).and_then(bearer));
-        Self { address, key }
+        Self { address, key, operator: None }
+    }
+
+    /// The same, in the name that a token gives.
+    #[must_use]
+    pub(crate) fn named(mut self, operator: Option<String>) -> Self {
+        self.operator = operator;
+        self
+    }
+
+    /// Who it is in an audit log: name and address.
+    pub(crate) fn caller(&self) -> String {
+        format!("{}@{}", self.operator.as_deref().unwrap_or("unnamed"), self.address)
     }
 }
 
@@ -34,6 +48,13 @@ impl Client {
 mod tests {
     use super::*;
     use http::HeaderValue;
+
+    #[test]
+    fn a_caller_is_a_name_and_an_address() {
+        let client = Client::new("192.0.2.1".parse().unwrap(), &HeaderMap::new());
+        assert_eq!(client.caller(), "unnamed@192.0.2.1");
+        assert_eq!(client.named(Some("alice".to_owned())).caller(), "alice@192.0.2.1");
+    }
 
     #[test]
     fn keys_come_in_either_header() {

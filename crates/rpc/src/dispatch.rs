@@ -212,6 +212,14 @@ impl Dispatcher {
             Handler::Trace(handler) => {
                 self.heavy(&self.tracers, method, handler, params, client).await
             }
+            Handler::Admin(handler) => {
+                let caller = client.caller();
+                let act = move |api: &Api, args: &Args<'_>| handler(api, args, &caller);
+                self.heavy(&self.readers, method, act, params, client).await
+            }
+            Handler::AdminAsync(handler) => {
+                handler(Arc::clone(&self.api), params, client.caller()).await
+            }
             Handler::Async(handler) => handler(Arc::clone(&self.api), params).await,
             Handler::Subscribe(namespace) => {
                 subscriber.ok_or_else(unsupported)?.subscribe(namespace, &params)
@@ -236,7 +244,7 @@ impl Dispatcher {
         &self,
         pool: &WorkerPool,
         method: &'static Method,
-        handler: fn(&Api, &Args<'_>) -> Answer,
+        handler: impl FnOnce(&Api, &Args<'_>) -> Answer + Send + 'static,
         params: Params,
         client: &Client,
     ) -> Answer {

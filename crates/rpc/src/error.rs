@@ -148,6 +148,7 @@ impl From<BackendError> for RpcError {
                 Self::new(METHOD_NOT_FOUND, "this node does not offer the method")
             }
             BackendError::Limited { limit } => Self::limit(limit),
+            BackendError::Halted { .. } => Self::new(HALTED, error.to_string()),
             BackendError::Refused { reason } => Self::invalid_params(reason),
             BackendError::Store(_) => {
                 tracing::error!(%error, "read failed");

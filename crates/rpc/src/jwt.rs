@@ -16,6 +16,9 @@ use std::{
 /// How far a token's time may be from ours, in seconds.
 pub const JWT_SECONDS_MAX: u64 = 60;
 
+/// Bytes of the name of a caller at most.
+const NAME_BYTES_MAX: usize = 64;
+
 /// `{"alg":"HS256","typ":"JWT"}`.
 const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
 
@@ -48,6 +51,9 @@ pub enum JwtError {
     /// The token is not one of HS256, or is signed with another secret.
     #[error("token is not valid")]
     Invalid,
+    /// The name of the caller is too long, or cannot be shown in one line.
+    #[error("name of the caller is not valid: bytes_max={NAME_BYTES_MAX}")]
+    Name,
     /// The token was made more than a minute ago or is from the future.
     #[error("token is too old or too new")]
     Time,
@@ -71,6 +77,12 @@ struct Header {
 #[derive(Deserialize)]
 struct Claims {
     iat: u64,
+    /// Who calls (RFC 7519).
+    #[serde(default)]
+    sub: Option<String>,
+    /// The same, as the engine API calls it.
+    #[serde(default)]
+    id: Option<String>,
 }
 
 impl JwtSecret {
@@ -106,16 +118,17 @@ impl JwtSecret {
         Ok(Self(secret))
     }
 
-    /// A token that is valid for a minute.
-    pub fn token(&self) -> String {
-        let claims = URL_SAFE_NO_PAD.encode(format!("{{\"iat\":{}}}", now()));
+    /// A token that is valid for a minute, in the name of `caller`.
+    pub fn token(&self, caller: &str) -> String {
+        let claims = serde_json::json!({ "iat": now(), "sub": caller }).to_string();
+        let claims = URL_SAFE_NO_PAD.encode(claims);
         let signed = format!("{HEADER}.{claims}");
         let signature = URL_SAFE_NO_PAD.encode(self.mac(&signed).finalize().into_bytes());
         format!("{signed}.{signature}")
     }
 
-    /// Checks the value of an `Authorization` header.
-    pub fn check(&self, authorization: Option<&str>) -> Result<(), JwtError> {
+    /// Checks the value of an `Authorization` header, and answers who calls, if the token says so: its claim `sub`, or `id`.
+    pub fn check(&self, authorization: Option<&str>) -> Result<Option<String>, JwtError> {
         let token = authorization.and_then(|value| value.strip_prefix("Bearer "));
         let (signed, signature) =
             token.ok_or(JwtError::Absent)?.rsplit_once('.').ok_or(JwtError::Invalid)?;
@@ -127,8 +140,15 @@ impl JwtSecret {
         if header.alg != "HS256" {
             return Err(JwtError::Invalid);
         }
-        let Claims { iat } = part(claims)?;
-        if iat.abs_diff(now()) <= JWT_SECONDS_MAX { Ok(()) } else { Err(JwtError::Time) }
+        let Claims { iat, sub, id } = part(claims)?;
+        if JWT_SECONDS_MAX < iat.abs_diff(now()) {
+            return Err(JwtError::Time);
+        }
+        let name = sub.or(id).filter(|name| !name.is_empty());
+        if name.as_deref().is_some_and(|name| !is_name(name)) {
+            return Err(JwtError::Name);
+        }
+        Ok(name)
     }
 
     fn mac(&self, signed: &str) -> Hmac<Sha256> {
@@ -137,6 +157,12 @@ impl JwtSecret {
         mac.update(signed.as_bytes());
         mac
     }
+}
+
+/// What stands in a log as one word.
+fn is_name(name: &str) -> bool {
+    let is_shown = |letter: char| !letter.is_control() && !letter.is_whitespace();
+    name.len() <= NAME_BYTES_MAX && name.chars().all(is_shown)
 }
 
 fn part<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, JwtError> {
@@ -167,21 +193,35 @@ mod tests {
     #[test]
     fn a_token_is_good_for_its_secret_and_a_minute() {
         let secret = JwtSecret::new([7; 32]);
-        let token = format!("Bearer {}", secret.token());
-        assert_eq!(secret.check(Some(&token)), Ok(()));
+        let token = format!("Bearer {}", secret.token("alice"));
+        assert_eq!(secret.check(Some(&token)), Ok(Some("alice".to_owned())));
         assert_eq!(JwtSecret::new([8; 32]).check(Some(&token)), Err(JwtError::Invalid));
         assert_eq!(secret.check(None), Err(JwtError::Absent));
         assert_eq!(secret.check(Some("Basic abc")), Err(JwtError::Absent));
         assert_eq!(secret.check(Some("Bearer a.b")), Err(JwtError::Invalid));
         let header = r#"{"alg":"HS256","typ":"JWT"}"#;
         for (iat, expected) in [
-            (now() - 30, Ok(())),
+            (now() - 30, Ok(None)),
             (now() - 90, Err(JwtError::Time)),
             (now() + 90, Err(JwtError::Time)),
         ] {
             let token = signed(&secret, header, &format!("{{\"iat\":{iat}}}"));
             assert_eq!(secret.check(Some(&token)), expected);
         }
+        for (claim, expected) in [
+            (r#""sub":"alice""#, Ok(Some("alice".to_owned()))),
+            (r#""id":"node-7""#, Ok(Some("node-7".to_owned()))),
+            (r#""id":"node-7","sub":"alice""#, Ok(Some("alice".to_owned()))),
+            (r#""sub":"""#, Ok(None)),
+            (r#""sub":"two words""#, Err(JwtError::Name)),
+            (r#""sub":"a\nb""#, Err(JwtError::Name)),
+            (r#""sub":7"#, Err(JwtError::Invalid)),
+        ] {
+            let token = signed(&secret, header, &format!("{{\"iat\":{},{claim}}}", now()));
+            assert_eq!(secret.check(Some(&token)), expected, "{claim}");
+        }
+        let long = format!("{{\"iat\":{},\"sub\":\"{}\"}}", now(), "a".repeat(65));
+        assert_eq!(secret.check(Some(&signed(&secret, header, &long))), Err(JwtError::Name));
         let other = signed(&secret, r#"{"alg":"none"}"#, &format!("{{\"iat\":{}}}", now()));
         assert_eq!(secret.check(Some(&other)), Err(JwtError::Invalid));
     }

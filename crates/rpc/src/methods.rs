@@ -16,6 +16,10 @@ pub(crate) enum Handler {
     Heavy(fn(&Api, &Args<'_>) -> Answer),
     /// A read that executes whole blocks, run on threads of its own, which are fewer.
     Trace(fn(&Api, &Args<'_>) -> Answer),
+    /// An act of an operator, with who calls; run as [`Self::Heavy`], because it waits for the disk.
+    Admin(fn(&Api, &Args<'_>, &str) -> Answer),
+    /// An act of an operator that waits for others.
+    AdminAsync(fn(Arc<Api>, Params, String) -> BoxFuture<'static, Answer>),
     /// A write: it waits for the journal, never for a thread.
     Async(fn(Arc<Api>, Params) -> BoxFuture<'static, Answer>),
     /// `eth_subscribe`, `weir_subscribe` and `debug_executionWitnessStream`.
@@ -47,7 +51,7 @@ impl Namespace {
 }
 
 /// What is answered without a chain of one's own.
-const CHAINLESS: [&str; 23] = [
+const CHAINLESS: [&str; 26] = [
     "eth_unsubscribe",
     "net_listening",
     "rpc_modules",
@@ -58,7 +62,10 @@ const CHAINLESS: [&str; 23] = [
     "weir_adminDropSender",
     "weir_adminDropTransaction",
     "weir_adminHalt",
+    "weir_adminLimits",
     "weir_adminResume",
+    "weir_adminRotateKey",
+    "weir_adminSetLimits",
     "weir_adminSetLogFilter",
     "weir_adminStatus",
     "weir_bestRoute",
@@ -122,6 +129,14 @@ const fn trace(
     handler: fn(&Api, &Args<'_>) -> Answer,
 ) -> Method {
     Method { name, params, handler: Handler::Trace(handler) }
+}
+
+const fn admin(
+    name: &'static str,
+    params: &'static str,
+    handler: fn(&Api, &Args<'_>, &str) -> Answer,
+) -> Method {
+    Method { name, params, handler: Handler::Admin(handler) }
 }
 
 /// Every method, by namespace and name.
@@ -229,13 +244,20 @@ pub(crate) static METHODS: &[Method] = &[
     quick("txpool_status", "", txpool::status),
     quick("web3_clientVersion", "", web3::client_version),
     quick("web3_sha3", "data", web3::sha3),
-    heavy("weir_adminCompactJournal", "", weir::admin_compact_journal),
-    heavy("weir_adminDrain", "", weir::admin_drain),
-    heavy("weir_adminDropSender", "address", weir::admin_drop_sender),
-    heavy("weir_adminDropTransaction", "hash", weir::admin_drop_transaction),
-    heavy("weir_adminHalt", "scope,reason", weir::admin_halt),
-    heavy("weir_adminResume", "scope", weir::admin_resume),
-    heavy("weir_adminSetLogFilter", "filter", weir::admin_set_log_filter),
+    admin("weir_adminCompactJournal", "", weir::admin_compact_journal),
+    admin("weir_adminDrain", "", weir::admin_drain),
+    admin("weir_adminDropSender", "address", weir::admin_drop_sender),
+    admin("weir_adminDropTransaction", "hash", weir::admin_drop_transaction),
+    admin("weir_adminHalt", "scope,reason", weir::admin_halt),
+    quick("weir_adminLimits", "", weir::admin_limits),
+    admin("weir_adminResume", "scope", weir::admin_resume),
+    Method {
+        name: "weir_adminRotateKey",
+        params: "role,options?",
+        handler: Handler::AdminAsync(weir::admin_rotate_key),
+    },
+    admin("weir_adminSetLimits", "limits", weir::admin_set_limits),
+    admin("weir_adminSetLogFilter", "filter", weir::admin_set_log_filter),
     quick("weir_adminStatus", "", weir::admin_status),
     quick("weir_batches", "first?,limit?", weir::batches),
     heavy("weir_bestRoute", "request", weir::best_route),
@@ -248,6 +270,7 @@ pub(crate) static METHODS: &[Method] = &[
     quick("weir_opportunities", "filter?", weir::opportunities),
     heavy("weir_orderBook", "request", weir::order_book),
     heavy("weir_quote", "path,amountIn,block?", weir::quote),
+    quick("weir_receiptSigners", "", weir::receipt_signers),
     Method {
         name: "weir_sendRawTransactionSigned",
         params: "transaction",

@@ -30,11 +30,13 @@ pub enum Scope {
     Sealing,
     /// No batches are posted.
     Batching,
+    /// No opportunities are looked for. Pools are followed and quoted.
+    Searching,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 3] = [Self::Ingress, Self::Sealing, Self::Batching];
+    pub const ALL: [Self; 4] = [Self::Ingress, Self::Sealing, Self::Batching, Self::Searching];
 
     const fn bit(self) -> u8 {
         1 << self as u8
@@ -46,6 +48,7 @@ impl Scope {
             Self::Ingress => "ingress",
             Self::Sealing => "sealing",
             Self::Batching => "batching",
+            Self::Searching => "searching",
         }
     }
 }
@@ -58,7 +61,7 @@ impl fmt::Display for Scope {
 
 /// The text is no scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("scope is none of ingress, sealing, batching: scope={0}")]
+#[error("scope is none of ingress, sealing, batching, searching: scope={0}")]
 pub struct UnknownScope(String);
 
 impl FromStr for Scope {
@@ -78,6 +81,9 @@ pub struct Halt {
     pub reason: String,
     /// Unix time in milliseconds.
     pub since_ms: u64,
+    /// Who halted it, as the audit log names them; empty if an earlier version wrote the file.
+    #[serde(default)]
+    pub by: String,
 }
 
 /// Why the halts could not be read or written.
@@ -135,7 +141,7 @@ impl Halts {
             ..Self::default()
         };
         for (scope, halt) in &halts {
-            tracing::warn!(%scope, reason = halt.reason, "scope is halted since an earlier run");
+            tracing::warn!(%scope, reason = halt.reason, by = halt.by, "scope is halted since an earlier run");
         }
         metrics::describe_gauge!(HALTED, "Whether the operator has halted a part of the node");
         halted.show(&halts);
@@ -161,11 +167,13 @@ impl Halts {
         self.halts.lock().clone()
     }
 
-    /// Halts a scope. On disk before it returns; a scope that is halted gets the new reason and keeps its time.
-    pub fn halt(&self, scope: Scope, reason: &str) -> Result<(), HaltsError> {
+    /// Halts a scope in the name of `by`. On disk before it returns; a scope that is halted gets the new reason and name and
+    /// keeps its time.
+    pub fn halt(&self, scope: Scope, reason: &str, by: &str) -> Result<(), HaltsError> {
         self.change(|halts| {
             let since_ms = halts.get(&scope).map_or_else(now_ms, |halt| halt.since_ms);
-            halts.insert(scope, Halt { reason: reason.to_owned(), since_ms });
+            let (reason, by) = (reason.to_owned(), by.to_owned());
+            halts.insert(scope, Halt { reason, since_ms, by });
         })
     }
 
@@ -184,13 +192,20 @@ impl Halts {
         }
     }
 
-    /// Writes one line of the audit log: when, what, and with which arguments. On disk before it returns.
-    pub fn record(&self, method: &str, arguments: &Value, outcome: &str) -> Result<(), HaltsError> {
+    /// Writes one line of the audit log: when, who, what, and with which arguments. On disk before it returns.
+    pub fn record(
+        &self,
+        caller: &str,
+        method: &str,
+        arguments: &Value,
+        outcome: &str,
+    ) -> Result<(), HaltsError> {
         let line = json!({
-            "timeMs": now_ms(), "method": method, "arguments": arguments, "outcome": outcome,
+            "timeMs": now_ms(), "caller": caller, "method": method, "arguments": arguments,
+            "outcome": outcome,
         });
         let line = format!("{line}\n");
-        tracing::info!(method, %arguments, outcome, "operator");
+        tracing::info!(caller, method, %arguments, outcome, "operator");
         let mut audit = self.audit.lock();
         let (Some(file), Some(folder)) = (&mut *audit, &self.folder) else { return Ok(()) };
         // In one write, so that a line is rarely torn.
@@ -266,17 +281,17 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let halts = Halts::open(Some(folder.path())).unwrap();
         assert!(Scope::ALL.iter().all(|scope| !halts.is_halted(*scope)));
-        halts.halt(Scope::Sealing, "upgrade").unwrap();
-        halts.halt(Scope::Ingress, "abuse").unwrap();
+        halts.halt(Scope::Sealing, "upgrade", "alice@192.0.2.1").unwrap();
+        halts.halt(Scope::Ingress, "abuse", "cli@127.0.0.1").unwrap();
         assert!(halts.resume(Scope::Ingress).unwrap());
         assert!(!halts.resume(Scope::Ingress).unwrap());
         let kept = halts.halt_of(Scope::Sealing).unwrap();
-        assert_eq!(kept.reason, "upgrade");
+        assert_eq!((&*kept.reason, &*kept.by), ("upgrade", "alice@192.0.2.1"));
         drop(halts);
         let halts = Halts::open(Some(folder.path())).unwrap();
         assert_eq!(halts.halt_of(Scope::Sealing), Some(kept.clone()));
         assert_eq!(halts.halt_of(Scope::Ingress), None);
-        halts.halt(Scope::Sealing, "longer").unwrap();
+        halts.halt(Scope::Sealing, "longer", "bob").unwrap();
         assert_eq!(halts.halt_of(Scope::Sealing).unwrap().since_ms, kept.since_ms);
     }
 
@@ -286,7 +301,7 @@ mod tests {
         let path = folder.path().join(AUDIT_FILE);
         for method in ["a", "b"] {
             let halts = Halts::open(Some(folder.path())).unwrap();
-            halts.record(method, &json!(["x", 1]), "ok").unwrap();
+            halts.record("alice", method, &json!(["x", 1]), "ok").unwrap();
             // A crash in the middle of a line.
             fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"ti").unwrap();
         }
@@ -294,7 +309,17 @@ mod tests {
         let whole: Vec<Value> =
             text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         assert_eq!((text.lines().count(), whole.len()), (4, 2));
+        assert!(whole.iter().all(|line| line["caller"] == "alice"));
         assert_eq!((&whole[1]["method"], &whole[1]["arguments"][1]), (&json!("b"), &json!(1)));
+    }
+
+    #[test]
+    fn halts_of_an_earlier_version_are_read() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let text = r#"{"sealing":{"reason":"upgrade","sinceMs":7}}"#;
+        fs::write(folder.path().join(HALTS_FILE), text).unwrap();
+        let halt = Halts::open(Some(folder.path())).unwrap().halt_of(Scope::Sealing).unwrap();
+        assert_eq!((halt.since_ms, halt.by.as_str()), (7, ""));
     }
 
     #[test]

@@ -21,5 +21,8 @@ pub use logs::{LogError, LogFormat, LogOptions, init_logs, set_log_filter};
 mod metrics_server;
 pub use metrics_server::{MetricsHandle, MetricsServer, MetricsServerError, install_metrics};
 
+mod open_files;
+pub use open_files::{OpenFiles, raise_open_files};
+
 mod signals;
 pub use signals::watch_signals;

@@ -1,7 +1,10 @@
 //! The controls of an operator.
 
-use crate::{Chain, Controls, Ingress, SharedPool};
+mod rotation;
+
+use crate::{Chain, Controls, Ingress, L1Keys, SharedPool};
 use alloy_primitives::{Address, B256};
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use std::{
     fmt,
@@ -11,7 +14,10 @@ use std::{
     },
 };
 use weir_primitives::{DropCode, Fate};
-use weir_rpc::{AdminBackend, AdminStatusView, BackendError, HaltView, Readiness};
+use weir_rpc::{
+    AdminBackend, AdminStatusView, BackendError, HaltView, KeyRotationView, LimitRules,
+    LimitsError, LimitsHandle, Readiness, RotateKeyRequest,
+};
 use weir_runtime::{Halts, Scope, set_log_filter};
 
 /// Why a transaction left the pool.
@@ -41,6 +47,10 @@ pub struct NodeAdmin {
     controls: Controls,
     /// Whether the node builds blocks.
     is_sequencer: bool,
+    /// Those of the JSON-RPC server.
+    limits: Option<LimitsHandle>,
+    /// The key of the batches, if any are posted.
+    l1_keys: Option<Arc<L1Keys>>,
 }
 
 impl fmt::Debug for NodeAdmin {
@@ -57,7 +67,7 @@ impl NodeAdmin {
         ingress: Arc<Ingress>,
         controls: Controls,
     ) -> Self {
-        Self { chain, pool, ingress, controls, is_sequencer: true }
+        Self { chain, pool, ingress, controls, is_sequencer: true, limits: None, l1_keys: None }
     }
 
     /// For a node that builds no blocks.
@@ -67,24 +77,37 @@ impl NodeAdmin {
         self
     }
 
+    /// Reads and replaces the limits of this server, too.
+    #[must_use]
+    pub fn with_limits(mut self, limits: LimitsHandle) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    /// Changes the key of the batches, too.
+    #[must_use]
+    pub fn with_l1_keys(mut self, keys: Option<Arc<L1Keys>>) -> Self {
+        self.l1_keys = keys;
+        self
+    }
+
     fn halts(&self) -> &Halts {
         &self.controls.halts
     }
 
-    /// Does something, and writes down what and how it ended.
+    fn limits_handle(&self) -> Result<&LimitsHandle, BackendError> {
+        self.limits.as_ref().ok_or(BackendError::Unsupported)
+    }
+
+    /// Does something, and writes down who did what and how it ended.
     fn audited<T: fmt::Debug>(
         &self,
+        caller: &str,
         method: &str,
         arguments: &Value,
         act: impl FnOnce() -> Result<T, BackendError>,
     ) -> Result<T, BackendError> {
-        let result = act();
-        let outcome = match &result {
-            Ok(done) => format!("{done:?}"),
-            Err(error) => error.to_string(),
-        };
-        self.halts().record(method, arguments, &outcome).map_err(BackendError::store)?;
-        result
+        write_down(self.halts(), caller, (method, arguments), act())
     }
 
     fn drop_one(&self, hash: B256) -> bool {
@@ -94,6 +117,21 @@ impl NodeAdmin {
         }
         is_gone
     }
+}
+
+/// Writes down who did what and how it ended, and hands the result on.
+fn write_down<T: fmt::Debug>(
+    halts: &Halts,
+    caller: &str,
+    (method, arguments): (&str, &Value),
+    result: Result<T, BackendError>,
+) -> Result<T, BackendError> {
+    let outcome = match &result {
+        Ok(done) => format!("{done:?}"),
+        Err(error) => error.to_string(),
+    };
+    halts.record(caller, method, arguments, &outcome).map_err(BackendError::store)?;
+    result
 }
 
 fn scope(text: &str) -> Result<Scope, BackendError> {
@@ -114,6 +152,7 @@ impl AdminBackend for NodeAdmin {
             scope: scope.name().to_owned(),
             reason: halt.reason,
             since_ms: halt.since_ms,
+            by: halt.by,
         });
         AdminStatusView {
             head_number: head.number,
@@ -126,25 +165,30 @@ impl AdminBackend for NodeAdmin {
         }
     }
 
-    fn halt(&self, text: &str, reason: &str) -> Result<(), BackendError> {
+    fn halt(&self, caller: &str, text: &str, reason: &str) -> Result<(), BackendError> {
         let arguments = json!({ "scope": text, "reason": reason });
-        self.audited("halt", &arguments, || {
-            self.halts().halt(scope(text)?, reason).map_err(BackendError::store)
+        self.audited(caller, "halt", &arguments, || {
+            self.halts().halt(scope(text)?, reason, caller).map_err(BackendError::store)
         })
     }
 
-    fn resume(&self, text: &str) -> Result<bool, BackendError> {
-        self.audited("resume", &json!({ "scope": text }), || {
+    fn resume(&self, caller: &str, text: &str) -> Result<bool, BackendError> {
+        self.audited(caller, "resume", &json!({ "scope": text }), || {
             self.halts().resume(scope(text)?).map_err(BackendError::store)
         })
     }
 
-    fn drop_transaction(&self, hash: B256) -> Result<bool, BackendError> {
-        self.audited("dropTransaction", &json!({ "hash": hash }), || Ok(self.drop_one(hash)))
+    fn drop_transaction(&self, caller: &str, hash: B256) -> Result<bool, BackendError> {
+        self.audited(
+            caller,
+            "dropTransaction",
+            &json!({ "hash": hash }),
+            || Ok(self.drop_one(hash)),
+        )
     }
 
-    fn drop_sender(&self, sender: Address) -> Result<Vec<B256>, BackendError> {
-        self.audited("dropSender", &json!({ "sender": sender }), || {
+    fn drop_sender(&self, caller: &str, sender: Address) -> Result<Vec<B256>, BackendError> {
+        self.audited(caller, "dropSender", &json!({ "sender": sender }), || {
             let hashes: Vec<B256> = {
                 let pool = self.pool.lock();
                 let of_sender = pool.transactions().filter(|one| one.sender == sender);
@@ -154,21 +198,21 @@ impl AdminBackend for NodeAdmin {
         })
     }
 
-    fn set_log_filter(&self, filter: &str) -> Result<(), BackendError> {
-        self.audited("setLogFilter", &json!({ "filter": filter }), || {
+    fn set_log_filter(&self, caller: &str, filter: &str) -> Result<(), BackendError> {
+        self.audited(caller, "setLogFilter", &json!({ "filter": filter }), || {
             set_log_filter(filter).map_err(|error| BackendError::refused(error.to_string()))
         })
     }
 
-    fn compact_journal(&self) -> Result<u64, BackendError> {
-        self.audited("compactJournal", &json!({}), || {
+    fn compact_journal(&self, caller: &str) -> Result<u64, BackendError> {
+        self.audited(caller, "compactJournal", &json!({}), || {
             self.ingress.compact_journal().map_err(BackendError::store)?;
             Ok(self.ingress.journal_bytes())
         })
     }
 
-    fn drain(&self) -> Result<(), BackendError> {
-        self.audited("drain", &json!({}), || {
+    fn drain(&self, caller: &str) -> Result<(), BackendError> {
+        self.audited(caller, "drain", &json!({}), || {
             if !self.is_sequencer {
                 return Err(BackendError::refused(
                     "a follower has nothing to drain: stop it by a signal",
@@ -182,6 +226,38 @@ impl AdminBackend for NodeAdmin {
             self.controls.drain.begin();
             self.pool.ring();
             Ok(())
+        })
+    }
+
+    fn limits(&self) -> Result<Arc<LimitRules>, BackendError> {
+        Ok(self.limits_handle()?.rules())
+    }
+
+    fn set_limits(&self, caller: &str, text: &str) -> Result<(), BackendError> {
+        let refused = |error: LimitsError| BackendError::refused(error.to_string());
+        let parsed = LimitRules::parse(text).map_err(refused);
+        // As they are shown: without API keys. What cannot be parsed may hold one, too.
+        let arguments = json!({ "limits": parsed.as_ref().ok() });
+        self.audited(caller, "setLimits", &arguments, || {
+            self.limits_handle()?.replace(parsed?).map_err(refused)
+        })
+    }
+
+    fn rotate_key(
+        &self,
+        caller: String,
+        role: String,
+        request: RotateKeyRequest,
+    ) -> BoxFuture<'static, Result<KeyRotationView, BackendError>> {
+        let halts = Arc::clone(&self.controls.halts);
+        let (ingress, l1_keys) = (Arc::clone(&self.ingress), self.l1_keys.clone());
+        Box::pin(async move {
+            let arguments = json!({
+                "role": role, "key": request.key, "password": request.password,
+                "overlapMs": request.overlap_ms,
+            });
+            let rotated = rotation::rotate(&ingress, l1_keys, &role, request).await;
+            write_down(&halts, &caller, ("rotateKey", &arguments), rotated)
         })
     }
 }

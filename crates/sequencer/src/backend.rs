@@ -18,8 +18,8 @@ use weir_primitives::{
 };
 use weir_rpc::{
     AccountProof, BackendError, ChainBackend, LogValue, NonceGap, PendingView, PoolContent,
-    PoolStatus, PoolTransaction, Readiness, ReorgOutcome, ReorgRequest, RpcError, SignedReceipt,
-    SlotProof, StatusReceiver, StepReceiver, SubmitError, error::HALTED,
+    PoolStatus, PoolTransaction, Readiness, ReceiptSigner, ReorgOutcome, ReorgRequest, RpcError,
+    SignedReceipt, SlotProof, StatusReceiver, StepReceiver, SubmitError, error::HALTED,
 };
 use weir_trie::{EMPTY_ROOT_HASH, prove};
 use weir_txpool::{PoolError, SenderView};
@@ -223,6 +223,11 @@ impl ChainBackend for NodeBackend {
     fn submit_signed(&self, raw: Bytes) -> BoxFuture<'static, Result<SignedReceipt, SubmitError>> {
         let ingress = Arc::clone(&self.ingress);
         Box::pin(async move { ingress.submit_signed(raw).await.map_err(submit_error) })
+    }
+
+    fn receipt_signers(&self) -> Result<Vec<ReceiptSigner>, BackendError> {
+        let keys = self.ingress.receipt_keys().ok_or(BackendError::Unsupported)?;
+        Ok(keys.signers())
     }
 
     fn dev_reorg(

@@ -12,7 +12,7 @@ pub(crate) use promise::Promise;
 mod record;
 
 mod signed;
-use signed::ReceiptSigner;
+use signed::ReceiptSigning;
 
 mod telling;
 
@@ -191,7 +191,7 @@ pub struct Ingress {
     /// The next free sequence number of receipts as the journal had it at the start.
     journalled_sequence: AtomicU64,
     /// `None` without a key for receipts.
-    receipts: Option<ReceiptSigner>,
+    receipts: Option<ReceiptSigning>,
     /// What was told of the open block.
     promised: Mutex<Option<Promise>>,
 }

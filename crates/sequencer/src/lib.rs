@@ -21,6 +21,12 @@ pub use ingress::{
 mod admin;
 pub use admin::{Drain, NodeAdmin};
 
+mod role_keys;
+pub use role_keys::{
+    DEFAULT_KEY_OVERLAP, KeptKeys, KeyChoice, L1Keys, ReceiptKeys, Role, RoleKeysError, Rotation,
+    UnknownRole,
+};
+
 mod controls;
 pub use controls::Controls;
 
@@ -46,6 +52,8 @@ mod backend;
 pub use backend::NodeBackend;
 
 mod past;
+
+mod describe;
 
 mod import;
 pub use import::{ChainImporter, ImportError, ImportReport};

@@ -34,6 +34,9 @@ pub use audit::{Audited, Finding, audit};
 mod mdbx;
 pub use mdbx::{MdbxStore, StoreOptions};
 
+mod inspect;
+pub use inspect::{Migration, StoreHeader};
+
 mod memory;
 pub use memory::MemoryStore;
 

@@ -23,6 +23,9 @@ use std::{
     },
 };
 
+mod meta;
+pub(crate) use meta::MetaTable;
+
 /// Where a store lies and how large it may grow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreOptions {
@@ -106,7 +109,12 @@ impl MdbxStore {
         options: StoreOptions,
         check: impl FnOnce(&mut WriteTables<'_>) -> Result<(), StorageError>,
     ) -> Result<Self, StorageError> {
-        let environment = open_environment(&options)?;
+        fs::create_dir_all(&options.path).map_err(|error| StorageError::Io {
+            path: options.path.clone(),
+            error: Arc::new(error),
+        })?;
+        let sync_mode = SyncMode::Durable;
+        let environment = open_environment(&options, Mode::ReadWrite { sync_mode })?;
         let transaction = environment.begin_rw_unsync()?;
         let mut handles = [Database::freelist_db(); Table::ALL.len()];
         for table in Table::ALL {
@@ -148,9 +156,7 @@ impl MdbxStore {
     }
 }
 
-fn open_environment(options: &StoreOptions) -> Result<Environment, StorageError> {
-    fs::create_dir_all(&options.path)
-        .map_err(|error| StorageError::Io { path: options.path.clone(), error: Arc::new(error) })?;
+fn open_environment(options: &StoreOptions, mode: Mode) -> Result<Environment, StorageError> {
     let growth = isize::try_from(options.growth_bytes).unwrap_or(isize::MAX);
     let mut builder = Environment::builder();
     builder
@@ -164,7 +170,7 @@ fn open_environment(options: &StoreOptions) -> Result<Environment, StorageError>
         })
         .set_flags(EnvironmentFlags {
             exclusive: true,
-            mode: Mode::ReadWrite { sync_mode: SyncMode::Durable },
+            mode,
             // State is read at random; reading ahead would evict what is needed.
             no_rdahead: true,
             ..EnvironmentFlags::default()

@@ -11,3 +11,6 @@ pub use nats::NatsServer;
 
 mod peers;
 pub use peers::Peers;
+
+mod remote_signer;
+pub use remote_signer::{RemoteSignerServer, SignerManner};

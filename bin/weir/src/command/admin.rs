@@ -10,7 +10,7 @@ use jsonrpsee::{
     http_client::{HeaderMap, HeaderValue, HttpClient, HttpClientBuilder},
     rpc_params,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::process::ExitCode;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -24,33 +24,40 @@ const PROBE_BYTES_MAX: u64 = 4_096;
 /// Calls the method and prints what it answers.
 pub(crate) fn run(args: AdminArgs) -> eyre::Result<ExitCode> {
     let secret = JwtSecret::read(&args.jwt)?;
-    let (method, params) = request(args.command);
-    let answer = block_on(async { call(&args.url, &secret, method, params).await })?;
+    let (method, params) = request(args.command)?;
+    let token = secret.token(&args.caller);
+    let answer = block_on(async { call(&args.url, &token, method, params).await })?;
     println!("{}", serde_json::to_string_pretty(&answer)?);
     Ok(ExitCode::SUCCESS)
 }
 
-fn request(command: AdminCommand) -> (&'static str, ArrayParams) {
-    match command {
+fn request(command: AdminCommand) -> eyre::Result<(&'static str, ArrayParams)> {
+    Ok(match command {
         AdminCommand::Status => ("weir_adminStatus", rpc_params![]),
         AdminCommand::Halt { scope, reason } => ("weir_adminHalt", rpc_params![scope, reason]),
         AdminCommand::Resume { scope } => ("weir_adminResume", rpc_params![scope]),
         AdminCommand::DropTransaction { hash } => ("weir_adminDropTransaction", rpc_params![hash]),
         AdminCommand::DropSender { sender } => ("weir_adminDropSender", rpc_params![sender]),
         AdminCommand::LogFilter { filter } => ("weir_adminSetLogFilter", rpc_params![filter]),
+        AdminCommand::Limits { set: None } => ("weir_adminLimits", rpc_params![]),
+        AdminCommand::Limits { set: Some(path) } => {
+            let text = std::fs::read_to_string(&path);
+            let failed = || format!("limits cannot be read: path={}", path.display());
+            ("weir_adminSetLimits", rpc_params![text.wrap_err_with(failed)?])
+        }
+        AdminCommand::RotateKey { role, key, password, overlap } => {
+            let overlap = overlap.map(|overlap| overlap.as_millis().try_into().unwrap_or(u64::MAX));
+            let options = json!({ "key": key, "password": password, "overlapMs": overlap });
+            ("weir_adminRotateKey", rpc_params![role, options])
+        }
         AdminCommand::CompactJournal => ("weir_adminCompactJournal", rpc_params![]),
         AdminCommand::Drain => ("weir_adminDrain", rpc_params![]),
-    }
+    })
 }
 
-async fn call(
-    url: &str,
-    secret: &JwtSecret,
-    method: &str,
-    params: ArrayParams,
-) -> eyre::Result<Value> {
+async fn call(url: &str, token: &str, method: &str, params: ArrayParams) -> eyre::Result<Value> {
     let mut headers = HeaderMap::new();
-    let token = HeaderValue::from_str(&format!("Bearer {}", secret.token()));
+    let token = HeaderValue::from_str(&format!("Bearer {token}"));
     headers.insert("authorization", token.wrap_err("token is no header")?);
     let client: HttpClient = HttpClientBuilder::default().set_headers(headers).build(url)?;
     let answer = client.request(method, params).await;

@@ -9,6 +9,7 @@ use crate::{
 use eyre::{Context, bail, eyre};
 use std::{num::NonZeroU32, process::ExitCode, sync::Arc, time::Duration};
 use tokio::sync::watch;
+use weir_keys::KeySource;
 use weir_liquidity::{CheckError, CheckOptions, CheckReport, pools_check};
 use weir_load::{Traffic, TrafficConfig, TrafficCounters, Wallet};
 use weir_runtime::{Shutdown, ShutdownReason, init_logs, watch_signals};
@@ -60,7 +61,7 @@ fn use_l1(args: &mut DemoArgs, l1: &L1) -> eyre::Result<()> {
     let key = settings.datadir.join("l1.key");
     std::fs::write(&key, L1_KEY).wrap_err("L1 key cannot be written")?;
     settings.l1 = Some(l1.url().to_owned());
-    settings.l1_key = Some(key);
+    settings.l1_key = Some(KeySource::File(key));
     settings.l1_repost = true;
     Ok(())
 }

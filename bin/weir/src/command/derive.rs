@@ -21,7 +21,7 @@ pub(crate) fn run(args: DeriveArgs) -> eyre::Result<ExitCode> {
         .wrap_err_with(|| format!("store cannot be opened: path={}", path.display()))?;
     let request = DeriveRequest {
         inbox: args.inbox,
-        batcher: args.batcher,
+        batchers: args.batchers,
         first_l1_block: args.l1_start,
         last_l1_block: None,
     };

@@ -4,29 +4,29 @@ use crate::cli::KeyCommand;
 use eyre::Context;
 use serde_json::json;
 use std::{fs, path::Path, process::ExitCode};
-use weir_follower::Signer;
+use weir_keys::LocalKey;
 
 /// Does it, and prints one JSON object a key. No secret is printed.
 pub(crate) fn run(command: KeyCommand) -> eyre::Result<ExitCode> {
     match command {
-        KeyCommand::New { dir, password } => store(&Signer::random(), &dir, &password)?,
+        KeyCommand::New { dir, password } => store(&LocalKey::random(), &dir, &password)?,
         KeyCommand::Import { from, dir, password } => {
-            store(&Signer::from_file(&from)?, &dir, &password)?;
+            store(&LocalKey::from_file(&from)?, &dir, &password)?;
         }
         KeyCommand::List { dir } => list(&dir)?,
         KeyCommand::Rotate { file, password, new_password } => {
-            let signer = Signer::reencrypt(&file, &password, &new_password)?;
-            println!("{}", json!({ "address": signer.address(), "path": file }));
+            let key = LocalKey::reencrypt(&file, &password, &new_password)?;
+            println!("{}", json!({ "address": key.address(), "path": file }));
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn store(signer: &Signer, dir: &Path, password: &Path) -> eyre::Result<()> {
+fn store(key: &LocalKey, dir: &Path, password: &Path) -> eyre::Result<()> {
     let failed = || format!("folder cannot be made: path={}", dir.display());
     fs::create_dir_all(dir).wrap_err_with(failed)?;
-    let path = signer.store(dir, password)?;
-    println!("{}", json!({ "address": signer.address(), "path": path }));
+    let path = key.store(dir, password)?;
+    println!("{}", json!({ "address": key.address(), "path": path }));
     Ok(())
 }
 

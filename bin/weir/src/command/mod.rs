@@ -17,5 +17,6 @@ pub(crate) mod node;
 pub(crate) mod pools;
 pub(crate) mod proof;
 pub(crate) mod receipt;
+pub(crate) mod upgrade;
 pub(crate) mod verify;
 pub(crate) mod whitelist;

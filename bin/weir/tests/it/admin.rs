@@ -12,29 +12,36 @@ use tokio::{
 };
 
 /// A node with an admin address, and the options that `weir admin` needs for it.
-struct Operated {
-    node: Node,
+pub(crate) struct Operated {
+    pub(crate) node: Node,
     url: String,
     jwt: String,
+    caller: &'static str,
 }
 
 impl Operated {
-    fn on(datadir: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn on(datadir: &Path, arguments: &[&str]) -> Self {
         let jwt = datadir.join("admin.jwt").to_str().expect("the path is text").to_owned();
         let admin = ["--admin-port", "0", "--admin-jwt", &jwt];
         let node = Node::on(datadir, &[&admin, arguments].concat());
         let url = node.ready["admin"].as_str().expect("an address").to_owned();
-        Self { node, url, jwt }
+        Self { node, url, jwt, caller: "cli" }
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    /// Acts in another name from now on.
+    fn named(self, caller: &'static str) -> Self {
+        Self { caller, ..self }
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         let mut command = weir();
-        command.args(["admin", "--url", &self.url, "--jwt", &self.jwt]).args(arguments);
+        command.args(["admin", "--url", &self.url, "--jwt", &self.jwt, "--as", self.caller]);
+        command.args(arguments);
         command.output().expect("the program runs")
     }
 
     /// Runs `weir admin` and returns what it prints.
-    fn admin(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn admin(&self, arguments: &[&str]) -> Value {
         let output = self.run(arguments);
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{arguments:?}: {words}");
@@ -81,7 +88,7 @@ async fn what_is_halted_stays_so_over_a_restart() {
     operated.admin(&["halt", "sealing", "--reason", "upgrade"]);
     let mut operated = operated;
     operated.node.child.kill();
-    let operated = Operated::on(datadir.path(), &[]);
+    let operated = Operated::on(datadir.path(), &[]).named("alice");
     let client = operated.node.client();
     let gauge = "weir_halted{scope=\"ingress\"} 1";
     assert!(operated.metrics().await.contains(gauge), "also after a restart");
@@ -91,6 +98,7 @@ async fn what_is_halted_stays_so_over_a_restart() {
     let scopes: Vec<&Value> =
         status["halts"].as_array().expect("a list").iter().map(|halt| &halt["scope"]).collect();
     assert_eq!(scopes, ["ingress", "sealing"]);
+    assert_eq!(status["halts"][0]["by"], "cli@127.0.0.1");
     assert_eq!(operated.admin(&["resume", "ingress"]), json!(true));
     // Transactions are taken, and no block comes until sealing goes on.
     let hash = client.transfer(0).await;
@@ -101,12 +109,14 @@ async fn what_is_halted_stays_so_over_a_restart() {
     assert_eq!(operated.admin(&["resume", "sealing"]), json!(false));
     let audit = std::fs::read_to_string(datadir.path().join("operator/audit.jsonl"));
     let audit = audit.expect("the audit log is there");
-    let methods: Vec<String> = audit
+    let acts: Vec<[String; 2]> = audit
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON"))
-        .map(|line| line["method"].as_str().expect("a name").to_owned())
+        .map(|line| ["caller", "method"].map(|key| line[key].as_str().expect("text").to_owned()))
         .collect();
-    assert_eq!(methods, ["halt", "halt", "resume", "resume", "resume"]);
+    let (cli, alice) = ("cli@127.0.0.1", "alice@127.0.0.1");
+    let resumed = [alice, "resume"];
+    assert_eq!(acts, [[cli, "halt"], [cli, "halt"], resumed, resumed, resumed]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -249,4 +259,121 @@ fn keys_are_kept_encrypted_and_never_shown() {
     let rotate = ["rotate", path, "--password", &old, "--new-password", &new];
     assert_eq!(run(&rotate).0, Some(0));
     assert_eq!(run(&rotate).0, Some(1), "the old password is no longer good");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draining_node_is_not_ready_and_takes_nothing() {
+    let datadir = TempDir::new().expect("a temporary folder can be made");
+    // It seals in half a minute, and is looked at before.
+    let operated = Operated::on(datadir.path(), &["--block-time", "30s"]);
+    let client = operated.node.client();
+    client.transfer(0).await;
+    assert_eq!(operated.health().1, Some(0));
+    operated.admin(&["drain"]);
+    let page = format!("{}/health/ready", operated.url.trim_start_matches("http://"));
+    let ready = get(&page).await;
+    assert!(ready.starts_with("HTTP/1.1 503") && ready.contains("draining"), "{ready}");
+    let (words, code) = operated.health();
+    assert_eq!((words.contains("draining"), code), (true, Some(1)), "{words}");
+    assert!(get(&page.replace("ready", "live")).await.starts_with("HTTP/1.1 200"));
+    let raw = client.raw_transfer(1, 10_000_000_000, 1);
+    let words = client.refused("eth_sendRawTransaction", rpc_params![&raw]).await;
+    assert!(words.contains("-32010") && words.contains("draining"), "{words}");
+    assert_eq!(operated.admin(&["status"])["isDraining"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_are_read_and_replaced_while_the_node_runs() {
+    let folder = TempDir::new().expect("a temporary folder can be made");
+    let path = folder.path().join("limits.toml");
+    let write = |text: &str| std::fs::write(&path, text).expect("the file is written");
+    let key = "0123456789abcdef";
+    write("address = { per-second = 1000, burst = 2000 }");
+    let file = path.to_str().expect("the path is text");
+    let operated = Operated::on(&folder.path().join("node"), &["--limits", file]);
+    let client = operated.node.client();
+    assert_eq!(operated.admin(&["limits"])["address"]["burst"], 2_000);
+    // By hand: for as long as the node runs.
+    write(&format!(
+        "[methods]\nnet_version = {{ per-second = 1, burst = 1 }}\n[keys.a]\nkey = \"{key}\""
+    ));
+    assert_eq!(operated.admin(&["limits", "--set", file]), json!(true));
+    let limits = operated.admin(&["limits"]);
+    assert_eq!((&limits["address"], limits["keys"]["a"].is_object()), (&Value::Null, true));
+    client.call("net_version", rpc_params![]).await;
+    let words = client.refused("net_version", rpc_params![]).await;
+    assert!(words.contains("-32005") && words.contains("limit=method"), "{words}");
+    write("adress = 1");
+    let refused = operated.run(&["limits", "--set", file]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("adress"), "{refused:?}");
+    assert_eq!(operated.admin(&["limits"]), limits, "what is not valid changes nothing");
+    // By the file: SIGHUP reads it again.
+    operated.node.child.signal("HUP");
+    write("sender = { per-second = 3, burst = 7 }");
+    operated.node.child.signal("HUP");
+    let deadline = std::time::Instant::now() + crate::node::PATIENCE;
+    while operated.admin(&["limits"])["sender"]["burst"] != 7 {
+        assert!(std::time::Instant::now() < deadline, "the limits are not read again");
+        client.next_block().await;
+    }
+    client.call("net_version", rpc_params![]).await;
+    client.call("net_version", rpc_params![]).await;
+    let audit = folder.path().join("node/operator/audit.jsonl");
+    let audit = std::fs::read_to_string(audit).expect("the audit log is there");
+    assert_eq!(audit.matches("setLimits").count(), 2, "{audit}");
+    assert!(!audit.contains(key), "an API key is in the audit log");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_are_posted_again_when_batching_goes_on() {
+    let Some(peers) = weir_testkit::Peers::find() else { return };
+    let (_anvil, l1) = peers.anvil(&["--block-time", "1"]);
+    let folder = TempDir::new().expect("a temporary folder can be made");
+    let key = folder.path().join("l1.key");
+    // anvil's second account.
+    let secret = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+    std::fs::write(&key, secret).expect("the key is written");
+    let key = key.to_str().expect("the path is text");
+    let datadir = folder.path().join("node");
+    let arguments = ["--l1", &l1, "--l1-key", key, "--l1-batch-max-age", "1s"];
+    let operated = Operated::on(&datadir, &arguments);
+    operated.admin(&["halt", "batching", "--reason", "L1 is too dear"]);
+    let client = operated.node.client();
+    // What was being closed when it was halted is closed.
+    client.next_block().await;
+    client.next_block().await;
+    let hash = client.transfer(0).await;
+    let block = client.included(hash).await;
+    let last = async || {
+        let batches = client.call("weir_batches", rpc_params![]).await;
+        let included = batches.as_array().expect("a list").iter();
+        let included = included.filter(|batch| batch["l1Block"].is_u64());
+        included.filter_map(|batch| batch["lastBlock"].as_u64()).max().unwrap_or(0)
+    };
+    while client.head().await < block + 4 {
+        client.next_block().await;
+    }
+    assert!(last().await < block, "a batch was posted while batching was halted");
+    assert_eq!(operated.admin(&["resume", "batching"]), json!(true));
+    let deadline = std::time::Instant::now() + crate::node::PATIENCE;
+    while last().await < block {
+        assert!(std::time::Instant::now() < deadline, "blocks are not posted after the halt");
+        client.next_block().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_halted_search_refuses_opportunities_and_nothing_else() {
+    let datadir = TempDir::new().expect("a temporary folder can be made");
+    let operated = Operated::on(datadir.path(), &[]);
+    let client = operated.node.client();
+    operated.admin(&["halt", "searching", "--reason", "deep reorg"]);
+    let words = client.refused("weir_opportunities", rpc_params![]).await;
+    assert!(words.contains("-32010") && words.contains("deep reorg"), "{words}");
+    client.call("weir_listPools", rpc_params![]).await;
+    assert_eq!(operated.health(), ("ready\n".to_owned(), Some(0)), "the node itself is ready");
+    client.next_block().await;
+    operated.admin(&["resume", "searching"]);
+    let answer = client.try_call("weir_opportunities", rpc_params![]).await;
+    assert!(!format!("{answer:?}").contains("halted"), "{answer:?}");
 }

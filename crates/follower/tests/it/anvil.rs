@@ -8,8 +8,9 @@ use std::sync::Arc;
 use weir_follower::{
     CallOutcome, CallRequest, ChainClient, ClientError, InclusionConfig, InclusionState,
     InclusionTracker, L1Transaction, NextAction, Observation, SendOutcome, SignedTransaction,
-    Signer, TransactionSender,
+    TransactionSender,
 };
+use weir_keys::{LocalKey, Signer};
 use weir_primitives::Severity;
 use weir_testkit::{Child, Peers};
 
@@ -32,7 +33,7 @@ struct Node {
 async fn node(arguments: &[&str]) -> Option<Node> {
     let (child, url) = Peers::find()?.anvil(arguments);
     let client = ChainClient::connect(&url).await.unwrap();
-    let signer = Arc::new(Signer::from_bytes(&KEY).unwrap());
+    let signer = Arc::new(Signer::from(LocalKey::from_bytes(&KEY).unwrap()));
     let sender = TransactionSender::new(client, signer).await.unwrap();
     Some(Node { _child: child, url, sender })
 }
@@ -64,7 +65,8 @@ impl Node {
             input: Bytes::from_static(input),
             gas_limit: 100_000,
         };
-        self.sender.sign(&request, self.client().fees().await.unwrap())
+        let fees = self.client().fees().await.unwrap();
+        self.sender.sign(&request, fees).await.unwrap()
     }
 
     /// Deploys [`INIT_CODE`] with the node's own key and returns the address and the block.
@@ -203,7 +205,7 @@ async fn a_stuck_transaction_is_replaced_with_bumped_fees_and_only_one_is_includ
         input: Bytes::from_static(b"payload"),
         gas_limit: 100_000,
     };
-    let first = node.sender.sign(&request, fees);
+    let first = node.sender.sign(&request, fees).await.unwrap();
     assert_eq!(node.sender.send(&first).await.unwrap(), SendOutcome::Accepted);
     let config = InclusionConfig { confirmations: 2, deadline_ms: 1_000, resend_ms: 100 };
     let mut tracker = InclusionTracker::new(config, 0, 0);
@@ -216,7 +218,8 @@ async fn a_stuck_transaction_is_replaced_with_bumped_fees_and_only_one_is_includ
     let seen = node.observe(&[first.hash], 1_000).await;
     assert_eq!(tracker.observe(seen), NextAction::Bump);
 
-    let second = node.sender.sign(&request, fees.bumped().max(node.client().fees().await.unwrap()));
+    let raised = fees.bumped().max(node.client().fees().await.unwrap());
+    let second = node.sender.sign(&request, raised).await.unwrap();
     assert_eq!(node.sender.send(&second).await.unwrap(), SendOutcome::Accepted);
     tracker.note_bumped(1_000);
     node.mine(1).await;

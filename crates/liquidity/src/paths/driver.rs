@@ -2,8 +2,8 @@
 
 use super::{PathsHandle, PathsOptions, evaluator::Evaluator, metrics::record};
 use crate::{LiquidityError, LiquidityHandle};
-use std::time::Instant;
-use weir_runtime::Shutdown;
+use std::{sync::Arc, time::Instant};
+use weir_runtime::{Halts, Scope, Shutdown};
 
 /// Keeps a chain's opportunities up to date: after each block, and after each step of the open block where the source tells of
 /// them, only cycles through pools that it touched are evaluated.
@@ -19,7 +19,16 @@ pub struct PathsDriver {
 impl PathsDriver {
     /// A driver on a chain's pools, and the handle for readers.
     pub fn new(options: PathsOptions, pools: LiquidityHandle) -> (Self, PathsHandle) {
-        let paths = PathsHandle::new(pools.view().head.chain_id());
+        Self::halted_by(options, pools, Arc::default())
+    }
+
+    /// As [`Self::new`]; nothing is evaluated or shown while an operator has halted [`Scope::Searching`].
+    pub fn halted_by(
+        options: PathsOptions,
+        pools: LiquidityHandle,
+        halts: Arc<Halts>,
+    ) -> (Self, PathsHandle) {
+        let paths = PathsHandle::new(pools.view().head.chain_id(), halts);
         (Self { evaluator: Evaluator::new(options), pools, paths: paths.clone() }, paths)
     }
 
@@ -46,7 +55,12 @@ impl PathsDriver {
         if !view.state.is_quotable() {
             return Ok(self);
         }
+        let is_halted = self.paths.halts().is_halted(Scope::Searching);
         let work = tokio::task::spawn_blocking(move || {
+            if is_halted {
+                self.evaluator.withdraw(&self.paths);
+                return self;
+            }
             let started = Instant::now();
             self.evaluator.evaluate(&view, &self.paths);
             record(view.head.chain_id(), &self.paths.view(), started.elapsed());

@@ -5,7 +5,9 @@ use crate::LiquidityView;
 use alloy_primitives::{Address, U256};
 use std::{collections::HashMap, sync::Arc};
 use weir_arena::PoolSnapshot;
-use weir_route::{BaseToken, GasTerms, PathEngine, PathOptions, TokenPrice};
+use weir_route::{
+    BaseToken, GasTerms, Gone, OpportunityDelta, PathEngine, PathOptions, TokenPrice,
+};
 
 /// Opportunities listed at most; the rest is held, but not shown.
 const LISTED_MAX: usize = 1_000;
@@ -50,6 +52,25 @@ impl Evaluator {
             graph: self.engine.graph().cloned(),
         };
         handle.publish(view, self.engine.delta());
+    }
+
+    /// Publishes that there are no opportunities, and forgets them: the next evaluation finds all of them anew.
+    pub(super) fn withdraw(&mut self, handle: &PathsHandle) {
+        let held = self.engine.ranked(usize::MAX);
+        if held.is_empty() {
+            return;
+        }
+        let gone = held.iter().map(|found| (found.id, Gone::NotEnumerated));
+        let delta = OpportunityDelta { disappeared: gone.collect(), ..Default::default() };
+        *self = Self::new(self.options.clone());
+        let before = handle.view();
+        let view = PathsView {
+            pools: before.pools.clone(),
+            steps: before.steps,
+            bases: Arc::clone(&before.bases),
+            ..PathsView::default()
+        };
+        handle.publish(view, &delta);
     }
 
     /// Pools that joined or left may make other tokens the most connected ones. The engine is made anew only if they do,

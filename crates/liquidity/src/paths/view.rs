@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::broadcast;
 use weir_arena::PoolSnapshot;
 use weir_route::{Opportunity, OpportunityDelta, PathCoverage, TokenGraph};
+use weir_runtime::{Halt, Halts, Scope};
 
 /// Changes that a subscriber may be behind before it is told that it missed some.
 const CHANGES_QUEUE: usize = 256;
@@ -43,6 +44,7 @@ pub struct PathsChange {
 #[derive(Debug)]
 struct Shared {
     chain_id: u64,
+    halts: Arc<Halts>,
     view: ArcSwap<PathsView>,
     changes: broadcast::Sender<Arc<PathsChange>>,
 }
@@ -54,9 +56,18 @@ pub struct PathsHandle {
 }
 
 impl PathsHandle {
-    pub(super) fn new(chain_id: u64) -> Self {
+    pub(super) fn new(chain_id: u64, halts: Arc<Halts>) -> Self {
         let (view, changes) = (ArcSwap::default(), broadcast::Sender::new(CHANGES_QUEUE));
-        Self { shared: Arc::new(Shared { chain_id, view, changes }) }
+        Self { shared: Arc::new(Shared { chain_id, halts, view, changes }) }
+    }
+
+    pub(super) fn halts(&self) -> &Halts {
+        &self.shared.halts
+    }
+
+    /// Why no opportunities are looked for, if an operator has halted that.
+    pub fn halt(&self) -> Option<Halt> {
+        self.halts().halt_of(Scope::Searching)
     }
 
     /// EIP-155 chain id.

@@ -19,7 +19,7 @@ use weir_rpc::{
     OpportunitiesView, OpportunityChangesView, OrderBookRequest, OrderBookView, PathHop, PoolBlock,
     PoolUpdatesView, PoolView, PoolsBackend, PoolsReceiver, QuoteView, Readiness,
 };
-use weir_runtime::Shutdown;
+use weir_runtime::{Scope, Shutdown};
 
 /// Events that a subscriber may be behind before it is cut with a notice.
 const EVENTS_QUEUE: usize = 1_024;
@@ -189,7 +189,12 @@ impl PoolsBackend for LiquidityService {
         request: &ListOpportunities,
     ) -> Result<OpportunitiesView, BackendError> {
         let view = self.view(request.chain_id)?;
-        let paths = self.paths.get(&view.head.chain_id()).map(PathsHandle::view);
+        let paths = self.paths.get(&view.head.chain_id());
+        if let Some(halt) = paths.and_then(PathsHandle::halt) {
+            let scope = Scope::Searching.name();
+            return Err(BackendError::Halted { scope, reason: halt.reason });
+        }
+        let paths = paths.map(PathsHandle::view);
         paths::opportunities(&view, paths.as_deref(), request)
     }
 

@@ -1,8 +1,8 @@
 //! The chain, its pool of transactions and its updates.
 
 use super::{
-    BackendError, PoolContent, PoolStatus, PoolTransaction, ReorgOutcome, ReorgRequest,
-    SignedReceipt, SubmitError,
+    BackendError, PoolContent, PoolStatus, PoolTransaction, ReceiptSigner, ReorgOutcome,
+    ReorgRequest, SignedReceipt, SubmitError,
 };
 use crate::error::RpcError;
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -230,6 +230,14 @@ pub trait ChainBackend: Send + Sync + 'static {
     /// -32601 unless overridden.
     fn submit_signed(&self, _raw: Bytes) -> BoxFuture<'static, Result<SignedReceipt, SubmitError>> {
         Box::pin(std::future::ready(Err(SubmitError::unsupported())))
+    }
+
+    /// The key that signs receipts, and the earlier ones that are still believed, newest first.
+    ///
+    /// # Errors
+    /// [`BackendError::Unsupported`] unless overridden.
+    fn receipt_signers(&self) -> Result<Vec<ReceiptSigner>, BackendError> {
+        Err(BackendError::Unsupported)
     }
 
     /// Replaces the newest blocks of the chain by others, for tests of what follows it. Resolves once the other blocks

@@ -22,6 +22,14 @@ pub enum BackendError {
         /// Which limit is reached.
         limit: String,
     },
+    /// An operator has halted what would answer; try again when it goes on (code -32010).
+    #[error("{scope} is halted: {reason}")]
+    Halted {
+        /// What is halted.
+        scope: &'static str,
+        /// Why, in the operator's words.
+        reason: String,
+    },
     /// The request names something that does not exist or does not fit, in words for the caller (code -32602).
     #[error("{reason}")]
     Refused {

@@ -10,7 +10,7 @@ mod pool;
 pub use pool::{PoolContent, PoolStatus, PoolTransaction};
 
 mod admin;
-pub use admin::{AdminBackend, AdminStatusView, HaltView};
+pub use admin::{AdminBackend, AdminStatusView, HaltView, KeyRotationView, RotateKeyRequest};
 
 mod batches;
 pub use batches::{BatchState, BatchView, BatchesBackend};
@@ -32,7 +32,9 @@ mod reorg;
 pub use reorg::{ReorgOutcome, ReorgRequest, ReorgTransactions};
 
 mod receipt;
+mod receipt_signer;
 pub use receipt::{ReceiptError, SignedReceipt};
+pub use receipt_signer::ReceiptSigner;
 
 mod error;
 pub use error::{BackendError, SubmitError};

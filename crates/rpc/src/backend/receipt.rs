@@ -46,11 +46,36 @@ pub enum ReceiptError {
         /// Who did.
         recovered: Address,
     },
+    /// The signer is none of those that sign receipts.
+    #[error("signer signs no receipts: signer={signer}")]
+    UnknownSigner {
+        /// Who signed.
+        signer: Address,
+    },
+    /// The signer did not sign receipts at that time.
+    #[error("signer signed no receipts at that time: signer={signer} time_ms={time_ms}")]
+    WrongTime {
+        /// Who signed.
+        signer: Address,
+        /// Unix time in milliseconds in the receipt.
+        time_ms: u64,
+    },
+    /// The key has been replaced, and is no longer believed.
+    #[error("signer is retired: signer={signer}")]
+    Retired {
+        /// Who signed.
+        signer: Address,
+    },
 }
 
 impl SignedReceipt {
     /// The hash that is signed (EIP-712).
     pub fn signing_hash(&self) -> B256 {
+        keccak256(self.signing_data())
+    }
+
+    /// What the signed hash is of: a remote signer hashes it itself.
+    pub fn signing_data(&self) -> Vec<u8> {
         let word = |number: U64| B256::from(U256::from(number));
         let domain = hash_words(&[
             keccak256(DOMAIN_TYPE),
@@ -64,7 +89,7 @@ impl SignedReceipt {
             word(self.sequence),
             word(self.time_ms),
         ]);
-        keccak256([b"\x19\x01", domain.as_slice(), receipt.as_slice()].concat())
+        [b"\x19\x01", domain.as_slice(), receipt.as_slice()].concat()
     }
 
     /// Checks that [`Self::signer`] signed it.

@@ -42,7 +42,11 @@ pub(super) fn default_cost(method: &Method) -> u32 {
     }
     match method.handler {
         Handler::Quick(_) | Handler::Unsubscribe => LOOKUP,
-        Handler::Heavy(_) | Handler::Async(_) | Handler::Subscribe(_) => READ,
+        Handler::Heavy(_)
+        | Handler::Admin(_)
+        | Handler::AdminAsync(_)
+        | Handler::Async(_)
+        | Handler::Subscribe(_) => READ,
         Handler::Trace(_) => TRACE,
     }
 }

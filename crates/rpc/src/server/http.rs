@@ -78,14 +78,18 @@ impl Front {
         if !is_host_allowed(&self.config().hosts, request.headers()) {
             return text(StatusCode::FORBIDDEN, "host is not allowed\n");
         }
+        let mut client = Client::new(self.address(), request.headers());
         if let Some(secret) = &self.config().jwt {
             let token = request.headers().get(header::AUTHORIZATION);
-            if let Err(error) = secret.check(token.and_then(|token| token.to_str().ok())) {
-                return closing(text(StatusCode::UNAUTHORIZED, format!("{error}\n")));
+            match secret.check(token.and_then(|token| token.to_str().ok())) {
+                Ok(operator) => client = client.named(operator),
+                Err(error) => {
+                    return closing(text(StatusCode::UNAUTHORIZED, format!("{error}\n")));
+                }
             }
         }
         let origin = judge_origin(&self.config().origins, request.headers());
-        let mut reply = self.route(request, &origin, traffic).await;
+        let mut reply = self.route(request, client, &origin, traffic).await;
         if let OriginVerdict::Allowed(origin) = origin {
             let headers = reply.headers_mut();
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -97,6 +101,7 @@ impl Front {
     async fn route(
         &self,
         request: Request<Incoming>,
+        client: Client,
         origin: &OriginVerdict,
         traffic: &Arc<Traffic>,
     ) -> Reply {
@@ -104,7 +109,7 @@ impl Front {
             return text(StatusCode::NOT_FOUND, "JSON-RPC is served at /\n");
         }
         match *request.method() {
-            Method::POST => self.post(request).await,
+            Method::POST => self.post(request, client).await,
             Method::OPTIONS => preflight(origin),
             Method::GET if websocket::is_upgrade(request.headers()) => {
                 // A page may open a WebSocket to anywhere; only this check stops it.
@@ -114,7 +119,7 @@ impl Front {
                 let peer = websocket::Peer {
                     slot: Arc::clone(&self.slot),
                     traffic: Arc::clone(traffic),
-                    client: Client::new(self.address(), request.headers()),
+                    client,
                 };
                 let dispatcher = Arc::clone(&self.dispatcher);
                 websocket::upgrade(request, dispatcher, self.shutdown.clone(), &self.tasks, peer)
@@ -128,11 +133,10 @@ impl Front {
         }
     }
 
-    async fn post(&self, request: Request<Incoming>) -> Reply {
+    async fn post(&self, request: Request<Incoming>, client: Client) -> Reply {
         if !is_json(request.headers()) {
             return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type: application/json\n");
         }
-        let client = Client::new(self.address(), request.headers());
         let memory = &self.dispatcher.memory;
         let body = match body::read(request.into_body(), self.config(), memory).await {
             Ok(body) => body,

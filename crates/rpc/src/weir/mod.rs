@@ -11,12 +11,13 @@ mod status;
 pub(crate) use access_set::access_set;
 pub(crate) use admin::{
     admin_compact_journal, admin_drain, admin_drop_sender, admin_drop_transaction, admin_halt,
-    admin_resume, admin_set_log_filter, admin_status,
+    admin_limits, admin_resume, admin_rotate_key, admin_set_limits, admin_set_log_filter,
+    admin_status,
 };
 pub(crate) use batches::batches;
 pub(crate) use paths::{best_route, opportunities, order_book};
 pub(crate) use pools::{PoolUpdatesFilter, chains, gate, list_pools, pool, pools, quote};
-pub(crate) use signed::send_raw_transaction_signed;
+pub(crate) use signed::{receipt_signers, send_raw_transaction_signed};
 pub(crate) use status::{StatusEventView, StatusFilter, StatusWatch, transaction_status};
 
 use crate::{

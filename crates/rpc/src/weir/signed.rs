@@ -1,4 +1,4 @@
-//! `weir_sendRawTransactionSigned`.
+//! `weir_sendRawTransactionSigned` and `weir_receiptSigners`.
 
 use crate::{
     api::Api,
@@ -20,4 +20,9 @@ pub(crate) fn send_raw_transaction_signed(
     };
     let signed = api.chain().submit_signed(raw);
     Box::pin(signed.map(|outcome| Json::of(&outcome?)))
+}
+
+/// `weir_receiptSigners`: whose receipts are to be believed, and for which times; newest first.
+pub(crate) fn receipt_signers(api: &Api, _: &Args<'_>) -> Answer {
+    Json::of(&api.chain().receipt_signers()?)
 }

@@ -1,9 +1,12 @@
 //! HTTP around the calls: methods, types, hosts, origins, probes, limits, timeouts.
 
 use crate::{chain::MemoryChain, client::Http, config, node, serve};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, Mac};
 use serde_json::json;
-use std::time::Duration;
-use weir_rpc::{Hosts, Origins, Readiness};
+use sha2::Sha256;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use weir_rpc::{Hosts, JwtSecret, Origins, Readiness, ServerConfig};
 
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}"#;
 const JSON: &str = "content-type: application/json\r\n";
@@ -240,4 +243,34 @@ async fn shutdown_lets_the_server_end() {
     node.shutdown.trigger(weir_runtime::ShutdownReason::Done);
     node.running.take().unwrap().await.unwrap();
     assert!(idle.is_closed_by_peer().await);
+}
+
+/// What an operator sends, made at this time.
+fn bearer(secret: &[u8; 32], iat: u64) -> String {
+    let part = |json: &str| URL_SAFE_NO_PAD.encode(json);
+    let signed = format!("{}.{}", part(r#"{"alg":"HS256"}"#), part(&format!("{{\"iat\":{iat}}}")));
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
+    mac.update(signed.as_bytes());
+    let signature = URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
+    format!("authorization: Bearer {signed}.{signature}\r\n")
+}
+
+#[tokio::test]
+async fn a_token_is_good_for_a_minute() {
+    let secret = [7; 32];
+    let config = ServerConfig { jwt: Some(JwtSecret::new(secret)), ..config() };
+    let node = serve(MemoryChain::dev(), config).await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    for (token, status, words) in [
+        (bearer(&secret, now), 200, "0xf214"),
+        (bearer(&secret, now - 120), 401, "too old"),
+        (bearer(&secret, now + 120), 401, "too new"),
+        (bearer(&[8; 32], now), 401, "not valid"),
+        (String::new(), 401, "needed"),
+    ] {
+        let mut client = Http::connect(node.address).await;
+        let answer = client.request("POST", "/", &format!("{JSON}{token}"), CALL).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.body.contains(words), "{answer:?}");
+    }
 }

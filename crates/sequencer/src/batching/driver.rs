@@ -2,12 +2,13 @@
 
 use super::{
     BatchConfig, BatchError, BatchHandle, BatchStatus, ClosedChannel, Collector, Outbox,
-    config::millis, poster,
+    config::millis,
 };
-use crate::ReorgLock;
+use crate::{ReorgLock, describe::describe};
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use tokio::sync::watch;
-use weir_follower::{Backoff, ChainClient, InclusionTracker, Signer, TransactionSender};
+use weir_follower::{Backoff, ChainClient, InclusionTracker, TransactionSender};
+use weir_keys::Signer;
 use weir_primitives::BlockRef;
 use weir_runtime::{Clock, Halts, Scope, Shutdown};
 use weir_storage::Store;
@@ -23,7 +24,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(15);
 pub struct BatchDriver<C> {
     pub(super) config: BatchConfig,
     pub(super) client: ChainClient,
-    pub(super) signer: Arc<Signer>,
+    /// The key that is to sign.
+    signers: watch::Receiver<Arc<Signer>>,
     pub(super) sender: Option<TransactionSender>,
     /// Absent only while a worker thread has it.
     pub(super) outbox: Option<Outbox>,
@@ -46,7 +48,8 @@ impl<C> fmt::Debug for BatchDriver<C> {
 }
 
 impl<C: Clock> BatchDriver<C> {
-    /// Reads the outbox. L1 is not asked anything yet.
+    /// Reads the outbox. L1 is not asked anything yet. `signers` shows the key that is to sign, which may be changed at any time:
+    /// what another key has signed is followed, and signed again by the present one if it does not get into a block.
     ///
     /// # Errors
     /// [`BatchError::Storage`], [`BatchError::Record`], or [`BatchError::Encode`] for a setting out of range.
@@ -54,7 +57,7 @@ impl<C: Clock> BatchDriver<C> {
         config: BatchConfig,
         store: Arc<dyn Store>,
         client: ChainClient,
-        signer: Arc<Signer>,
+        signers: watch::Receiver<Arc<Signer>>,
         head: watch::Receiver<BlockRef>,
         clock: C,
     ) -> Result<Self, BatchError> {
@@ -65,7 +68,7 @@ impl<C: Clock> BatchDriver<C> {
         let driver = Self {
             config,
             client,
-            signer,
+            signers,
             sender: None,
             outbox: Some(outbox),
             collector: Some(collector),
@@ -100,7 +103,7 @@ impl<C: Clock> BatchDriver<C> {
     /// Posts until shutdown. What is not posted then is posted by the next run.
     ///
     /// # Errors
-    /// Any [`BatchError`] but [`BatchError::L1`], which is tried again.
+    /// Any [`BatchError`] but [`BatchError::L1`] and [`BatchError::Signing`], which are tried again.
     pub async fn run(mut self, shutdown: Shutdown) -> Result<(), BatchError> {
         let mut backoff = Backoff::new(BACKOFF_BASE, BACKOFF_MAX);
         loop {
@@ -138,12 +141,12 @@ impl<C: Clock> BatchDriver<C> {
                 self.note_error(None);
                 return Ok((self.until_due(), true));
             }
-            Err(BatchError::L1(error)) => error,
+            Err(BatchError::L1(error)) => describe(&error),
+            Err(error @ BatchError::Signing(_)) => describe(&error),
             Err(error) => return Err(error),
         };
         let wait = backoff.next_wait();
-        let error = poster::describe(&error);
-        tracing::warn!(error, wait_ms = millis(wait), "L1 failed; trying again");
+        tracing::warn!(error, wait_ms = millis(wait), "batch is not posted; trying again");
         metrics::counter!("weir_batch_l1_failures_total").increment(1);
         self.note_error(Some(error));
         Ok((wait, false))
@@ -216,6 +219,16 @@ impl<C: Clock> BatchDriver<C> {
         let (next, posted) = (self.outbox().next_block(), self.outbox().last_hash());
         self.collector = Some(Collector::new(Arc::clone(&self.store), &self.config, next, posted)?);
         Ok(())
+    }
+
+    /// The key that is to sign now.
+    pub(super) fn present_signer(&mut self) -> Arc<Signer> {
+        Arc::clone(&self.signers.borrow_and_update())
+    }
+
+    /// Whether another key is to sign since it was last asked for. Whoever could change it may have gone.
+    pub(super) fn is_signer_changed(&self) -> bool {
+        self.signers.has_changed().unwrap_or(false)
     }
 
     pub(super) fn outbox(&self) -> &Outbox {

@@ -1,7 +1,8 @@
 //! One L1 transaction in the outbox, and its record.
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
+use weir_evm::{decode_transaction, recover_sender};
 use weir_follower::{Fees, Inclusion};
 
 /// First byte of a record.
@@ -82,6 +83,12 @@ impl OutboxEntry {
     /// The hashes of all attempts, oldest first.
     pub(crate) fn hashes(&self) -> Vec<B256> {
         self.attempts.iter().map(|attempt| attempt.hash).collect()
+    }
+
+    /// Whose signature the newest attempt has; `None` if there is none, or once final.
+    pub(crate) fn sender(&self) -> Option<Address> {
+        let transaction = decode_transaction(&self.raw).ok()?;
+        recover_sender(&transaction).ok()
     }
 
     /// Whether nothing more is to be done.

@@ -3,6 +3,7 @@
 use alloy_primitives::B256;
 use weir_derivation::{ChannelId, DecodeError, EncodeError};
 use weir_follower::ClientError;
+use weir_keys::KeyError;
 use weir_primitives::Severity;
 use weir_storage::StorageError;
 
@@ -12,6 +13,9 @@ pub enum BatchError {
     /// L1 did not do what was asked. The driver tries again, with backoff, for ever: blocks wait in the store meanwhile.
     #[error("L1 cannot be reached or refuses")]
     L1(#[from] ClientError),
+    /// The key did not sign. The driver tries again, as with L1.
+    #[error("batch cannot be signed")]
+    Signing(#[from] KeyError),
     /// The store failed.
     #[error("outbox cannot be kept")]
     Storage(#[from] StorageError),
@@ -78,8 +82,8 @@ impl BatchError {
     /// What the driver does next.
     pub const fn severity(&self) -> Severity {
         match self {
-            // Funds can be added, nodes repaired and limits raised while the chain goes on.
-            Self::L1(_) => Severity::Retry,
+            // Funds can be added, nodes and signers repaired and limits raised while the chain goes on.
+            Self::L1(_) | Self::Signing(_) => Severity::Retry,
             Self::Storage(error) => error.severity(),
             Self::Encode(_)
             | Self::Unfaithful { .. }

@@ -2,7 +2,7 @@
 
 use super::{BatchError, OutboxEntry};
 use crate::ReorgLock;
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
 use std::{collections::VecDeque, sync::Arc};
 use weir_derivation::SealedChannel;
@@ -119,9 +119,10 @@ impl Outbox {
         self.entries.back().map(|entry| entry.last_hash)
     }
 
-    /// The nonce after all that were ever used.
-    pub(crate) fn next_nonce(&self) -> Option<u64> {
-        let used = self.entries.iter().filter_map(OutboxEntry::newest);
+    /// The nonce after all that `sender` has used for what is not final. What is final, its account counts.
+    pub(crate) fn next_nonce(&self, sender: Address) -> Option<u64> {
+        let is_open = |entry: &&OutboxEntry| !entry.is_final() && entry.sender() == Some(sender);
+        let used = self.entries.iter().filter(is_open).filter_map(OutboxEntry::newest);
         used.map(|attempt| attempt.nonce).max().map(|nonce| nonce + 1)
     }
 

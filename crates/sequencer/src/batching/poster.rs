@@ -8,8 +8,8 @@ use super::{
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::{Bytes, U256};
 use weir_follower::{
-    ClientError, Fees, InclusionState, InclusionTracker, L1Transaction, NextAction, Position,
-    SendOutcome, SignedTransaction, TransactionSender,
+    Fees, InclusionState, InclusionTracker, L1Transaction, NextAction, Position, SendOutcome,
+    SignedTransaction, TransactionSender,
 };
 use weir_runtime::Clock;
 use weir_storage::CrashPoint;
@@ -35,10 +35,11 @@ fn calldata_gas(payload: &[u8]) -> u64 {
 impl<C: Clock> BatchDriver<C> {
     /// Connects once: learns the chain id, and makes sure that L1 is the chain it was before.
     pub(super) async fn connect(&mut self) -> Result<(), BatchError> {
-        if self.sender.is_some() {
+        if self.sender.is_some() && !self.is_signer_changed() {
             return Ok(());
         }
-        let sender = TransactionSender::new(self.client.clone(), self.signer.clone()).await?;
+        let signer = self.present_signer();
+        let sender = TransactionSender::new(self.client.clone(), signer).await?;
         let genesis = self.client.reference(BlockNumberOrTag::Number(0)).await?;
         let genesis_hash = genesis.map(|genesis| genesis.hash).unwrap_or_default();
         let found = L1Identity { chain_id: sender.chain_id(), genesis_hash };
@@ -81,7 +82,8 @@ impl<C: Clock> BatchDriver<C> {
                 return Ok(());
             };
             let account_nonce = self.sender().next_nonce().await?;
-            let nonce = self.outbox().next_nonce().unwrap_or(0).max(account_nonce);
+            let used = self.outbox().next_nonce(self.sender().address());
+            let nonce = used.unwrap_or(0).max(account_nonce);
             let fees = self.client.fees().await?;
             self.attempt(entry, nonce, fees).await?;
         }
@@ -101,7 +103,7 @@ impl<C: Clock> BatchDriver<C> {
             gas_limit: calldata_gas(&entry.payload),
             input: entry.payload.clone(),
         };
-        let signed = self.sender().sign(&request, fees);
+        let signed = self.sender().sign(&request, fees).await?;
         entry.attempts.push(Attempt {
             hash: signed.hash,
             nonce,
@@ -183,6 +185,7 @@ impl<C: Clock> BatchDriver<C> {
         let now_ms = self.now_ms();
         let (config, sequence) = (self.config.inclusion(), entry.sequence);
         let Some(attempt) = entry.newest().copied() else { return Ok(()) };
+        let position = self.position_of(&entry, position).await?;
         let seen = self.sender().observe(position, &entry.hashes(), now_ms).await?;
         let tracker = self
             .trackers
@@ -213,14 +216,35 @@ impl<C: Clock> BatchDriver<C> {
         self.act(entry, attempt, action).await
     }
 
+    /// Where the account stands that signed for an entry: ours, or that of a key before.
+    async fn position_of(
+        &self,
+        entry: &OutboxEntry,
+        ours: Position,
+    ) -> Result<Position, BatchError> {
+        match entry.sender() {
+            Some(sender) if sender != self.sender().address() => {
+                let account_nonce = self.client.nonce(sender, BlockNumberOrTag::Latest).await?;
+                Ok(Position { account_nonce, ..ours })
+            }
+            _ => Ok(ours),
+        }
+    }
+
     async fn act(
         &mut self,
-        mut entry: OutboxEntry,
+        entry: OutboxEntry,
         attempt: Attempt,
         action: NextAction,
     ) -> Result<(), BatchError> {
         let (sequence, now_ms) = (entry.sequence, self.now_ms());
+        // Only the key that signed first can raise the fees of its transaction.
+        let is_ours = entry.sender() == Some(self.sender().address());
         match action {
+            NextAction::Bump if !is_ours => {
+                tracing::warn!(nonce = attempt.nonce, "batch of the key before is stuck");
+                self.renew(entry).await?;
+            }
             NextAction::Wait | NextAction::Done => {}
             NextAction::Resend => {
                 self.send_newest(&entry).await?;
@@ -257,12 +281,17 @@ impl<C: Clock> BatchDriver<C> {
                     "another transaction of the batcher's key used the nonce"
                 );
                 metrics::counter!("weir_batch_nonces_lost_total").increment(1);
-                (entry.attempts, entry.raw) = (Vec::new(), Bytes::new());
-                self.trackers.remove(&sequence);
-                self.with_outbox(move |outbox| outbox.update(entry)).await?;
+                self.renew(entry).await?;
             }
         }
         Ok(())
+    }
+
+    /// Forgets what was signed for an entry, so that it is signed again with the next nonce.
+    async fn renew(&mut self, mut entry: OutboxEntry) -> Result<(), BatchError> {
+        (entry.attempts, entry.raw) = (Vec::new(), Bytes::new());
+        self.trackers.remove(&entry.sequence);
+        self.with_outbox(move |outbox| outbox.update(entry)).await
     }
 
     fn note_change(&self, entry: &OutboxEntry, now: Option<&RecordedInclusion>) {
@@ -298,17 +327,4 @@ impl<C: Clock> BatchDriver<C> {
         self.publish();
         result
     }
-}
-
-/// So that the type of the error is not forgotten where only its text is kept.
-pub(super) fn describe(error: &ClientError) -> String {
-    use std::error::Error;
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

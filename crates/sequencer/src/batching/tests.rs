@@ -17,7 +17,8 @@ use tokio::sync::watch;
 use weir_builder::BlockBuilder;
 use weir_derivation::{Admission, ChannelEncoder, EncoderConfig, encode_payloads, limits};
 use weir_evm::{BlockAttributes, ChainSpec, SealedHeader, decode_transaction};
-use weir_follower::{ChainClient, Fees, L1Transaction, Signer};
+use weir_follower::{ChainClient, Fees, L1Transaction};
+use weir_keys::{LocalKey, Signer};
 use weir_primitives::{Block, BlockRef, RecoveredBlock, StateProvider};
 use weir_runtime::{Clock, Shutdown, ShutdownReason, SystemClock};
 use weir_storage::{BlockCommit, MemoryStore, Snapshot, Store};
@@ -27,6 +28,8 @@ use weir_trie::StateTrie;
 /// The first key of the test mnemonic: funded on the built-in chain and on anvil.
 const KEY: [u8; 32] =
     alloy_primitives::hex!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
+const OTHER_KEY: [u8; 32] =
+    alloy_primitives::hex!("59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d");
 const GAS_LIMIT: u64 = 30_000_000;
 
 /// A clock that the test turns.
@@ -50,7 +53,7 @@ struct Chain {
     spec: Arc<ChainSpec>,
     store: Arc<dyn Store>,
     trie: StateTrie,
-    signer: Signer,
+    key: LocalKey,
     nonce: u64,
     head: watch::Sender<BlockRef>,
 }
@@ -65,7 +68,7 @@ impl Chain {
         Self {
             spec,
             trie: StateTrie::new(header.state_root),
-            signer: Signer::from_bytes(&KEY).unwrap(),
+            key: LocalKey::from_bytes(&KEY).unwrap(),
             nonce: 0,
             head: watch::channel(snapshot.head()).0,
             store,
@@ -112,9 +115,9 @@ impl Chain {
             };
             let gwei = 1_000_000_000;
             let fees = Fees { max_fee_per_gas: 10 * gwei, max_priority_fee_per_gas: gwei };
-            let signed = self.signer.sign(self.spec.chain_id(), fees, &request);
+            let signed = request.sign_with(&self.key, self.spec.chain_id(), fees);
             let transaction = Arc::new(decode_transaction(&signed.raw).unwrap());
-            let outcome = builder.append(transaction, self.signer.address()).unwrap();
+            let outcome = builder.append(transaction, self.key.address()).unwrap();
             outcome.expect("the transaction is valid");
             self.nonce += 1;
         }
@@ -209,15 +212,33 @@ fn config() -> BatchConfig {
     }
 }
 
-fn signer() -> Arc<Signer> {
-    Arc::new(Signer::from_bytes(&KEY).unwrap())
+fn key() -> LocalKey {
+    LocalKey::from_bytes(&KEY).unwrap()
+}
+
+/// The second key of the test mnemonic.
+fn other_key() -> LocalKey {
+    LocalKey::from_bytes(&OTHER_KEY).unwrap()
+}
+
+fn signers() -> watch::Receiver<Arc<Signer>> {
+    watch::channel(Arc::new(key().into())).1
 }
 
 /// A driver as a new process would make it: all it knows is the store.
 fn driver(chain: &Chain, l1: &L1, config: BatchConfig) -> BatchDriver<ManualClock> {
+    driver_with(chain, l1, config, signers())
+}
+
+fn driver_with(
+    chain: &Chain,
+    l1: &L1,
+    config: BatchConfig,
+    signers: watch::Receiver<Arc<Signer>>,
+) -> BatchDriver<ManualClock> {
     let (store, head) = (Arc::clone(&chain.store), chain.head.subscribe());
     let clock = ManualClock::default();
-    BatchDriver::new(config, store, l1.client.clone(), signer(), head, clock).unwrap()
+    BatchDriver::new(config, store, l1.client.clone(), signers, head, clock).unwrap()
 }
 
 impl BatchDriver<ManualClock> {
@@ -243,7 +264,7 @@ impl BatchDriver<ManualClock> {
 async fn derive_from(l1: &L1, spec: &Arc<ChainSpec>, store: &Arc<dyn Store>) -> DeriveReport {
     let request = DeriveRequest {
         inbox: DEFAULT_INBOX,
-        batcher: Some(signer().address()),
+        batchers: vec![key().address(), other_key().address()],
         first_l1_block: 0,
         last_l1_block: None,
     };
@@ -431,7 +452,7 @@ async fn a_nonce_used_by_another_transaction_is_given_up_for_a_new_one() {
         input: Bytes::new(),
         gas_limit: 21_000,
     };
-    let signed = signer().sign(31_337, l1.client.fees().await.unwrap(), &stranger);
+    let signed = stranger.sign_with(&key(), 31_337, l1.client.fees().await.unwrap());
     l1.client.send_raw(&signed.raw).await.unwrap();
     l1.mine(1).await;
     driver.settle(&l1).await;
@@ -472,6 +493,73 @@ async fn fees_are_raised_for_a_batch_that_is_stuck_and_it_is_included_once() {
 }
 
 #[tokio::test]
+async fn another_key_goes_on_where_the_key_before_stopped() {
+    let Some(l1) = L1::start(&["--no-mining"]).await else { return };
+    let mut chain = Chain::new();
+    let (keys, signers) = watch::channel(Arc::new(Signer::from(key())));
+    let config = BatchConfig { batch_age_max: Duration::ZERO, ..config() };
+    let mut driver = driver_with(&chain, &l1, config, signers);
+    chain.grow(7);
+    driver.settle(&l1).await;
+    chain.grow(7);
+    driver.connect().await.unwrap();
+    driver.collect().await.unwrap();
+    driver.sign().await.unwrap();
+    driver.send().await.unwrap();
+    let by_first = driver.handle().statuses().len();
+    // What the first key has sent is in flight.
+    keys.send_replace(Arc::new(other_key().into()));
+    chain.grow(7);
+    driver.settle(&l1).await;
+    let nonce = async |key: LocalKey| {
+        l1.client.nonce(key.address(), alloy_eips::BlockNumberOrTag::Latest).await.unwrap()
+    };
+    let total = driver.handle().statuses().len();
+    assert_eq!(nonce(key()).await as usize, by_first, "the first key signs nothing more");
+    assert_eq!(nonce(other_key()).await as usize, total - by_first);
+    assert!(by_first < total);
+    // A restart with the first key again: it goes on with its own nonces.
+    chain.grow(7);
+    let mut driver = driver_with(&chain, &l1, config, self::signers());
+    driver.settle(&l1).await;
+    assert_eq!(l1.posted().await.len(), driver.handle().statuses().len(), "nothing twice");
+    assert!(nonce(key()).await as usize > by_first);
+    assert_eq!(assert_derivable(&chain, &l1).await.ignored, 0);
+}
+
+#[tokio::test]
+async fn what_the_key_before_cannot_get_through_is_signed_again() {
+    let Some(l1) = L1::start(&["--no-mining"]).await else { return };
+    let mut chain = Chain::new();
+    chain.grow(2);
+    let config = BatchConfig {
+        batch_age_max: Duration::ZERO,
+        inclusion_deadline: Duration::from_secs(60),
+        ..config()
+    };
+    let (keys, signers) = watch::channel(Arc::new(Signer::from(key())));
+    let mut driver = driver_with(&chain, &l1, config, signers);
+    driver.connect().await.unwrap();
+    driver.collect().await.unwrap();
+    driver.sign().await.unwrap();
+    driver.send().await.unwrap();
+    driver.track().await.unwrap();
+    // The base fee leaves its offer behind, and it cannot raise it any more.
+    let fee = l1.client.fees().await.unwrap().max_fee_per_gas * 2;
+    let fee = serde_json::json!([format!("{fee:#x}")]);
+    l1.rpc.call("anvil_setNextBlockBaseFeePerGas", fee).await;
+    l1.mine(1).await;
+    keys.send_replace(Arc::new(other_key().into()));
+    driver.clock.advance(61_000);
+    driver.connect().await.unwrap();
+    driver.track().await.unwrap();
+    driver.settle(&l1).await;
+    let latest = alloy_eips::BlockNumberOrTag::Latest;
+    assert!(l1.client.nonce(other_key().address(), latest).await.unwrap() > 0);
+    assert_derivable(&chain, &l1).await;
+}
+
+#[tokio::test]
 async fn another_l1_is_noticed() {
     let Some(l1) = L1::start(&["--no-mining"]).await else { return };
     let mut chain = Chain::new();
@@ -508,7 +596,7 @@ async fn the_running_driver_posts_what_is_sealed_and_survives_an_l1_that_is_away
     };
     let (store, head) = (Arc::clone(&chain.store), chain.head.subscribe());
     let driver =
-        BatchDriver::new(config, store, client.clone(), signer(), head, SystemClock).unwrap();
+        BatchDriver::new(config, store, client.clone(), signers(), head, SystemClock).unwrap();
     let mut handle = driver.handle();
     let shutdown = Shutdown::new();
     let running = tokio::spawn(driver.run(shutdown.clone()));
@@ -558,7 +646,7 @@ async fn post_by_hand(l1: &L1, blocks: &[Arc<RecoveredBlock>], nonce: u64) {
 async fn send_by_hand(l1: &L1, input: Bytes, nonce: u64) {
     let request =
         L1Transaction { nonce, to: DEFAULT_INBOX, value: U256::ZERO, gas_limit: 1_000_000, input };
-    let signed = signer().sign(31_337, l1.client.fees().await.unwrap(), &request);
+    let signed = request.sign_with(&key(), 31_337, l1.client.fees().await.unwrap());
     l1.client.send_raw(&signed.raw).await.unwrap();
     l1.mine(1).await;
 }
@@ -582,7 +670,7 @@ async fn channels_out_of_order_repeated_and_garbage_give_the_same_chain() {
     let store = empty_store(&chain.spec);
     let request = DeriveRequest {
         inbox: DEFAULT_INBOX,
-        batcher: Some(signer().address()),
+        batchers: vec![key().address()],
         first_l1_block: 0,
         last_l1_block: Some(3),
     };
@@ -593,7 +681,7 @@ async fn channels_out_of_order_repeated_and_garbage_give_the_same_chain() {
 
     // Nobody else's payloads count.
     let request =
-        DeriveRequest { batcher: Some(Address::repeat_byte(1)), last_l1_block: None, ..request };
+        DeriveRequest { batchers: vec![Address::repeat_byte(1)], last_l1_block: None, ..request };
     let none = derive(&l1.client, &request, spec(), empty_store(&chain.spec)).await.unwrap();
     assert_eq!((none.blocks, none.payloads), (0, 0));
 }
@@ -612,7 +700,7 @@ async fn a_channel_that_lies_about_its_hash_stops_derivation() {
     let store = empty_store(&chain.spec);
     let request = DeriveRequest {
         inbox: DEFAULT_INBOX,
-        batcher: None,
+        batchers: Vec::new(),
         first_l1_block: 0,
         last_l1_block: None,
     };

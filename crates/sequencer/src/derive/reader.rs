@@ -17,12 +17,12 @@ const PREFETCH_BLOCKS: usize = 8;
 const PROGRESS_BLOCKS: u64 = 1_000;
 
 /// What to derive from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeriveRequest {
     /// The address that batches are sent to.
     pub inbox: Address,
-    /// Who sends them; `None` takes them from anyone, which is for trusted L1s only.
-    pub batcher: Option<Address>,
+    /// Who sends them, or sent them before a change of the key; nobody named takes them from anyone, which is for trusted L1s only.
+    pub batchers: Vec<Address>,
     /// First L1 block to read: at or before the first batch.
     pub first_l1_block: u64,
     /// Last L1 block to read; `None` is L1's head when the derivation begins.
@@ -62,7 +62,7 @@ pub async fn derive(
         Some(last) => last,
         None => client.head().await?.number,
     };
-    let mut pipeline = Pipeline::new(*request, BlockExecutor::open(spec, store)?);
+    let mut pipeline = Pipeline::new(request.clone(), BlockExecutor::open(spec, store)?);
     let numbers = request.first_l1_block..=last;
     let mut blocks = stream::iter(numbers)
         .map(|number| async move { (number, client.sealed_block_by_number(number).await) })
@@ -198,8 +198,8 @@ fn payload(request: &DeriveRequest, transaction: &Transaction) -> Option<Bytes> 
         return None;
     }
     // Recovery is the expensive part, so it comes last.
-    let is_from_batcher = request
-        .batcher
-        .is_none_or(|batcher| transaction.recover_signer().is_ok_and(|from| from == batcher));
+    let batchers = &request.batchers;
+    let is_from_batcher = batchers.is_empty()
+        || transaction.recover_signer().is_ok_and(|from| batchers.contains(&from));
     is_from_batcher.then(|| transaction.input().clone())
 }

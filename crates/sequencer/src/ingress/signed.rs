@@ -1,34 +1,25 @@
 //! Receipts that the sequencer signs for transactions it takes.
 
 use super::{GapPolicy, Ingress, IngressError, record};
-use crate::sequencing::unix_millis;
+use crate::{ReceiptKeys, sequencing::unix_millis};
 use alloy_primitives::{Bytes, U64};
-use alloy_signer::Signer;
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 use weir_rpc::SignedReceipt;
 
 /// Sequence numbers in one millisecond, where they begin with the time.
 const NUMBERS_PER_MILLISECOND: u64 = 1_000;
 
-/// The key that signs receipts, and the next number.
-pub(super) struct ReceiptSigner {
-    signer: Arc<dyn Signer + Send + Sync>,
+/// The keys that sign receipts, and the next number.
+#[derive(Debug)]
+pub(super) struct ReceiptSigning {
+    keys: Arc<ReceiptKeys>,
     next: AtomicU64,
 }
 
-impl fmt::Debug for ReceiptSigner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReceiptSigner").field("address", &self.signer.address()).finish()
-    }
-}
-
-impl ReceiptSigner {
+impl ReceiptSigning {
     pub(super) fn next(&self) -> u64 {
         self.next.load(Ordering::SeqCst)
     }
@@ -40,16 +31,21 @@ impl ReceiptSigner {
 }
 
 impl Ingress {
-    /// Signs receipts with this key. Without a journal, numbers begin with the time, so that they do not repeat either as
+    /// Signs receipts with these keys. Without a journal, numbers begin with the time, so that they do not repeat either as
     /// long as fewer than a thousand are signed in a millisecond.
     #[must_use]
-    pub fn with_receipt_signer(mut self, signer: Arc<dyn Signer + Send + Sync>) -> Self {
+    pub fn with_receipt_keys(mut self, keys: Arc<ReceiptKeys>) -> Self {
         let first = match self.journal {
             Some(_) => 0,
             None => unix_millis(self.drops.clock()).saturating_mul(NUMBERS_PER_MILLISECOND),
         };
-        self.receipts = Some(ReceiptSigner { signer, next: AtomicU64::new(first) });
+        self.receipts = Some(ReceiptSigning { keys, next: AtomicU64::new(first) });
         self
+    }
+
+    /// The keys that sign receipts; `None` if none are signed.
+    pub fn receipt_keys(&self) -> Option<&Arc<ReceiptKeys>> {
+        self.receipts.as_ref().map(|receipts| &receipts.keys)
     }
 
     /// Accepts a transaction as [`Self::submit`] does, and signs that it did.
@@ -67,16 +63,16 @@ impl Ingress {
             journal.append(record::sequence(sequence + 1), Box::new(|_| {}))?;
         }
         let transaction_hash = self.accept(raw, GapPolicy::Queue, None).await?;
-        let signer = &receipts.signer;
+        let (signer, time_ms) = receipts.keys.next();
         let mut receipt = SignedReceipt {
             transaction_hash,
             sequence: U64::from(sequence),
-            time_ms: U64::from(unix_millis(self.drops.clock())),
+            time_ms: U64::from(time_ms),
             chain_id: U64::from(self.chain.spec().chain_id()),
             signer: signer.address(),
             signature: Bytes::new(),
         };
-        let signature = signer.sign_hash(&receipt.signing_hash()).await;
+        let signature = signer.sign(&receipt.signing_data()).await;
         let signature = signature.map_err(|error| IngressError::Signing {
             hash: transaction_hash,
             reason: error.to_string(),

@@ -7,6 +7,8 @@ use std::{fs, path::Path, sync::Arc};
 /// What a journal's file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalContents {
+    /// Version of the file's format; the present one for a file that is too short to say.
+    pub format: u32,
     /// The whole records with the place of each in the file, oldest first.
     pub records: Vec<(u64, JournalRecord)>,
     /// Bytes up to the end of the last whole record.
@@ -16,6 +18,9 @@ pub struct JournalContents {
 }
 
 impl JournalContents {
+    /// Version of the format that this program writes.
+    pub const SUPPORTED_FORMAT: u32 = format::FORMAT_VERSION;
+
     /// Reads the journal in a folder, or a journal's file. Needs no lock: the journal of a running program may have a torn
     /// tail that is about to be whole.
     pub fn read(path: &Path) -> Result<Self, JournalError> {
@@ -31,6 +36,7 @@ impl JournalContents {
         });
         let records = records.collect();
         let torn_bytes = (file.len() - whole) as u64;
-        Ok(Self { records, whole_bytes: whole as u64, torn_bytes })
+        let format = format::version(&file).unwrap_or(Self::SUPPORTED_FORMAT);
+        Ok(Self { format, records, whole_bytes: whole as u64, torn_bytes })
     }
 }

@@ -13,7 +13,7 @@ use crate::JournalError;
 use std::path::Path;
 
 const MAGIC: &[u8; 8] = b"WEIRJRNL";
-const FORMAT_VERSION: u32 = 1;
+pub(super) const FORMAT_VERSION: u32 = 1;
 
 /// Bytes of the file header.
 pub(super) const HEADER_BYTES: usize = 12;
@@ -67,6 +67,12 @@ pub(super) fn header() -> [u8; HEADER_BYTES] {
     out
 }
 
+/// The version in the header; `None` if the file is too short for one.
+pub(super) fn version(file: &[u8]) -> Option<u32> {
+    let header = file.first_chunk::<HEADER_BYTES>()?;
+    Some(u32::from_le_bytes([header[8], header[9], header[10], header[11]]))
+}
+
 /// A file's records, and the length up to which the file is whole; what follows is a torn tail.
 ///
 /// A file too short for its header was torn while it was made and counts as empty.
@@ -79,7 +85,7 @@ pub(super) fn parse(file: &[u8], path: &Path) -> Result<(Vec<JournalRecord>, usi
     if header[..8] != MAGIC[..] {
         return Err(JournalError::NotAJournal { path: path.to_owned() });
     }
-    let found = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
+    let found = version(header).unwrap_or(FORMAT_VERSION);
     if found > FORMAT_VERSION {
         return Err(JournalError::FormatTooNew { found, supported: FORMAT_VERSION });
     }

@@ -4,7 +4,7 @@ use std::fs;
 use tempfile::TempDir;
 use weir_primitives::StateProvider;
 use weir_storage::{
-    MdbxStore, RecordNamespace, RecordWrite, StorageError, Store, StoreOptions,
+    MdbxStore, RecordNamespace, RecordWrite, StorageError, Store, StoreHeader, StoreOptions,
     conformance::TestChain, state_root_from_leaves,
 };
 
@@ -61,7 +61,10 @@ fn newer_schemas_are_refused() {
         transaction.put(meta, b"schema", newer, signet_libmdbx::WriteFlags::UPSERT).unwrap();
         transaction.commit().unwrap();
     }
-    let error = MdbxStore::open(StoreOptions::new(folder.path()), chain.genesis()).unwrap_err();
+    let options = StoreOptions::new(folder.path());
+    let error = StoreHeader::read(&options).unwrap_err();
+    assert!(matches!(error, StorageError::SchemaTooNew { found: 4, supported: 3 }), "{error}");
+    let error = MdbxStore::open(options, chain.genesis()).unwrap_err();
     assert!(matches!(error, StorageError::SchemaTooNew { found: 4, supported: 3 }), "{error}");
 }
 
@@ -89,7 +92,13 @@ fn an_earlier_schema_is_taken_over_and_its_blocks_are_still_found() {
         transaction.clear_db(index).unwrap();
         transaction.commit().unwrap();
     }
-    let store = MdbxStore::open(options, chain.genesis()).unwrap();
+    let before = StoreHeader::read(&options).unwrap();
+    assert_eq!((before.schema, before.head.number), (2, 3));
+    assert_eq!(before.migrations().count(), 1);
+    assert_eq!(StoreHeader::read(&options).unwrap(), before, "reading changes nothing");
+    let store = MdbxStore::open(options.clone(), chain.genesis()).unwrap();
+    let busy = StoreHeader::read(&options).unwrap_err();
+    assert!(matches!(busy, StorageError::InUse { .. }), "{busy}");
     let mut head = 3;
     let log = loop {
         let made = chain.next_block();

@@ -15,7 +15,8 @@ use std::{
     time::Duration,
 };
 use weir_evm::{ChainSpec, execute_block};
-use weir_follower::{Fees, L1Transaction, Signer};
+use weir_follower::{Fees, L1Transaction};
+use weir_keys::LocalKey;
 use weir_primitives::{Conditions, ExecutedBlock, StateProvider, TransactionStatus};
 use weir_rpc::{ChainBackend, ReorgOutcome, ReorgRequest, ReorgTransactions};
 use weir_runtime::Clock;
@@ -57,7 +58,7 @@ pub(super) struct Node {
     pub(super) ingress: Arc<Ingress>,
     pub(super) driver: SequencingDriver<ManualClock>,
     clock: ManualClock,
-    signers: [Signer; 3],
+    signers: [LocalKey; 3],
 }
 
 pub(super) fn spec() -> Arc<ChainSpec> {
@@ -133,7 +134,7 @@ impl Node {
             config,
             clock.clone(),
         );
-        let signers = KEYS.map(|key| Signer::from_bytes(&key).unwrap());
+        let signers = KEYS.map(|key| LocalKey::from_bytes(&key).unwrap());
         Self { chain, pool, drops, ingress, driver, clock, signers }
     }
 
@@ -210,7 +211,7 @@ impl Node {
         let request = L1Transaction { nonce, to, value, input: Bytes::new(), gas_limit: 21_000 };
         let tip = fee_cap.min(2_000_000_000);
         let fees = Fees { max_fee_per_gas: fee_cap, max_priority_fee_per_gas: tip };
-        self.accept(self.signers[account].sign(self.chain.spec().chain_id(), fees, &request).raw)
+        self.accept(self.signed(account, fees, &request))
     }
 
     /// A transfer that is executed only while the conditions hold.
@@ -265,7 +266,11 @@ impl Node {
     fn sign(&self, account: usize, request: L1Transaction) -> Bytes {
         let gwei = 1_000_000_000;
         let fees = Fees { max_fee_per_gas: 50 * gwei, max_priority_fee_per_gas: gwei };
-        self.signers[account].sign(self.chain.spec().chain_id(), fees, &request).raw
+        self.signed(account, fees, &request)
+    }
+
+    fn signed(&self, account: usize, fees: Fees, request: &L1Transaction) -> Bytes {
+        request.sign_with(&self.signers[account], self.chain.spec().chain_id(), fees).raw
     }
 
     pub(super) fn accept(&self, raw: Bytes) -> B256 {
@@ -405,7 +410,7 @@ impl Node {
     }
 }
 
-fn check_state(found: &dyn StateProvider, expected: &dyn Snapshot, signers: &[Signer]) {
+fn check_state(found: &dyn StateProvider, expected: &dyn Snapshot, signers: &[LocalKey]) {
     let number = expected.head().number;
     for slot in (0..SLOTS).chain([0xff]).map(U256::from) {
         let value = found.storage(&CONTRACT, &slot).unwrap();
@@ -413,7 +418,7 @@ fn check_state(found: &dyn StateProvider, expected: &dyn Snapshot, signers: &[Si
     }
     let fresh = (0xf000 + number).to_be_bytes();
     let fixed = [CONTRACT, Address::repeat_byte(0xbe), Address::left_padding_from(&fresh)];
-    for address in signers.iter().map(Signer::address).chain(fixed) {
+    for address in signers.iter().map(LocalKey::address).chain(fixed) {
         let account = found.account(&address).unwrap();
         assert_eq!(account, expected.account(&address).unwrap(), "{number} {address}");
     }
