@@ -7,6 +7,9 @@ mod subjects;
 
 mod link;
 
+mod settle;
+pub(crate) use settle::{SettleError, settle};
+
 mod metrics;
 pub(crate) use metrics::describe_whitelist_metrics;
 

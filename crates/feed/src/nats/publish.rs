@@ -1,6 +1,6 @@
 //! Publishing a file, once.
 
-use super::{NatsWhitelistUrl, link::Link, subjects::Subjects};
+use super::{NatsWhitelistUrl, link::Link, settle::settle, subjects::Subjects};
 use crate::whitelist::{
     DocumentError, WhitelistApplied, WhitelistDocument, WhitelistKind, WhitelistVersion,
 };
@@ -123,14 +123,14 @@ pub async fn publish_whitelist(
     let subjects = Subjects::new(&options.url, options.chain_id);
     // Before the list is out: a consumer may be faster than we are.
     let answers = match options.wait {
-        Some(_) => Some(acknowledgements(&client, &subjects).await),
+        Some(_) => Some(acknowledgements(&client, &subjects, timeout).await),
         None => None,
     };
     let answers = answers.transpose().map_err(|error| options.failed(error))?;
     let messages = document.messages(options.chunk_bytes.min(client.max_payload()))?;
     let chunks = messages.len();
     let subject = subjects.publication(document.update().kind);
-    send(&client, &subject, messages).await.map_err(|error| options.failed(error))?;
+    send(&client, &subject, messages, timeout).await.map_err(|error| options.failed(error))?;
     let applied = match (options.wait, answers) {
         (Some(wait), Some(answers)) => {
             acknowledged(wait, answers, options.chain_id, document.version()).await?
@@ -153,11 +153,12 @@ pub(super) async fn send(
     client: &Client,
     subject: &str,
     messages: Vec<Vec<u8>>,
+    timeout: Duration,
 ) -> Result<(), async_nats::Error> {
     for message in messages {
         client.publish(subject.to_owned(), message.into()).await?;
     }
-    client.flush().await?;
+    settle(client, timeout).await?;
     Ok(())
 }
 
@@ -172,12 +173,13 @@ type Answers = SelectAll<BoxStream<'static, async_nats::Message>>;
 async fn acknowledgements(
     client: &Client,
     subjects: &Subjects,
+    timeout: Duration,
 ) -> Result<Answers, async_nats::Error> {
     let mut streams = Vec::new();
     for subject in subjects.applied() {
         streams.push(client.subscribe(subject).await?.boxed());
     }
-    client.flush().await?;
+    settle(client, timeout).await?;
     Ok(select_all(streams))
 }
 

@@ -4,6 +4,7 @@ use super::{
     WhitelistOptions,
     link::Link,
     publish::{CHUNK_BYTES, send},
+    settle::settle,
     source::Attempts,
     subjects::{RESEED, Subjects},
 };
@@ -88,7 +89,7 @@ impl WhitelistServer {
         for subject in self.subjects.requests() {
             streams.push(link.client.subscribe(subject).await?.boxed());
         }
-        link.client.flush().await?;
+        settle(&link.client, self.options.connect_timeout).await?;
         Ok((link, select_all(streams)))
     }
 
@@ -153,7 +154,8 @@ impl WhitelistServer {
         let messages = messages.map_err(ServeError::Document)?;
         let subject =
             reply.map_or_else(|| self.subjects.publication(kind), |reply| reply.to_string());
-        send(client, &subject, messages).await.map_err(ServeError::Nats)
+        let timeout = self.options.connect_timeout;
+        send(client, &subject, messages, timeout).await.map_err(ServeError::Nats)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{
     WhitelistSource,
     link::{Link, LinkState},
+    settle::settle,
     subjects::{RESEED, kind_of},
 };
 use crate::whitelist::{WhitelistKind, WhitelistMessage, WhitelistUpdate};
@@ -53,8 +54,8 @@ impl<'a> Session<'a> {
         let mut session = Self { source, link, inbox, messages, drops_at_request, drops, ticks };
         session.source.status.send_modify(|status| status.awaits_full = true);
         session.ask().await?;
-        // The server has seen the subscriptions once it has seen what follows them.
-        session.link.client.flush().await?;
+        // Who waits for `connected` and publishes then must be heard.
+        settle(&session.link.client, session.source.options.connect_timeout).await?;
         session.source.status.send_modify(|status| status.connected = true);
         metrics::gauge!("weir_whitelist_connected").set(1.0);
         tracing::info!(url = %session.source.options.url, "whitelist server is connected");

@@ -1,9 +1,8 @@
 //! The consuming end.
 
 use super::{NatsFeedAssembler, NatsFeedError, NatsFeedHead, NatsFeedOptions, nats_feed_subject};
-use crate::{FeedEvent, Position};
+use crate::{FeedEvent, Position, nats::settle};
 use async_nats::{Client, ConnectOptions, Subscriber};
-use bytes::Bytes;
 use futures_util::StreamExt;
 use std::collections::VecDeque;
 
@@ -15,15 +14,6 @@ pub(super) async fn connect(options: &NatsFeedOptions) -> Result<Client, NatsFee
         .connect(&options.server)
         .await
         .map_err(NatsFeedError::Connect)
-}
-
-/// Waits until the server has done everything asked of it so far, by a message to oneself: it takes a connection's commands
-/// in order, and a flush says only that they were sent.
-async fn settle(client: &Client) -> Result<(), NatsFeedError> {
-    let inbox = client.new_inbox();
-    let mut echo = client.subscribe(inbox.clone()).await.map_err(NatsFeedError::Subscribe)?;
-    client.publish(inbox, Bytes::new()).await.map_err(NatsFeedError::Publish)?;
-    echo.next().await.map(drop).ok_or(NatsFeedError::Closed)
 }
 
 /// Reads a chain's feed from NATS and hands out checked events.
@@ -46,8 +36,7 @@ impl NatsFeedConsumer {
         let client = connect(options).await?;
         let subscriber = client.subscribe(nats_feed_subject(chain_id)).await;
         let subscriber = subscriber.map_err(NatsFeedError::Subscribe)?;
-        let settled = tokio::time::timeout(options.connect_timeout, settle(&client));
-        settled.await.unwrap_or(Err(NatsFeedError::Closed))?;
+        settle(&client, options.connect_timeout).await?;
         let assembler = NatsFeedAssembler::new(chain_id);
         Ok(Self { subscriber, assembler, ready: VecDeque::new() })
     }

@@ -1,6 +1,6 @@
 //! What goes wrong between two machines.
 
-use crate::{CodecError, SyncFault};
+use crate::{CodecError, SyncFault, nats::SettleError};
 use weir_primitives::Severity;
 
 /// Why a message is not a part of a feed. It is left out; what that loses is found by the next one.
@@ -80,6 +80,16 @@ impl NatsFeedError {
                 Severity::Retry
             }
             Self::Subscribe(_) => Severity::Halt,
+        }
+    }
+}
+
+impl From<SettleError> for NatsFeedError {
+    fn from(error: SettleError) -> Self {
+        match error {
+            SettleError::Subscribe(source) => Self::Subscribe(source),
+            SettleError::Publish(source) => Self::Publish(source),
+            SettleError::Closed | SettleError::Late(_) => Self::Closed,
         }
     }
 }

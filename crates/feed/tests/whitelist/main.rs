@@ -5,5 +5,6 @@ mod chunks;
 mod generations;
 mod nats;
 mod nats_faults;
+mod slow_server;
 mod support;
 mod tracker;

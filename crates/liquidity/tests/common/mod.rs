@@ -53,6 +53,19 @@ impl Dice {
     }
 }
 
+/// What can happen in a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    SwapV2,
+    Mint,
+    Burn,
+    SwapV3,
+}
+
+impl Act {
+    const ALL: [Self; 4] = [Self::SwapV2, Self::Mint, Self::Burn, Self::SwapV3];
+}
+
 /// The contracts after a block, and the block.
 #[derive(Debug, Clone)]
 pub struct World {
@@ -119,18 +132,24 @@ impl World {
 
     /// The child of this block: the first one deploys, later ones trade as the dice fall.
     pub fn child(&self, dice: &mut Dice) -> Self {
+        let count = if self.reference().number == 0 { 0 } else { dice.below(5) };
+        let acts: Vec<Act> = (0..count).map(|_| Act::ALL[dice.below(4) as usize]).collect();
+        self.child_with(&acts, dice)
+    }
+
+    /// The child of this block in which just this happens. The first one deploys, too.
+    pub fn child_with(&self, acts: &[Act], dice: &mut Dice) -> Self {
         let mut next = self.clone();
         let mut logs = Vec::new();
         if self.reference().number == 0 {
             next.deploy(&mut logs);
-        } else {
-            for _ in 0..dice.below(5) {
-                match dice.below(4) {
-                    0 => next.swap_v2(dice, &mut logs),
-                    1 => next.mint(dice, &mut logs),
-                    2 => next.burn(dice, &mut logs),
-                    _ => next.swap_v3(dice, &mut logs),
-                }
+        }
+        for act in acts {
+            match act {
+                Act::SwapV2 => next.swap_v2(dice, &mut logs),
+                Act::Mint => next.mint(dice, &mut logs),
+                Act::Burn => next.burn(dice, &mut logs),
+                Act::SwapV3 => next.swap_v3(dice, &mut logs),
             }
         }
         let parent = self.reference();
@@ -334,15 +353,35 @@ impl Chain {
 
     /// Replaces `depth` blocks by `count` new ones, perhaps none.
     pub fn reorg(&self, depth: usize, count: u64, dice: &mut Dice) -> ChainUpdate {
+        self.replace(depth, |worlds| Self::grow(worlds, count, dice))
+    }
+
+    /// Replaces `depth` blocks, perhaps none, by blocks in which just this happens.
+    pub fn reorg_with(&self, depth: usize, blocks: &[&[Act]], dice: &mut Dice) -> ChainUpdate {
+        self.replace(depth, |worlds| {
+            let mut new = Vec::new();
+            for acts in blocks {
+                let child = worlds.last().unwrap().child_with(acts, dice);
+                new.push(child.block.clone());
+                worlds.push(child);
+            }
+            new
+        })
+    }
+
+    fn replace(
+        &self,
+        depth: usize,
+        grow: impl FnOnce(&mut Vec<World>) -> Vec<ExecutedBlock>,
+    ) -> ChainUpdate {
         let mut worlds = self.worlds.lock().unwrap();
         let keep = worlds.len() - depth;
         let old = worlds.split_off(keep).into_iter().map(|world| world.block).collect();
-        let old = ChainSegment::new(old).unwrap();
-        if count == 0 {
-            return ChainUpdate::Reverted(old);
+        match (ChainSegment::new(old), ChainSegment::new(grow(&mut worlds))) {
+            (Ok(old), Ok(new)) => ChainUpdate::Reorged { old, new },
+            (Ok(old), Err(_)) => ChainUpdate::Reverted(old),
+            (Err(_), new) => ChainUpdate::Committed(new.unwrap()),
         }
-        let new = ChainSegment::new(Self::grow(&mut worlds, count, dice)).unwrap();
-        ChainUpdate::Reorged { old, new }
     }
 }
 

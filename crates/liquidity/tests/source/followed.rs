@@ -10,7 +10,7 @@ use alloy_sol_types::SolCall;
 use serde_json::json;
 use std::sync::Arc;
 use tokio::{sync::mpsc, task::JoinHandle};
-use weir_arena::{PoolKey, PoolStatic, Protocol};
+use weir_arena::{DEFAULT_RING_BLOCKS, PoolKey, PoolStatic, Protocol};
 use weir_feed::Completeness;
 use weir_follower::ChainClient;
 use weir_liquidity::{
@@ -212,6 +212,34 @@ async fn an_engine_equals_the_contracts_through_reorgs_of_every_depth() {
     setup.check().await;
     setup.reorg(143, json!([])).await;
     setup.check().await;
+    setup.engine.stop().await;
+}
+
+/// The depths below, at and beyond an undo ring of 128 blocks, each with and without trades in the blocks that come instead.
+#[tokio::test]
+async fn reorgs_around_the_depth_of_the_ring_are_followed_on_a_real_node() {
+    let Some(peers) = Peers::find() else { return };
+    let (_anvil, url) = peers.anvil(&["--no-mining"]);
+    let mut setup = setup(peers, &url, DEFAULT_RING_BLOCKS).await;
+    setup.check().await;
+    for depth in [1u64, 2, 3, 40, 127, 129, 300] {
+        for has_trades in [false, true] {
+            // The last of the blocks that leave hold trades, too.
+            let amount = 1_000_000 + 2 * i64::try_from(depth).unwrap() + i64::from(has_trades);
+            setup.mine(depth).await;
+            setup.trade([amount]).await;
+            setup.check().await;
+            let [v2, v3] = setup.swap(amount + 1);
+            let call = |data: Vec<u8>, block: u64| {
+                let data = alloy_primitives::Bytes::from(data);
+                let to = setup.market.swapper;
+                json!([{"from": USER, "to": to, "data": data, "gas": "0x1c9c380"}, block])
+            };
+            let trades = json!([call(v2, 0), call(v3, depth - 1)]);
+            setup.reorg(depth, if has_trades { trades } else { json!([]) }).await;
+            setup.check().await;
+        }
+    }
     setup.engine.stop().await;
 }
 

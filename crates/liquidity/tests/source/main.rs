@@ -10,5 +10,6 @@ mod followed;
 mod gates;
 mod histories;
 mod model;
+mod reorg_cases;
 mod socket;
 mod spill;
