@@ -1,6 +1,6 @@
 //! What must hold for a transaction to be executed (ERC-7796).
 
-use crate::{StateError, StateProvider};
+use crate::{PoolCondition, PoolId, PriceMiss, StateError, StateProvider};
 use alloy_primitives::{Address, B256, Bytes, U256};
 
 /// What a sender expects of an account.
@@ -42,6 +42,8 @@ pub struct Conditions {
     pub deadline_ms: Option<u64>,
     /// Wei that the block's beneficiary must gain by it, tips and payments together.
     pub pays_coinbase: Option<U256>,
+    /// Prices of pools as they must be just before the transaction. Weir's own.
+    pub pools: Vec<PoolCondition>,
 }
 
 /// Where a transaction is about to be executed.
@@ -136,6 +138,15 @@ pub enum ConditionFailure {
         /// The account.
         address: Address,
     },
+    /// A pool has another price.
+    #[error(transparent)]
+    PoolPrice(#[from] Box<PriceMiss>),
+    /// A pool has no price: it is empty, or its creation left the chain.
+    #[error("pool has no price: pool={pool}")]
+    PoolWithoutPrice {
+        /// The pool.
+        pool: PoolId,
+    },
     /// The beneficiary would gain too little.
     #[error("pays too little: paid={paid} required={required}")]
     PaysTooLittle {
@@ -157,7 +168,7 @@ impl ConditionFailure {
 pub type StorageRootOf<'a> = dyn Fn(&Address) -> Result<Option<B256>, StateError> + 'a;
 
 impl Conditions {
-    /// What checking them costs: one for each root and each part of an account.
+    /// What checking them costs: one for each root, each part of an account and each pool.
     pub fn cost(&self) -> usize {
         let cost = |account: &KnownAccount| match account {
             KnownAccount::StorageRoot(_) => 1,
@@ -166,7 +177,9 @@ impl Conditions {
                 parts.slots.len() + fields.into_iter().filter(|is_there| *is_there).count()
             }
         };
-        self.known_accounts.iter().map(|(_, account)| cost(account).max(1)).sum()
+        let accounts: usize =
+            self.known_accounts.iter().map(|(_, account)| cost(account).max(1)).sum();
+        accounts + self.pools.len()
     }
 
     /// Checks everything but [`Self::pays_coinbase`], which only execution shows; what costs nothing first.
@@ -189,6 +202,11 @@ impl Conditions {
                 KnownAccount::Parts(parts) => parts.failure(*address, state)?,
             };
             if let Some(failure) = failure {
+                return Ok(Err(failure));
+            }
+        }
+        for pool in &self.pools {
+            if let Err(failure) = pool.check(state)? {
                 return Ok(Err(failure));
             }
         }

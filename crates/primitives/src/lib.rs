@@ -37,5 +37,14 @@ pub use conditions::{
     ConditionFailure, Conditions, KnownAccount, KnownParts, Moment, StorageRootOf,
 };
 
+mod pool_condition;
+pub use pool_condition::{PoolCondition, PriceMiss, PriceSlot};
+
+mod pool_id;
+pub use pool_id::PoolId;
+
+mod pool_price;
+pub use pool_price::{PoolPrice, PriceBound, PriceBoundError, PriceForm};
+
 mod severity;
 pub use severity::Severity;

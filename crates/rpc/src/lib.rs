@@ -7,13 +7,13 @@ mod backend;
 pub use backend::{
     AccountProof, AdminBackend, AdminStatusView, BackendError, Backends, BatchState, BatchView,
     BatchesBackend, BestRouteRequest, BestRouteView, ChainBackend, CoverageView, DepthView,
-    GateView, GoneView, HaltView, HopView, LevelView, ListOpportunities, ListPools, LogValue,
-    NonceGap, OpportunitiesView, OpportunityChangesView, OpportunityView, OrderBookRequest,
-    OrderBookView, PathHop, PendingTransactions, PendingView, PoolBlock, PoolContent, PoolFeesView,
-    PoolGateView, PoolStatus, PoolTransaction, PoolUpdatesView, PoolView, PoolsBackend,
-    PoolsReceiver, QuoteView, Readiness, ReceiptError, ReorgOutcome, ReorgRequest,
-    ReorgTransactions, RouteLegView, SignedReceipt, SlotProof, StatusReceiver, StepReceiver,
-    SubmitError, SyncStatus, TickView, UpdateReceiver,
+    GateView, GoneView, HaltView, HopView, LevelView, ListOpportunities, ListPools, LocatedPrice,
+    LogValue, NonceGap, OpportunitiesView, OpportunityChangesView, OpportunityView,
+    OrderBookRequest, OrderBookView, PathHop, PendingTransactions, PendingView, PoolBlock,
+    PoolContent, PoolFeesView, PoolGateView, PoolStatus, PoolTransaction, PoolUnusable,
+    PoolUpdatesView, PoolView, PoolsBackend, PoolsReceiver, QuoteView, Readiness, ReceiptError,
+    ReorgOutcome, ReorgRequest, ReorgTransactions, RouteLegView, SignedReceipt, SlotProof,
+    StatusReceiver, StepReceiver, SubmitError, SyncStatus, TickView, UpdateReceiver,
 };
 
 pub mod error;

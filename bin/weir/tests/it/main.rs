@@ -3,6 +3,7 @@
 mod admin;
 mod clients;
 mod compat;
+mod conditions;
 mod config;
 mod crash;
 mod history;
