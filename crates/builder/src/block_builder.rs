@@ -32,7 +32,7 @@ pub struct BlockBuilder {
     open: OpenBlock,
     attributes: BlockAttributes,
     attempts: Vec<Attempt>,
-    /// `None` if nobody looks for them: conditions that name a storage root do not hold then.
+    /// `None` if nobody looks for them: conditions that name a storage root cannot be judged then.
     roots: Option<StorageRoots>,
     now_ms: u64,
 }
@@ -149,10 +149,7 @@ impl BlockBuilder {
         };
         conditions.check(at, &self.open.peek(), &|address: &Address| {
             let Some(roots) = &self.roots else { return Ok(None) };
-            if self.open.has_changed_storage(address)? {
-                return Ok(None);
-            }
-            roots.get(address).map(Some)
+            roots.in_open_block(&self.open, address)
         })
     }
 

@@ -100,9 +100,19 @@ pub enum ConditionFailure {
         /// The deadline.
         deadline_ms: u64,
     },
-    /// The storage of an account has another root, or the open block has changed it.
-    #[error("storage root differs: address={address}")]
+    /// The storage of an account has another root.
+    #[error("storage root differs: address={address} root={root}")]
     StorageRoot {
+        /// The account.
+        address: Address,
+        /// The root that it has.
+        root: B256,
+    },
+    /// The root of an account's storage is not computed: the block has changed too much of it.
+    #[error(
+        "storage root is not known within this block, which changed many slots: address={address}"
+    )]
+    StorageRootUnknown {
         /// The account.
         address: Address,
     },
@@ -158,13 +168,18 @@ pub enum ConditionFailure {
 }
 
 impl ConditionFailure {
-    /// Whether the condition holds in a later block without anything else happening.
+    /// Whether the condition may hold in a later block without anything else happening.
     pub const fn is_early(&self) -> bool {
-        matches!(self, Self::BlockNumberTooLow { .. } | Self::TimestampTooLow { .. })
+        matches!(
+            self,
+            Self::BlockNumberTooLow { .. }
+                | Self::TimestampTooLow { .. }
+                | Self::StorageRootUnknown { .. }
+        )
     }
 }
 
-/// The root of an account's storage trie; `None` if it is not known because the open block has changed it.
+/// The root of an account's storage trie; `None` if it would cost too much to compute it.
 pub type StorageRootOf<'a> = dyn Fn(&Address) -> Result<Option<B256>, StateError> + 'a;
 
 impl Conditions {
@@ -197,8 +212,14 @@ impl Conditions {
         }
         for (address, known) in &self.known_accounts {
             let failure = match known {
-                KnownAccount::StorageRoot(root) => (storage_root(address)? != Some(*root))
-                    .then_some(ConditionFailure::StorageRoot { address: *address }),
+                KnownAccount::StorageRoot(known) => {
+                    let address = *address;
+                    match storage_root(&address)? {
+                        Some(root) if root == *known => None,
+                        Some(root) => Some(ConditionFailure::StorageRoot { address, root }),
+                        None => Some(ConditionFailure::StorageRootUnknown { address }),
+                    }
+                }
                 KnownAccount::Parts(parts) => parts.failure(*address, state)?,
             };
             if let Some(failure) = failure {
@@ -330,11 +351,16 @@ mod tests {
     }
 
     #[test]
-    fn a_root_that_is_not_known_does_not_hold() {
+    fn a_root_that_is_not_known_waits_for_the_next_block() {
         let address = Address::repeat_byte(1);
         let known_accounts = vec![(address, KnownAccount::StorageRoot(B256::ZERO))];
         let conditions = Conditions { known_accounts, ..Conditions::default() };
-        assert_eq!(failure(&conditions), Some(ConditionFailure::StorageRoot { address }));
+        let unknown = failure(&conditions).unwrap();
+        assert_eq!(unknown, ConditionFailure::StorageRootUnknown { address });
+        assert!(unknown.is_early());
+        let root = B256::repeat_byte(1);
+        let other = conditions.check(AT, &EmptyState, &|_: &Address| Ok(Some(root))).unwrap();
+        assert_eq!(other, Err(ConditionFailure::StorageRoot { address, root }));
         let zero = |_: &Address| Ok(Some(B256::ZERO));
         assert_eq!(conditions.check(AT, &EmptyState, &zero).unwrap(), Ok(()));
     }

@@ -20,6 +20,9 @@ pub use logged::{LoggedBlock, LoggedTransaction};
 mod open;
 pub use open::{OpenStep, OpenUpdate};
 
+mod result;
+pub use result::result_hash;
+
 mod segment;
 pub use segment::{ChainSegment, SegmentError};
 

@@ -51,6 +51,7 @@ mod debug;
 mod dev;
 mod eth;
 mod net;
+mod openrpc;
 mod txpool;
 mod web3;
 mod weir;

@@ -12,14 +12,14 @@ use tokio::{
 };
 
 /// A node with an admin address, and the options that `weir admin` needs for it.
-struct Operated {
-    node: Node,
+pub(crate) struct Operated {
+    pub(crate) node: Node,
     url: String,
     jwt: String,
 }
 
 impl Operated {
-    fn on(datadir: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn on(datadir: &Path, arguments: &[&str]) -> Self {
         let jwt = datadir.join("admin.jwt").to_str().expect("the path is text").to_owned();
         let admin = ["--admin-port", "0", "--admin-jwt", &jwt];
         let node = Node::on(datadir, &[&admin, arguments].concat());
@@ -34,7 +34,7 @@ impl Operated {
     }
 
     /// Runs `weir admin` and returns what it prints.
-    fn admin(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn admin(&self, arguments: &[&str]) -> Value {
         let output = self.run(arguments);
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{arguments:?}: {words}");

@@ -3,7 +3,7 @@
 use crate::Chain;
 use alloy_consensus::TxReceipt;
 use weir_evm::OpenBlock;
-use weir_primitives::{BlockRef, LoggedTransaction, OpenStep};
+use weir_primitives::{BlockRef, LoggedTransaction, OpenStep, result_hash};
 
 /// Tells others of one open block.
 #[derive(Debug)]
@@ -24,8 +24,11 @@ impl StepAnnouncer {
     /// Tells of the transactions that joined since the last call.
     pub(super) fn announce(&mut self, chain: &Chain, open: &OpenBlock) {
         let receipts = &open.receipts()[self.told..];
-        let hashes = open.transactions()[self.told..].iter().map(|one| *one.tx_hash());
-        chain.statuses().preconfirmed(self.parent.number + 1, self.told as u64, hashes);
+        let new = open.transactions()[self.told..].iter().zip(receipts);
+        let results =
+            new.map(|(transaction, receipt)| (*transaction.tx_hash(), result_hash(receipt)));
+        let results = results.collect();
+        chain.statuses().preconfirmed(self.parent.number + 1, self.told as u64, results);
         chain.announce_step(|| self.step(open));
         self.told += receipts.len();
         self.told_logs += receipts.iter().map(|receipt| receipt.logs().len()).sum::<usize>();
