@@ -89,6 +89,29 @@ await run("ethers", {
     const fees = await node.getFeeData();
     holds("fees", fees.maxFeePerGas >= fees.maxPriorityFeePerGas);
   },
+  "status, synchronous and conditional submission": async () => {
+    const draft = async (fields) => wallet.signTransaction(await wallet.populateTransaction({ to: fresh(), value: 1n, ...fields }));
+    const nonce = await wallet.getNonce();
+    const receipt = await node.send("eth_sendRawTransactionSync", [await draft({ nonce }), 10_000]);
+    same("status in the receipt", receipt.status, "0x1");
+    const included = await node.send("weir_transactionStatus", [receipt.transactionHash]);
+    same("included", [included.status, included.blockHash], ["included", receipt.blockHash]);
+    same("unknown", await node.send("weir_transactionStatus", [`0x${"cd".repeat(32)}`]), null);
+    await fails("nonce gap", async () => node.send("eth_sendRawTransactionSync", [await draft({ nonce: nonce + 9 })]), /nonce gap/);
+    const value = ethers.toBeHex(await contract.value(), 32);
+    const when = (expected) => ({ knownAccounts: { [contract.target]: { "0x0": expected } } });
+    const conditional = async (known, at) => node.send("eth_sendRawTransactionConditional", [await draft({ nonce: at }), known]);
+    await fails("condition", () => conditional(when("0x7"), nonce + 1), /slot differs/);
+    const kept = await conditional(when(value), nonce + 1);
+    same("kept", (await node.waitForTransaction(kept)).status, 1);
+    // It holds on arrival, and no more once the transaction before it is executed.
+    const dropped = await conditional(when(value), nonce + 3);
+    same("it waits", (await node.send("weir_transactionStatus", [dropped])).missingNonce, ethers.toQuantity(nonce + 2));
+    await (await contract.set(7_777n, "0x", { nonce: nonce + 2 })).wait();
+    const gone = await node.send("weir_transactionStatus", [dropped]);
+    same("dropped", [gone.status, gone.code], ["dropped", "conditionFailed"]);
+    await fails("unknown pool", () => conditional({ pools: [{ pool: fresh(), priceAtLeast: "0.5" }] }, nonce + 3), /pool is unknown/);
+  },
   "heads and logs over WebSocket": async () => {
     const head = new Promise((resolve) => live.once("block", resolve));
     const filter = { address: contract.target };

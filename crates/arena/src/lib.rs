@@ -1,13 +1,17 @@
 #![doc = include_str!("../README.md")]
 
 mod key;
-pub use key::{PoolId, PoolIdx, PoolKey};
+pub use key::{PoolIdx, PoolKey};
+pub use weir_primitives::PoolId;
 
 mod hooks;
 pub use hooks::HookFlags;
 
 mod pool_static;
 pub use pool_static::{PoolStatic, Protocol, V4_DYNAMIC_FEE};
+
+mod price_slot;
+pub use price_slot::v4_state_slot;
 
 mod event;
 pub use event::{DecodedEvent, PoolEvent};

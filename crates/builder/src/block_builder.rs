@@ -33,7 +33,7 @@ pub struct BlockBuilder {
     open: OpenBlock,
     attributes: BlockAttributes,
     attempts: Vec<Attempt>,
-    /// `None` if nobody looks for them: conditions that name a storage root do not hold then.
+    /// `None` if nobody looks for them: conditions that name a storage root cannot be judged then.
     roots: Option<StorageRoots>,
     now_ms: u64,
     applied: Applied,
@@ -157,10 +157,7 @@ impl BlockBuilder {
         };
         conditions.check(at, &self.open.peek(), &|address: &Address| {
             let Some(roots) = &self.roots else { return Ok(None) };
-            if self.open.has_changed_storage(address)? {
-                return Ok(None);
-            }
-            roots.get(address).map(Some)
+            roots.in_open_block(&self.open, address)
         })
     }
 

@@ -9,7 +9,9 @@ use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Transaction as _};
 use alloy_eips::{Encodable2718, eip4895::Withdrawal};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use std::sync::Arc;
-use weir_primitives::{Header, Receipt, StateDiff, StateError, StateProvider, Transaction};
+use weir_primitives::{
+    AccountDiff, Header, Receipt, StateDiff, StateError, StateProvider, Transaction,
+};
 
 /// Room kept for the header and the list headers of a block when its size is watched, in bytes.
 const HEADER_RLP_BYTES_MAX: usize = 2048;
@@ -183,12 +185,12 @@ impl OpenBlock {
         Peek(self.execution.overlay())
     }
 
-    /// Whether the block so far has left other storage to an account than it had.
+    /// What the block so far has changed of an account; `None` unless it has left other storage to it than it had.
     ///
     /// # Errors
     /// If the state before the block cannot be read.
-    pub fn has_changed_storage(&self, address: &Address) -> Result<bool, StateError> {
-        self.execution.overlay().has_changed_storage(address)
+    pub fn storage_change(&self, address: &Address) -> Result<Option<AccountDiff>, StateError> {
+        self.execution.overlay().storage_change(address)
     }
 
     /// The least effective tip in wei per gas that `tx` pays in this block, `None` if it cannot pay the base fee.

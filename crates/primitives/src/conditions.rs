@@ -1,6 +1,6 @@
 //! What must hold for a transaction to be executed (ERC-7796).
 
-use crate::{StateError, StateProvider};
+use crate::{PoolCondition, PoolId, PriceMiss, StateError, StateProvider};
 use alloy_primitives::{Address, B256, Bytes, U256};
 
 /// What a sender expects of an account.
@@ -42,6 +42,8 @@ pub struct Conditions {
     pub deadline_ms: Option<u64>,
     /// Wei that the block's beneficiary must gain by it, tips and payments together.
     pub pays_coinbase: Option<U256>,
+    /// Prices of pools as they must be just before the transaction. Weir's own.
+    pub pools: Vec<PoolCondition>,
 }
 
 /// Where a transaction is about to be executed.
@@ -98,9 +100,19 @@ pub enum ConditionFailure {
         /// The deadline.
         deadline_ms: u64,
     },
-    /// The storage of an account has another root, or the open block has changed it.
-    #[error("storage root differs: address={address}")]
+    /// The storage of an account has another root.
+    #[error("storage root differs: address={address} root={root}")]
     StorageRoot {
+        /// The account.
+        address: Address,
+        /// The root that it has.
+        root: B256,
+    },
+    /// The root of an account's storage is not computed: the block has changed too much of it.
+    #[error(
+        "storage root is not known within this block, which changed many slots: address={address}"
+    )]
+    StorageRootUnknown {
         /// The account.
         address: Address,
     },
@@ -136,6 +148,15 @@ pub enum ConditionFailure {
         /// The account.
         address: Address,
     },
+    /// A pool has another price.
+    #[error(transparent)]
+    PoolPrice(#[from] Box<PriceMiss>),
+    /// A pool has no price: it is empty, or its creation left the chain.
+    #[error("pool has no price: pool={pool}")]
+    PoolWithoutPrice {
+        /// The pool.
+        pool: PoolId,
+    },
     /// The beneficiary would gain too little.
     #[error("pays too little: paid={paid} required={required}")]
     PaysTooLittle {
@@ -147,17 +168,22 @@ pub enum ConditionFailure {
 }
 
 impl ConditionFailure {
-    /// Whether the condition holds in a later block without anything else happening.
+    /// Whether the condition may hold in a later block without anything else happening.
     pub const fn is_early(&self) -> bool {
-        matches!(self, Self::BlockNumberTooLow { .. } | Self::TimestampTooLow { .. })
+        matches!(
+            self,
+            Self::BlockNumberTooLow { .. }
+                | Self::TimestampTooLow { .. }
+                | Self::StorageRootUnknown { .. }
+        )
     }
 }
 
-/// The root of an account's storage trie; `None` if it is not known because the open block has changed it.
+/// The root of an account's storage trie; `None` if it would cost too much to compute it.
 pub type StorageRootOf<'a> = dyn Fn(&Address) -> Result<Option<B256>, StateError> + 'a;
 
 impl Conditions {
-    /// What checking them costs: one for each root and each part of an account.
+    /// What checking them costs: one for each root, each part of an account and each pool.
     pub fn cost(&self) -> usize {
         let cost = |account: &KnownAccount| match account {
             KnownAccount::StorageRoot(_) => 1,
@@ -166,7 +192,9 @@ impl Conditions {
                 parts.slots.len() + fields.into_iter().filter(|is_there| *is_there).count()
             }
         };
-        self.known_accounts.iter().map(|(_, account)| cost(account).max(1)).sum()
+        let accounts: usize =
+            self.known_accounts.iter().map(|(_, account)| cost(account).max(1)).sum();
+        accounts + self.pools.len()
     }
 
     /// Checks everything but [`Self::pays_coinbase`], which only execution shows; what costs nothing first.
@@ -184,11 +212,22 @@ impl Conditions {
         }
         for (address, known) in &self.known_accounts {
             let failure = match known {
-                KnownAccount::StorageRoot(root) => (storage_root(address)? != Some(*root))
-                    .then_some(ConditionFailure::StorageRoot { address: *address }),
+                KnownAccount::StorageRoot(known) => {
+                    let address = *address;
+                    match storage_root(&address)? {
+                        Some(root) if root == *known => None,
+                        Some(root) => Some(ConditionFailure::StorageRoot { address, root }),
+                        None => Some(ConditionFailure::StorageRootUnknown { address }),
+                    }
+                }
                 KnownAccount::Parts(parts) => parts.failure(*address, state)?,
             };
             if let Some(failure) = failure {
+                return Ok(Err(failure));
+            }
+        }
+        for pool in &self.pools {
+            if let Err(failure) = pool.check(state)? {
                 return Ok(Err(failure));
             }
         }
@@ -312,11 +351,16 @@ mod tests {
     }
 
     #[test]
-    fn a_root_that_is_not_known_does_not_hold() {
+    fn a_root_that_is_not_known_waits_for_the_next_block() {
         let address = Address::repeat_byte(1);
         let known_accounts = vec![(address, KnownAccount::StorageRoot(B256::ZERO))];
         let conditions = Conditions { known_accounts, ..Conditions::default() };
-        assert_eq!(failure(&conditions), Some(ConditionFailure::StorageRoot { address }));
+        let unknown = failure(&conditions).unwrap();
+        assert_eq!(unknown, ConditionFailure::StorageRootUnknown { address });
+        assert!(unknown.is_early());
+        let root = B256::repeat_byte(1);
+        let other = conditions.check(AT, &EmptyState, &|_: &Address| Ok(Some(root))).unwrap();
+        assert_eq!(other, Err(ConditionFailure::StorageRoot { address, root }));
         let zero = |_: &Address| Ok(Some(B256::ZERO));
         assert_eq!(conditions.check(AT, &EmptyState, &zero).unwrap(), Ok(()));
     }

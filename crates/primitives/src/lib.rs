@@ -20,6 +20,9 @@ pub use logged::{LoggedBlock, LoggedTransaction};
 mod open;
 pub use open::{OpenStep, OpenUpdate};
 
+mod result;
+pub use result::result_hash;
+
 mod segment;
 pub use segment::{ChainSegment, SegmentError};
 
@@ -36,6 +39,15 @@ mod conditions;
 pub use conditions::{
     ConditionFailure, Conditions, KnownAccount, KnownParts, Moment, StorageRootOf,
 };
+
+mod pool_condition;
+pub use pool_condition::{PoolCondition, PriceMiss, PriceSlot};
+
+mod pool_id;
+pub use pool_id::PoolId;
+
+mod pool_price;
+pub use pool_price::{PoolPrice, PriceBound, PriceBoundError, PriceForm};
 
 mod severity;
 pub use severity::Severity;

@@ -36,6 +36,8 @@ pub enum TransactionStatus {
         block: u64,
         /// Index in that block.
         index: u64,
+        /// What executing it gave, as [`result_hash`](crate::result_hash) names it.
+        result: B256,
     },
     /// In a sealed block.
     Included(BlockPlace),
@@ -117,10 +119,12 @@ pub enum DropCode {
     Removed = 9,
     /// It could not be made durable, and was not acknowledged.
     NotDurable = 10,
+    /// Its sender's balance fell below what it may cost.
+    Unfunded = 11,
 }
 
 impl DropCode {
-    const ALL: [(Self, &'static str); 10] = [
+    const ALL: [(Self, &'static str); 11] = [
         (Self::Evicted, "evicted"),
         (Self::Overtaken, "overtaken"),
         (Self::Expired, "expired"),
@@ -131,6 +135,7 @@ impl DropCode {
         (Self::ConditionFailed, "conditionFailed"),
         (Self::Removed, "removed"),
         (Self::NotDurable, "notDurable"),
+        (Self::Unfunded, "unfunded"),
     ];
 
     /// The code on the wire.

@@ -1,6 +1,10 @@
 //! The conditions of `eth_sendRawTransactionConditional` as JSON (ERC-7796).
 
+mod pools;
+pub(crate) use pools::{PoolBound, locate};
+
 use alloy_primitives::{Address, B256, Bytes, U256};
+use pools::PoolWire;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use weir_primitives::{Conditions, KnownAccount, KnownParts};
@@ -23,6 +27,8 @@ struct Wire {
     deadline_ms: Option<U256>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pays_coinbase: Option<U256>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pools: Vec<PoolWire>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -80,11 +86,26 @@ impl PartsWire {
     }
 }
 
-/// Reads conditions.
+/// Reads what [`write_conditions`] wrote.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn read_conditions(json: &str) -> Result<Conditions, String> {
+    let (conditions, pools) = read(json)?;
+    let pools = pools.into_iter().map(PoolWire::read_kept).collect::<Result<_, _>>()?;
+    Ok(Conditions { pools, ..conditions })
+}
+
+/// Reads conditions as a caller writes them: the pools come apart, because somebody has yet to look where their prices are.
 ///
 /// # Errors
 /// What is wrong with them, in words for the caller.
-pub fn read_conditions(json: &str) -> Result<Conditions, String> {
+pub(crate) fn read_requested(json: &str) -> Result<(Conditions, Vec<PoolBound>), String> {
+    let (conditions, pools) = read(json)?;
+    Ok((conditions, pools.into_iter().map(PoolWire::read_requested).collect::<Result<_, _>>()?))
+}
+
+fn read(json: &str) -> Result<(Conditions, Vec<PoolWire>), String> {
     if !json.trim_start().starts_with('{') {
         return Err("expected an object".to_owned());
     }
@@ -96,7 +117,7 @@ pub fn read_conditions(json: &str) -> Result<Conditions, String> {
         };
         Ok::<_, String>((address, known))
     };
-    Ok(Conditions {
+    let conditions = Conditions {
         known_accounts: wire.known_accounts.into_iter().map(known).collect::<Result<_, _>>()?,
         block_number_min: narrow("blockNumberMin", wire.block_number_min)?,
         block_number_max: narrow("blockNumberMax", wire.block_number_max)?,
@@ -104,7 +125,9 @@ pub fn read_conditions(json: &str) -> Result<Conditions, String> {
         timestamp_max: narrow("timestampMax", wire.timestamp_max)?,
         deadline_ms: narrow("deadlineMs", wire.deadline_ms)?,
         pays_coinbase: wire.pays_coinbase,
-    })
+        pools: Vec::new(),
+    };
+    Ok((conditions, wire.pools))
 }
 
 /// Writes conditions so that [`read_conditions`] gives them again.
@@ -125,6 +148,7 @@ pub fn write_conditions(conditions: &Conditions) -> String {
         timestamp_max: wide(conditions.timestamp_max),
         deadline_ms: wide(conditions.deadline_ms),
         pays_coinbase: conditions.pays_coinbase,
+        pools: conditions.pools.iter().map(PoolWire::write).collect(),
     };
     serde_json::to_string(&wire).expect("maps with text keys, numbers and bytes can be written")
 }

@@ -1,6 +1,6 @@
 //! The error object of JSON-RPC and the codes we use.
 
-use crate::backend::{BackendError, SubmitError};
+use crate::backend::{BackendError, PoolUnusable, SubmitError};
 use serde::Serialize;
 use std::borrow::Cow;
 use weir_primitives::StateError;
@@ -17,6 +17,8 @@ pub const INVALID_PARAMS: i32 = -32602;
 pub const INTERNAL_ERROR: i32 = -32603;
 /// EIP-1474: the request is fine but cannot be served (geth's default code).
 pub const SERVER_ERROR: i32 = -32000;
+/// ERC-7796: a condition does not hold, or cannot be checked.
+pub const CONDITION_FAILED: i32 = -32003;
 /// geth: an answer, or the answers of a batch, would exceed the size limit.
 pub const RESPONSE_TOO_LARGE: i32 = -32003;
 /// The operator has halted what the request needs; the message states why.
@@ -155,6 +157,13 @@ impl From<BackendError> for RpcError {
                 Self::new(INTERNAL_ERROR, error.to_string())
             }
         }
+    }
+}
+
+impl From<PoolUnusable> for RpcError {
+    fn from(error: PoolUnusable) -> Self {
+        Self::new(CONDITION_FAILED, format!("transaction rejected: {error}"))
+            .with_data(error.code().to_owned())
     }
 }
 

@@ -8,12 +8,13 @@ pub use backend::{
     AccountProof, AdminBackend, AdminStatusView, BackendError, Backends, BatchState, BatchView,
     BatchesBackend, BestRouteRequest, BestRouteView, ChainBackend, CoverageView, DepthView,
     GateView, GoneView, HaltView, HopView, KeyRotationView, LevelView, ListOpportunities,
-    ListPools, LogValue, NonceGap, OpportunitiesView, OpportunityChangesView, OpportunityView,
-    OrderBookRequest, OrderBookView, PathHop, PendingTransactions, PendingView, PoolBlock,
-    PoolContent, PoolFeesView, PoolGateView, PoolStatus, PoolTransaction, PoolUpdatesView,
-    PoolView, PoolsBackend, PoolsReceiver, QuoteView, Readiness, ReceiptError, ReceiptSigner,
-    ReorgOutcome, ReorgRequest, ReorgTransactions, RotateKeyRequest, RouteLegView, SignedReceipt,
-    SlotProof, StatusReceiver, StepReceiver, SubmitError, SyncStatus, TickView, UpdateReceiver,
+    ListPools, LocatedPrice, LogValue, NonceGap, OpportunitiesView, OpportunityChangesView,
+    OpportunityView, OrderBookRequest, OrderBookView, PathHop, PendingTransactions, PendingView,
+    PoolBlock, PoolContent, PoolFeesView, PoolGateView, PoolStatus, PoolTransaction, PoolUnusable,
+    PoolUpdatesView, PoolView, PoolsBackend, PoolsReceiver, QuoteView, Readiness, ReceiptError,
+    ReceiptSigner, ReorgOutcome, ReorgRequest, ReorgTransactions, RotateKeyRequest, RouteLegView,
+    SignedReceipt, SlotProof, StatusReceiver, StepReceiver, SubmitError, SyncStatus, TickView,
+    UpdateReceiver,
 };
 
 pub mod error;
@@ -51,6 +52,7 @@ mod debug;
 mod dev;
 mod eth;
 mod net;
+mod openrpc;
 mod txpool;
 mod web3;
 mod weir;

@@ -1,8 +1,8 @@
 //! The method table: the one list of what this server answers.
 
 use crate::{
-    api::Api, args::Args, debug, dev, eth, json::Answer, message::Params, net, txpool, web3, weir,
-    witness,
+    api::Api, args::Args, debug, dev, eth, json::Answer, message::Params, net, openrpc, txpool,
+    web3, weir, witness,
 };
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -51,9 +51,10 @@ impl Namespace {
 }
 
 /// What is answered without a chain of one's own.
-const CHAINLESS: [&str; 26] = [
+const CHAINLESS: [&str; 27] = [
     "eth_unsubscribe",
     "net_listening",
+    "rpc.discover",
     "rpc_modules",
     "web3_clientVersion",
     "web3_sha3",
@@ -237,6 +238,7 @@ pub(crate) static METHODS: &[Method] = &[
     quick("net_listening", "", net::listening),
     quick("net_peerCount", "", net::peer_count),
     quick("net_version", "", net::version),
+    heavy("rpc.discover", "", openrpc::discover),
     quick("rpc_modules", "", net::modules),
     heavy("txpool_content", "", txpool::content),
     quick("txpool_contentFrom", "address", txpool::content_from),

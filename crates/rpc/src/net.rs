@@ -25,7 +25,7 @@ pub(crate) fn peer_count(_: &Api, _: &Args<'_>) -> Answer {
 
 /// `rpc_modules`: the namespaces of the method table.
 pub(crate) fn modules(_: &Api, _: &Args<'_>) -> Answer {
-    let namespaces = METHODS.iter().filter_map(|method| method.name.split('_').next());
+    let namespaces = METHODS.iter().filter_map(|method| method.name.split(['_', '.']).next());
     let modules: BTreeMap<&str, &str> = namespaces.map(|namespace| (namespace, "1.0")).collect();
     Json::of(&modules)
 }

@@ -256,6 +256,11 @@ impl Chain {
         &self.reorg_lock
     }
 
+    /// Newest blocks that can be taken off at most.
+    pub(crate) const fn reorg_blocks(&self) -> usize {
+        self.reorg_blocks
+    }
+
     /// The witnesses of the newest blocks.
     pub const fn witnesses(&self) -> &Witnesses {
         &self.witnesses

@@ -2,6 +2,8 @@
 
 mod announcing;
 mod checked;
+mod kept;
+mod pooled;
 mod promised;
 mod reorg;
 #[cfg(test)]
@@ -9,12 +11,12 @@ mod tests;
 
 use crate::{
     Chain, ChainError, ChainView, Controls, Ingress, ReorgInbox, SelfCheckOptions, SharedPool,
-    ingress::{overtaken, sender_state},
     metrics::{self, SealTimes},
     sequencing::announcing::StepAnnouncer,
 };
-use alloy_primitives::{Address, B256, Bytes, keccak256, map::B256Set};
+use alloy_primitives::{Address, B256, Bytes, keccak256, map::AddressSet};
 use checked::Checked;
+use kept::KeptConditions;
 use std::{
     fmt, io,
     sync::Arc,
@@ -26,7 +28,6 @@ use weir_primitives::{DropCode, ExecutedBlock, Fate, StateError, StateProvider};
 use weir_runtime::{Clock, Scope, Shutdown, ShutdownReason};
 use weir_storage::{CrashPoint, JournalError};
 use weir_trie::{NodeSource, StateTrie};
-use weir_txpool::SenderState;
 
 /// Transactions executed between two looks at the clock and the shutdown.
 const STEP_TRANSACTIONS_MAX: usize = 256;
@@ -39,9 +40,6 @@ const JOURNAL_LOOK: Duration = Duration::from_millis(1);
 /// Memory that nodes of the state's tries may take between blocks unless a setting says otherwise, in bytes: about four
 /// million nodes.
 pub const DEFAULT_TRIE_CACHE_BYTES: usize = 1 << 30;
-
-/// Transactions that leave the pool for their age after one block at most.
-const EXPIRED_PER_BLOCK_MAX: usize = 10_000;
 
 /// How long transactions wait in the pool unless told otherwise.
 pub const DEFAULT_POOL_LIFETIME: Duration = Duration::from_hours(3);
@@ -132,6 +130,11 @@ pub struct SequencingDriver<C> {
     /// `None` unless reorgs may be asked for.
     reorgs: Option<ReorgInbox>,
     self_check: SelfCheckOptions,
+    /// Senders whose transactions were not executed although the pool held them for executable: it takes their accounts to be
+    /// other than they are.
+    mistaken: AddressSet,
+    /// Conditions of included transactions, where reorgs may bring those back.
+    kept: KeptConditions,
 }
 
 impl<C> fmt::Debug for SequencingDriver<C> {
@@ -162,6 +165,8 @@ impl<C: Clock> SequencingDriver<C> {
             is_drained: false,
             reorgs: None,
             self_check: SelfCheckOptions::default(),
+            mistaken: AddressSet::default(),
+            kept: KeptConditions::default(),
         };
         driver.with_self_check(SelfCheckOptions::default())
     }
@@ -318,7 +323,7 @@ impl<C: Clock> SequencingDriver<C> {
         now + self.config.block_time
     }
 
-    fn step(&self, builder: &mut BlockBuilder, seal_at: Duration) -> Result<Step, BuildError> {
+    fn step(&mut self, builder: &mut BlockBuilder, seal_at: Duration) -> Result<Step, BuildError> {
         builder.set_time(unix_millis(&self.clock));
         let limits = StepLimits { max_transactions: STEP_TRANSACTIONS_MAX };
         let should_stop = || self.clock.now() >= seal_at;
@@ -327,6 +332,7 @@ impl<C: Clock> SequencingDriver<C> {
         for left_out in &step.rejected {
             self.ingress.ended(left_out.hash, rejected(&left_out.reason));
         }
+        self.note_mistaken(&step);
         Ok(step)
     }
 
@@ -363,56 +369,6 @@ impl<C: Clock> SequencingDriver<C> {
     fn shrink_trie(&mut self) {
         self.trie.shrink_to(self.config.trie_cache_bytes);
         metrics::trie(self.trie.node_count(), self.trie.memory_bytes());
-    }
-
-    /// Removes what has waited in the pool for too long.
-    fn expire(&self) {
-        let before = self.clock.unix_seconds().saturating_sub(self.config.pool_lifetime.as_secs());
-        let expired = self.pool.lock().expire(before, EXPIRED_PER_BLOCK_MAX);
-        for transaction in expired {
-            let reason = format!(
-                "waited longer than the pool keeps transactions: lifetime_s={}",
-                self.config.pool_lifetime.as_secs()
-            );
-            self.ingress.ended(transaction.hash, Fate::dropped(DropCode::Expired, reason));
-        }
-    }
-
-    fn update_pool(&self, block: &ExecutedBlock) -> Result<(), SequencingError> {
-        let Some(diff) = &block.diff else { return Ok(()) };
-        let view = self.chain.view();
-        let changes: Vec<(Address, SenderState)> = diff
-            .accounts
-            .iter()
-            .map(|(address, change)| {
-                let state = sender_state(&**view.snapshot(), change.after)?;
-                Ok((*address, state))
-            })
-            .collect::<Result<_, StateError>>()?;
-        let next_base_fee = self.chain.spec().next_base_fee(block.block.header()).unwrap_or(0);
-        let mut pool = self.pool.lock();
-        let passed = pool.on_sealed(changes, next_base_fee);
-        let status = pool.status();
-        drop(pool);
-        self.record_overtaken(block, &passed);
-        metrics::pool(status);
-        metrics::journal(self.ingress.journal_bytes(), self.ingress.journal_waiting());
-        Ok(())
-    }
-
-    /// Transactions whose nonce is used up although the block does not include them.
-    fn record_overtaken(
-        &self,
-        block: &ExecutedBlock,
-        passed: &[Arc<weir_txpool::PoolTransaction>],
-    ) {
-        if passed.len() == block.block.transactions().len() {
-            return;
-        }
-        let included: B256Set = block.block.transactions().iter().map(|tx| *tx.tx_hash()).collect();
-        for transaction in passed.iter().filter(|tx| !included.contains(&tx.hash)) {
-            self.ingress.ended(transaction.hash, overtaken());
-        }
     }
 }
 

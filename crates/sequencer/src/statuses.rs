@@ -16,7 +16,8 @@ const QUEUE_UPDATES: usize = 4_096;
 struct OpenPlaces {
     /// Number of the open block.
     block: u64,
-    indices: B256Map<u64>,
+    /// The index of each, and the hash of its result.
+    indices: B256Map<(u64, B256)>,
 }
 
 /// What becomes of transactions, as it happens. Events are made only while somebody listens, in the order in which the
@@ -65,34 +66,31 @@ impl StatusFeed {
         let _ = self.updates.send(Arc::new(StatusUpdate { events, is_chain_moved }));
     }
 
-    /// Where a transaction stands in the open block: the block's number and the index.
-    pub(crate) fn open_place(&self, hash: &B256) -> Option<(u64, u64)> {
+    /// Where a transaction stands in the open block.
+    pub(crate) fn open_status(&self, hash: &B256) -> Option<TransactionStatus> {
         let open = self.open.read();
-        open.indices.get(hash).map(|index| (open.block, *index))
+        let (index, result) = *open.indices.get(hash)?;
+        Some(TransactionStatus::Preconfirmed { block: open.block, index, result })
     }
 
-    /// Transactions joined the open block, the first of them at `first`.
-    pub(crate) fn preconfirmed(
-        &self,
-        block: u64,
-        first: u64,
-        hashes: impl Iterator<Item = B256> + Clone,
-    ) {
-        let placed = hashes.zip(first..);
+    /// Transactions joined the open block, the first of them at `first`, each with the hash of its result.
+    pub(crate) fn preconfirmed(&self, block: u64, first: u64, results: Vec<(B256, B256)>) {
+        let placed = || results.iter().zip(first..);
         {
             let mut open = self.open.write();
             open.block = block;
-            open.indices.extend(placed.clone());
+            open.indices.extend(placed().map(|((hash, result), index)| (*hash, (index, *result))));
         }
-        let status = |index| TransactionStatus::Preconfirmed { block, index };
-        self.tell(placed.map(|(hash, index)| (hash, status(index))));
+        self.tell(placed().map(|((hash, result), index)| {
+            (*hash, TransactionStatus::Preconfirmed { block, index, result: *result })
+        }));
     }
 
     /// The open block is dropped. Answers what had joined it.
     pub(crate) fn retract_open(&self) -> Vec<B256> {
         let OpenPlaces { block, indices } = std::mem::take(&mut *self.open.write());
         let mut placed: Vec<(u64, B256)> =
-            indices.into_iter().map(|(hash, index)| (index, hash)).collect();
+            indices.into_iter().map(|(hash, (index, _))| (index, hash)).collect();
         placed.sort_unstable();
         let hashes: Vec<B256> = placed.into_iter().map(|(_, hash)| hash).collect();
         let retracted = TransactionStatus::Retracted { block, hash: None };

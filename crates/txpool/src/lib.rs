@@ -34,6 +34,7 @@ mod candidates;
 mod expiry;
 
 mod sealed;
+pub use sealed::SealEffects;
 
 mod query;
 pub use query::{PoolStatus, SenderView};

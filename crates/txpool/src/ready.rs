@@ -101,9 +101,11 @@ impl ReadyIndex {
         }
     }
 
-    /// Moves those whose threshold lies between the old and the new base fee.
-    pub(crate) fn set_base_fee(&mut self, base_fee: u64) {
+    /// Moves those whose threshold lies between the old and the new base fee. Answers the senders whose next transaction can
+    /// pay the one and not the other.
+    pub(crate) fn set_base_fee(&mut self, base_fee: u64) -> Vec<Address> {
         let (old, new) = (u128::from(self.base_fee), u128::from(base_fee));
+        let mut crossed = self.limited_between(new, old);
         let passed = (old.min(new), Address::ZERO)..(old.max(new), Address::ZERO);
         for key in self.thresholds.range(passed).map(|(_, key)| key) {
             let full = full_position(self.policy, key);
@@ -117,6 +119,20 @@ impl ReadyIndex {
             }
         }
         self.base_fee = base_fee;
+        crossed.extend(self.limited_between(old, new));
+        crossed
+    }
+
+    /// The senders among the limited whose fee cap is at least `low` and below `high`.
+    fn limited_between(&self, low: u128, high: u128) -> Vec<Address> {
+        if low >= high {
+            return Vec::new();
+        }
+        // Positions are by falling fee cap.
+        let (first, end) = (u128::MAX - (high - 1), u128::MAX - low);
+        let from = (first, 0, Address::ZERO);
+        let within = self.limited.range(from..).take_while(|position| position.0 <= end);
+        within.map(|position| position.2).collect()
     }
 
     const fn threshold(&self, key: &HeadKey) -> u128 {

@@ -1,38 +1,67 @@
 //! What a sealed block does to the pool.
 
 use crate::{PoolTransaction, SenderState, TxPool, sender::SenderChain};
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use std::sync::Arc;
 
 /// Sealed blocks for which the account of a sender without transactions is remembered, so that an admission which
 /// read the account before the block cannot bring back the older nonce.
 const IDLE_SENDER_BLOCKS: u64 = 8;
 
+/// What a sealed block did to the pool.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SealEffects {
+    /// Transactions whose nonces are used up, in the order of the changes: those that the block includes, and stale ones that
+    /// another transaction or an EIP-7702 authorization overtook. They left the pool.
+    pub passed: Vec<Arc<PoolTransaction>>,
+    /// Transactions that cost more than their sender still has. They left the pool; those behind them wait for their nonces.
+    pub unfunded: Vec<Arc<PoolTransaction>>,
+    /// Transactions that are in the pool and may stand otherwise than before: behind a gap that was made, or first of their
+    /// sender on another side of the base fee. Others of a sender are told of once they are the first.
+    pub restood: Vec<B256>,
+}
+
 impl TxPool {
     /// Takes over the accounts that a sealed block (or a change of the canonical chain) has left, and the base fee of
     /// the next block. `changes` must hold every account that the block changed, with its new state: those of unknown
     /// senders are ignored.
     ///
-    /// Returns the transactions whose nonces are used up, in the order of the changes: those that the block includes,
-    /// and stale ones that another transaction or an EIP-7702 authorization overtook. What is in flight with a higher nonce stays so.
+    /// What is in flight with a higher nonce stays so.
     pub fn on_sealed(
         &mut self,
         changes: impl IntoIterator<Item = (Address, SenderState)>,
         next_base_fee: u64,
-    ) -> Vec<Arc<PoolTransaction>> {
+    ) -> SealEffects {
         self.seals += 1;
-        self.ready.set_base_fee(next_base_fee);
-        let mut passed = Vec::new();
+        let crossed = self.ready.set_base_fee(next_base_fee);
+        let mut effects = SealEffects::default();
         for (sender, state) in changes {
-            let Some(chain) = self.senders.get_mut(&sender) else { continue };
-            let used = chain.set_state(state);
-            used.iter().for_each(|transaction| self.forget(transaction));
-            self.refresh(sender);
-            passed.extend(used);
+            self.take_over(sender, state, &mut effects);
         }
         self.end_deferrals();
+        let heads = crossed.iter().filter_map(|sender| self.senders.get(sender)?.head());
+        effects.restood.extend(heads.map(|head| head.hash));
         self.forget_idle(self.seals.saturating_sub(IDLE_SENDER_BLOCKS));
-        passed
+        effects
+    }
+
+    /// Takes over one account.
+    fn take_over(&mut self, sender: Address, state: SenderState, effects: &mut SealEffects) {
+        let Some(chain) = self.senders.get_mut(&sender) else { return };
+        let used = chain.set_state(state);
+        let unfunded = chain.remove_unfunded();
+        if let Some(lowest) = unfunded.first() {
+            let behind = chain.transactions.range(lowest.nonce..);
+            effects.restood.extend(behind.map(|(_, transaction)| transaction.hash));
+        }
+        used.iter().chain(&unfunded).for_each(|transaction| self.forget(transaction));
+        self.refresh(sender);
+        let base_fee = u128::from(self.base_fee());
+        let head = self.senders.get(&sender).and_then(SenderChain::head);
+        let parked = head.filter(|head| head.max_fee_per_gas < base_fee);
+        effects.restood.extend(parked.map(|head| head.hash));
+        effects.passed.extend(used);
+        effects.unfunded.extend(unfunded);
     }
 
     /// Takes over the accounts after blocks left the canonical chain, as [`Self::on_sealed`] does; nonces may go down.
@@ -45,7 +74,7 @@ impl TxPool {
         &mut self,
         changes: impl IntoIterator<Item = (Address, SenderState)>,
         next_base_fee: u64,
-    ) -> Vec<Arc<PoolTransaction>> {
+    ) -> SealEffects {
         let changes: Vec<(Address, SenderState)> = changes.into_iter().collect();
         for (sender, state) in &changes {
             self.senders.entry(*sender).or_insert_with(|| SenderChain::new(*state));

@@ -200,6 +200,20 @@ impl SenderChain {
         passed
     }
 
+    /// Removes the transactions not in flight that the balance does not cover even alone, and returns them by nonce.
+    pub(crate) fn remove_unfunded(&mut self) -> Vec<Arc<PoolTransaction>> {
+        if self.total_cost <= self.state.balance {
+            return Vec::new();
+        }
+        let waiting = self.transactions.range(self.next..);
+        let is_unfunded = |transaction: &PoolTransaction| transaction.cost > self.state.balance;
+        let nonces: Vec<u64> = waiting
+            .filter(|(_, transaction)| is_unfunded(transaction))
+            .map(|(nonce, _)| *nonce)
+            .collect();
+        nonces.into_iter().filter_map(|nonce| self.remove(nonce)).collect()
+    }
+
     fn extend_contiguous(&mut self) {
         for nonce in self.transactions.range(self.contiguous_end..).map(|(nonce, _)| *nonce) {
             if nonce != self.contiguous_end {

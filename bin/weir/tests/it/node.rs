@@ -6,7 +6,10 @@ use alloy_network::TxSignerSync;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy_signer_local::PrivateKeySigner;
 use jsonrpsee::{
-    core::{client::ClientT, params::ArrayParams},
+    core::{
+        client::{ClientT, Error as ClientError},
+        params::ArrayParams,
+    },
     http_client::{HttpClient, HttpClientBuilder},
     rpc_params,
 };
@@ -20,6 +23,9 @@ use weir_testkit::Child;
 
 /// The first development account's key.
 pub(crate) const DEV_KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+/// The second one's.
+pub(crate) const SECOND_KEY: &str =
+    "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
 /// How long a node may take to serve, or a block to come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -106,6 +112,17 @@ impl Client {
     pub(crate) async fn refused(&self, method: &str, params: ArrayParams) -> String {
         let answer: Result<Value, _> = self.http.request(method, params).await;
         answer.expect_err("the call is refused").to_string()
+    }
+
+    /// Calls a method that must be refused, and returns the code, the words and the data.
+    pub(crate) async fn error(&self, method: &str, params: ArrayParams) -> (i64, String, Value) {
+        let answer: Result<Value, _> = self.http.request(method, params).await;
+        let ClientError::Call(error) = answer.expect_err("the call is refused") else {
+            panic!("{method} is not answered");
+        };
+        let data = error.data().map(|data| serde_json::from_str(data.get()).expect("JSON"));
+        let data = data.unwrap_or(Value::Null);
+        (error.code().into(), error.message().to_owned(), data)
     }
 
     /// Calls a method; the words if the node refuses or is gone.

@@ -54,7 +54,7 @@ proptest! {
                 continue;
             }
             let output = chain.seal(builder);
-            let passed = pool.on_sealed(changes(&output), chain.next_base_fee());
+            let passed = pool.on_sealed(changes(&output), chain.next_base_fee()).passed;
             prop_assert_eq!(passed.len(), output.executed.receipts.len());
             prop_assert_eq!(pool.status().in_flight, 0);
             sealed += passed.len();

@@ -2,7 +2,7 @@
 
 use super::{Entry, Overlay};
 use alloy_primitives::{Address, B256, Bytes, U256};
-use weir_primitives::{Account, StateError, StateProvider};
+use weir_primitives::{Account, AccountDiff, StateError, StateProvider};
 
 /// The state as it is now.
 pub(crate) struct Peek<'a>(pub(crate) &'a Overlay);
@@ -18,22 +18,14 @@ impl Overlay {
         Ok(Peek(self).account(address)?.unwrap_or_default().balance)
     }
 
-    /// Whether the block so far has left other storage to an account than it had.
-    pub(crate) fn has_changed_storage(&self, address: &Address) -> Result<bool, StateError> {
-        let Some(entry) = self.existing(address) else { return Ok(false) };
-        if entry.is_wiped {
-            return Ok(true);
-        }
-        for (key, slot) in &entry.slots {
-            let before = match slot.before {
-                Some(before) => before,
-                None => self.state.storage(address, key)?,
-            };
-            if before != slot.now {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    /// What the block so far has changed of an account, if that is something of its storage.
+    pub(crate) fn storage_change(
+        &self,
+        address: &Address,
+    ) -> Result<Option<AccountDiff>, StateError> {
+        let Some(entry) = self.existing(address) else { return Ok(None) };
+        let diff = entry.diff(address, &*self.state)?;
+        Ok(diff.filter(|diff| diff.is_storage_wiped || !diff.slots.is_empty()))
     }
 }
 

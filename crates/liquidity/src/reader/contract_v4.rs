@@ -7,9 +7,8 @@ use super::{
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_sol_types::{SolCall, SolValue};
 use weir_amm::TickSpacing;
+use weir_arena::v4_state_slot;
 
-/// Storage slot of `PoolManager._pools` (`StateLibrary.POOLS_SLOT`).
-const POOLS_SLOT: u64 = 6;
 /// Places in `Pool.State`, counted from its first slot (`StateLibrary`).
 const LIQUIDITY_OFFSET: u64 = 3;
 const TICKS_OFFSET: u64 = 4;
@@ -27,11 +26,6 @@ pub(crate) struct ContractV4 {
     /// Fee of the protocol when token0 goes in, and when token1 does, in millionths.
     pub(crate) protocol_fees: [u32; 2],
     pub(crate) range: Concentrated,
-}
-
-/// Where `Pool.State` of a pool begins.
-fn base(id: B256) -> U256 {
-    mapped(id, U256::from(POOLS_SLOT))
 }
 
 /// Slot of a mapping's value.
@@ -65,7 +59,7 @@ impl ContractReader<'_> {
         let spacing =
             TickSpacing::v4(key.tickSpacing.as_i32()).map_err(|_| ReadError::NOT_A_POOL)?;
         let id = keccak256(key.abi_encode());
-        let base = base(id);
+        let base = v4_state_slot(id);
         let place = |offset: u64| base.wrapping_add(U256::from(offset));
         let first = self.slots(manager, &[base, place(LIQUIDITY_OFFSET)]).await?;
         let &[slot0, liquidity] = first.as_slice() else {

@@ -16,8 +16,9 @@ use tokio::sync::broadcast;
 use weir_arena::PoolKey;
 use weir_rpc::{
     BackendError, BestRouteRequest, BestRouteView, GateView, ListOpportunities, ListPools,
-    OpportunitiesView, OpportunityChangesView, OrderBookRequest, OrderBookView, PathHop, PoolBlock,
-    PoolUpdatesView, PoolView, PoolsBackend, PoolsReceiver, QuoteView, Readiness,
+    LocatedPrice, OpportunitiesView, OpportunityChangesView, OrderBookRequest, OrderBookView,
+    PathHop, PoolBlock, PoolUnusable, PoolUpdatesView, PoolView, PoolsBackend, PoolsReceiver,
+    QuoteView, Readiness,
 };
 use weir_runtime::{Scope, Shutdown};
 
@@ -168,6 +169,14 @@ impl PoolsBackend for LiquidityService {
             }
         }
         pools::quote_path(&*self.view(chain_id)?, path, amount_in, block)
+    }
+
+    fn price_of(&self, id: &str) -> Result<LocatedPrice, PoolUnusable> {
+        let misnamed = |error: BackendError| PoolUnusable::Misnamed { reason: error.to_string() };
+        let (chain_id, pool) = pools::parse_id(id).map_err(misnamed)?;
+        let view =
+            self.view(chain_id).map_err(|_| PoolUnusable::Unknown { pool: id.to_owned() })?;
+        pools::price_of(&view, pool, id)
     }
 
     fn best_route(&self, request: &BestRouteRequest) -> Result<BestRouteView, BackendError> {

@@ -1,6 +1,6 @@
 //! Pools and quotes as the JSON-RPC server shows them.
 
-use crate::{LiquidityView, PoolGate, SnapshotSpill, SpilledState, gate_check};
+use crate::{GateRefusal, LiquidityView, PoolGate, SnapshotSpill, SpilledState, gate_check};
 use alloy_primitives::{Address, B256, U256};
 use weir_amm::{Direction, SwapKind, TickList, V3Slot, V4Fees};
 use weir_arena::{
@@ -9,8 +9,8 @@ use weir_arena::{
 use weir_primitives::BlockRef;
 use weir_route::{HopQuote, Path, Quote, quote};
 use weir_rpc::{
-    BackendError, HopView, ListPools, PathHop, PoolBlock, PoolFeesView, PoolView, QuoteView,
-    TickView,
+    BackendError, HopView, ListPools, LocatedPrice, PathHop, PoolBlock, PoolFeesView, PoolUnusable,
+    PoolView, QuoteView, TickView,
 };
 
 /// The pools of one chain that a request asks for, as many as it wants.
@@ -50,6 +50,32 @@ pub(super) fn get(
     let snapshot = at(view, block)?;
     let Some(block) = snapshot.tip() else { return Ok(None) };
     Ok(snapshot.get(key).map(|pool| pool_view(view, pool, block, true)))
+}
+
+/// Where the price of a live pool is, which the caller named as `named`.
+pub(super) fn price_of(
+    view: &LiquidityView,
+    id: PoolId,
+    named: &str,
+) -> Result<LocatedPrice, PoolUnusable> {
+    let key = PoolKey { chain_id: view.head.chain_id(), id };
+    let named = || named.to_owned();
+    let not_live = |status: String| PoolUnusable::NotLive { pool: named(), status };
+    gate_check(view, [key]).map_err(|refusal| match refusal {
+        GateRefusal::Unknown { .. } => PoolUnusable::Unknown { pool: named() },
+        GateRefusal::NotLive { gate, .. } => not_live(gate.to_string()),
+        GateRefusal::Overall { state } => not_live(state.to_string()),
+    })?;
+    let (Some(pool), Some(block)) = (view.head.get(&key), view.head.tip()) else {
+        return Err(PoolUnusable::Unknown { pool: named() });
+    };
+    Ok(LocatedPrice {
+        chain_id: key.chain_id,
+        pool: id,
+        slot: pool.statics().price_slot(),
+        block,
+        price: pool.state().price(),
+    })
 }
 
 /// A quote along a path of one chain's pools.

@@ -50,6 +50,49 @@ impl BackendError {
     }
 }
 
+/// Why no condition can be set on a pool's price.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PoolUnusable {
+    /// The name is not one of a pool.
+    #[error("{reason}")]
+    Misnamed {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The chain's pools are not followed, or this one is not among them.
+    #[error("pool is unknown: pool={pool}")]
+    Unknown {
+        /// The pool as it was named.
+        pool: String,
+    },
+    /// What is known of the pool may be wrong or old.
+    #[error("pool is not live: pool={pool} status={status}")]
+    NotLive {
+        /// The pool as it was named.
+        pool: String,
+        /// Its status, as `weir_getPool` shows it, or that of the engine.
+        status: String,
+    },
+    /// Its contract keeps the price somewhere else than its protocol does.
+    #[error("pool keeps its price elsewhere: pool={pool}")]
+    Elsewhere {
+        /// The pool as it was named.
+        pool: String,
+    },
+}
+
+impl PoolUnusable {
+    /// The word for programs.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::Misnamed { .. } => "poolMisnamed",
+            Self::Unknown { .. } => "poolUnknown",
+            Self::NotLive { .. } => "poolNotLive",
+            Self::Elsewhere { .. } => "poolPriceElsewhere",
+        }
+    }
+}
+
 /// Why a transaction was not accepted, in the terms of JSON-RPC.
 ///
 /// A struct, not an enum: the reasons belong to the pool and to the decoder, and this crate passes them on.

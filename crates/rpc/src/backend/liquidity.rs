@@ -4,12 +4,14 @@
 
 use super::{
     BackendError, BestRouteRequest, BestRouteView, GateView, ListOpportunities, OpportunitiesView,
-    OpportunityChangesView, OrderBookRequest, OrderBookView, PoolUpdatesView, Readiness,
+    OpportunityChangesView, OrderBookRequest, OrderBookView, PoolUnusable, PoolUpdatesView,
+    Readiness,
 };
 use alloy_primitives::{Address, B256, U256};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tokio::sync::broadcast;
+use weir_primitives::{BlockRef, PoolId, PoolPrice, PriceSlot};
 
 /// What the engine publishes, in order. A receiver that falls behind gets `Lagged`; its client is told and disconnected.
 pub type PoolsReceiver<T> = broadcast::Receiver<Arc<T>>;
@@ -172,6 +174,21 @@ pub struct QuoteView {
     pub hops: Vec<HopView>,
 }
 
+/// Where a followed pool's price is in the chain's state, and what the engine holds of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocatedPrice {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// The pool.
+    pub pool: PoolId,
+    /// Where its price is.
+    pub slot: PriceSlot,
+    /// The block after which the engine knows the price.
+    pub block: BlockRef,
+    /// The price after that block.
+    pub price: Option<PoolPrice>,
+}
+
 /// Reads of the liquidity engine. They work on immutable snapshots.
 ///
 /// Every id may have the chain id and a colon in front, as in `1:0x8ad5…`; where one chain is followed it may be left out.
@@ -198,6 +215,12 @@ pub trait PoolsBackend: Send + Sync + 'static {
         amount_in: U256,
         block: PoolBlock,
     ) -> Result<QuoteView, BackendError>;
+
+    /// Where a pool's price is.
+    ///
+    /// # Errors
+    /// [`PoolUnusable`] if the pool is not followed, or not live.
+    fn price_of(&self, id: &str) -> Result<LocatedPrice, PoolUnusable>;
 
     /// The best route for a trade over the pools that are live.
     ///

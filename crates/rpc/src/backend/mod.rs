@@ -17,8 +17,8 @@ pub use batches::{BatchState, BatchView, BatchesBackend};
 
 mod liquidity;
 pub use liquidity::{
-    HopView, ListPools, PathHop, PoolBlock, PoolFeesView, PoolView, PoolsBackend, PoolsReceiver,
-    QuoteView, TickView,
+    HopView, ListPools, LocatedPrice, PathHop, PoolBlock, PoolFeesView, PoolView, PoolsBackend,
+    PoolsReceiver, QuoteView, TickView,
 };
 
 mod paths;
@@ -37,7 +37,7 @@ pub use receipt::{ReceiptError, SignedReceipt};
 pub use receipt_signer::ReceiptSigner;
 
 mod error;
-pub use error::{BackendError, SubmitError};
+pub use error::{BackendError, PoolUnusable, SubmitError};
 
 use std::sync::Arc;
 

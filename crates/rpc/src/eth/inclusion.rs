@@ -1,12 +1,12 @@
 //! Waiting for transactions to be sealed, or to end otherwise.
 
 use super::FilterStore;
-use crate::backend::ChainBackend;
+use crate::backend::{ChainBackend, StatusReceiver};
 use alloy_primitives::{B256, map::HashMap};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use tokio::sync::{broadcast::error::RecvError, oneshot};
-use weir_primitives::ChainUpdate;
+use tokio::sync::{Notify, broadcast::error::RecvError, oneshot};
+use weir_primitives::{ChainUpdate, StatusUpdate};
 use weir_runtime::Shutdown;
 
 /// A caller's place among those who wait; given up when dropped, also by a client that hangs up.
@@ -18,7 +18,7 @@ pub(crate) struct Inclusion<'a> {
 }
 
 impl Inclusion<'_> {
-    /// Resolves once the transaction is sealed, or at the next block after it has left the pool.
+    /// Resolves once the transaction is sealed, or has left the pool.
     pub(crate) async fn over(&mut self) {
         if (&mut self.told).await.is_err() {
             // The sender is dropped only by telling; without it there is nothing to wait for.
@@ -40,10 +40,12 @@ impl Drop for Inclusion<'_> {
     }
 }
 
-/// Callers waiting for a hash. One task looks at each sealed block once, however many wait.
+/// Callers waiting for a hash. One task looks at each sealed block, and at each status while somebody waits, once, however
+/// many wait.
 #[derive(Debug, Default)]
 pub(crate) struct InclusionWatch {
     waiting: Mutex<HashMap<B256, Vec<oneshot::Sender<()>>>>,
+    begun: Notify,
 }
 
 impl InclusionWatch {
@@ -51,6 +53,7 @@ impl InclusionWatch {
     pub(crate) fn wait_for(&self, hash: B256) -> Inclusion<'_> {
         let (tell, told) = oneshot::channel();
         self.waiting.lock().entry(hash).or_default().push(tell);
+        self.begun.notify_one();
         Inclusion { watch: self, hash, told }
     }
 
@@ -62,16 +65,32 @@ impl InclusionWatch {
     }
 
     fn apply(&self, chain: &dyn ChainBackend, update: &ChainUpdate) {
-        if self.waiting.lock().is_empty() {
+        if self.is_idle() {
             return;
         }
         let blocks = update.new().into_iter().flat_map(|segment| segment.blocks());
         for transaction in blocks.flat_map(|block| block.block.transactions()) {
             self.tell(transaction.tx_hash());
         }
+        self.tell_ended(chain);
+    }
+
+    /// Asks the chain which transactions ended otherwise.
+    fn tell_ended(&self, chain: &dyn ChainBackend) {
         self.tell_of(|hash| {
             chain.transaction_status(hash).is_ok_and(|status| status.is_some_and(|s| s.is_final()))
         });
+    }
+
+    /// Takes note of transactions that ended without a block.
+    fn apply_statuses(&self, update: &StatusUpdate) {
+        for event in update.events.iter().filter(|event| event.status.is_final()) {
+            self.tell(&event.hash);
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.waiting.lock().is_empty()
     }
 
     fn tell_of(&self, is_over: impl Fn(&B256) -> bool) {
@@ -84,7 +103,8 @@ impl InclusionWatch {
         self.tell_of(|hash| chain.transaction(hash).is_ok_and(|found| found.is_some()));
     }
 
-    /// Follows the chain until shutdown or until the chain ends; abandoned filters go once an update.
+    /// Follows the chain until shutdown or until the chain ends; abandoned filters go once an update. Statuses are followed
+    /// only while somebody waits: making them costs the node something.
     pub(crate) async fn run(
         &self,
         chain: Arc<dyn ChainBackend>,
@@ -92,18 +112,42 @@ impl InclusionWatch {
         shutdown: Shutdown,
     ) {
         let mut updates = chain.subscribe_updates();
+        let mut statuses: Option<StatusReceiver> = None;
         loop {
-            let update = tokio::select! {
-                () = shutdown.cancelled() => return,
-                update = updates.recv() => update,
-            };
-            match update {
-                Ok(update) => self.apply(&*chain, &update),
-                Err(RecvError::Lagged(_)) => self.catch_up(&*chain),
-                Err(RecvError::Closed) => return,
+            if self.is_idle() {
+                statuses = None;
+            } else if statuses.is_none() {
+                statuses = Some(chain.subscribe_statuses());
+                // What ended between the beginning of the wait and this.
+                self.tell_ended(&*chain);
             }
-            filters.sweep();
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.begun.notified(), if statuses.is_none() => {}
+                update = next_status(&mut statuses) => match update {
+                    Ok(update) => self.apply_statuses(&update),
+                    Err(RecvError::Lagged(_)) => self.tell_ended(&*chain),
+                    Err(RecvError::Closed) => return,
+                },
+                update = updates.recv() => {
+                    match update {
+                        Ok(update) => self.apply(&*chain, &update),
+                        Err(RecvError::Lagged(_)) => self.catch_up(&*chain),
+                        Err(RecvError::Closed) => return,
+                    }
+                    filters.sweep();
+                }
+            }
         }
+    }
+}
+
+async fn next_status(
+    statuses: &mut Option<StatusReceiver>,
+) -> Result<Arc<StatusUpdate>, RecvError> {
+    match statuses {
+        Some(statuses) => statuses.recv().await,
+        None => std::future::pending().await,
     }
 }
 

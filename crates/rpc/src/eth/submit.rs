@@ -4,7 +4,7 @@ use crate::{
     api::Api,
     args::{Args, invalid, parse_u64},
     backend::NonceGap,
-    conditions::read_conditions,
+    conditions::{locate, read_requested},
     error::{RpcError, SYNC_NOT_READY, SYNC_TIMEOUT},
     json::{Answer, Json},
     message::Params,
@@ -13,7 +13,7 @@ use crate::{
 use alloy_primitives::{B256, hex, keccak256};
 use futures_util::{FutureExt, future::BoxFuture};
 use std::{future::ready, sync::Arc, time::Duration};
-use weir_primitives::TransactionStatus;
+use weir_primitives::{Conditions, TransactionStatus};
 
 /// `eth_sendRawTransaction`: answers once the transaction is durable.
 pub(crate) fn send_raw_transaction(api: Arc<Api>, params: Params) -> BoxFuture<'static, Answer> {
@@ -33,8 +33,10 @@ pub(crate) fn send_raw_transaction_conditional(
 ) -> BoxFuture<'static, Answer> {
     let read = || -> Result<_, RpcError> {
         let args = Args::read(&params, 2)?;
-        let conditions = read_conditions(args.raw(1).unwrap_or("{}"));
-        Ok((args.bytes(0)?, conditions.map_err(|why| invalid(1, why))?))
+        let conditions = read_requested(args.raw(1).unwrap_or("{}"));
+        let (conditions, pools) = conditions.map_err(|why| invalid(1, why))?;
+        let raw = args.bytes(0)?;
+        Ok((raw, Conditions { pools: locate(&api, pools)?, ..conditions }))
     };
     let (raw, conditions) = match read() {
         Ok(read) => read,

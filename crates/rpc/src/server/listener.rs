@@ -6,7 +6,7 @@ use super::{
     stream::{GuardedStream, StreamLimits, Traffic},
 };
 use crate::{
-    backend::Backends,
+    backend::{Backends, ChainBackend},
     config::ServerConfig,
     dispatch::Dispatcher,
     limits::{LimitsError, LimitsHandle},
@@ -100,10 +100,10 @@ impl RpcServer {
         let api = Arc::clone(&self.dispatcher.api);
         let following = shutdown.clone();
         let tasks = TaskTracker::new();
+        let updates = api.backends.chain.as_deref().map(ChainBackend::subscribe_updates);
+        let (numbered, numbering) = (Arc::clone(&api), shutdown.clone());
+        tasks.spawn(async move { numbered.streams.run(updates, numbering).await });
         if let Some(chain) = api.backends.chain.clone() {
-            let (streams, updates) = (Arc::clone(&api), chain.subscribe_updates());
-            let numbering = shutdown.clone();
-            tasks.spawn(async move { streams.streams.run(updates, numbering).await });
             tasks.spawn(async move { api.inclusions.run(chain, &api.filters, following).await });
         }
         loop {

@@ -1,15 +1,19 @@
-//! Subscriptions of `weir_subscribe` to the chain: numbered, and resumed by a cursor.
+//! Subscriptions of `weir_subscribe` to the chain and its pools: numbered, and resumed by a cursor.
 
 use super::subscription::{Behind, Feed, PendingForm};
 use crate::{
     api::Api,
     args::{Args, invalid},
-    backend::{ChainBackend, PoolTransaction, UpdateReceiver},
+    backend::{
+        ChainBackend, GateView, OpportunityChangesView, PoolTransaction, PoolUpdatesView,
+        UpdateReceiver,
+    },
     error::{METHOD_NOT_FOUND, RpcError},
     eth::{LogCriteria, sync_status_view, update_logs},
     json::Json,
     streams::{Following, KeptUpdate, StreamCursor, Told, WireStep, removed_then_added},
     txpool::wire,
+    weir::{PoolUpdatesFilter, pools},
     wire::WireHeader,
 };
 use alloy_primitives::B256;
@@ -31,6 +35,9 @@ enum Stream {
     Updates(UpdateForm, UpdateStream),
     Pending(PendingForm, Following<PoolTransaction, B256>),
     Steps(Following<Arc<OpenUpdate>, Arc<OpenUpdate>>),
+    Pools(PoolUpdatesFilter, Following<Arc<PoolUpdatesView>, Arc<PoolUpdatesView>>),
+    Opportunities(Following<Arc<OpportunityChangesView>, Arc<OpportunityChangesView>>),
+    Gates(Following<Arc<GateView>, Arc<GateView>>),
     Syncing(UpdateReceiver),
 }
 
@@ -66,18 +73,43 @@ struct HeadEvent<'a> {
 impl Resumable {
     /// Whether `kind` is one of these.
     pub(super) fn has(kind: &str) -> bool {
-        ["newHeads", "logs", "newPendingTransactions", "steps", "syncing"].contains(&kind)
+        let of_chain = ["newHeads", "logs", "newPendingTransactions", "steps", "syncing"];
+        of_chain.contains(&kind) || Self::is_of_pools(kind)
+    }
+
+    fn is_of_pools(kind: &str) -> bool {
+        ["poolUpdates", "opportunities", "gate"].contains(&kind)
+    }
+
+    /// As [`Self::parse`], of what the liquidity engine tells.
+    fn parse_pools(api: &Api, kind: &str, args: &Args<'_>) -> Result<Self, RpcError> {
+        let pools = pools(api)?;
+        let filter: PoolUpdatesFilter = args.optional(1)?.unwrap_or_default();
+        let from = cursor(filter.from.as_deref())?;
+        let streams = &api.streams;
+        streams.want_pools(pools);
+        let stream = match kind {
+            "poolUpdates" => {
+                let following = streams.pools.follow(from.as_ref())?;
+                Stream::Pools(filter, following)
+            }
+            "opportunities" => Stream::Opportunities(streams.opportunities.follow(from.as_ref())?),
+            _ => Stream::Gates(streams.gates.follow(from.as_ref())?),
+        };
+        Ok(Self { stream, epoch: streams.updates.epoch(), from })
     }
 
     /// Reads the parameters. Receiving begins here.
     pub(super) fn parse(api: &Api, kind: &str, args: &Args<'_>) -> Result<Self, RpcError> {
+        if Self::is_of_pools(kind) {
+            return Self::parse_pools(api, kind, args);
+        }
         let absent = |what: &'static str| RpcError::new(METHOD_NOT_FOUND, what);
         let Some(chain) = api.backends.chain.as_deref() else {
             return Err(absent("this process has no chain of its own"));
         };
         let options: Options = args.optional(1)?.unwrap_or_default();
-        let malformed = |_| invalid(1, "from is not a cursor");
-        let from = options.from.as_deref().map(str::parse).transpose().map_err(malformed)?;
+        let from = cursor(options.from.as_deref())?;
         let streams = &api.streams;
         let cursor = from.as_ref();
         let stream = match kind {
@@ -112,16 +144,16 @@ impl Resumable {
             Stream::Updates(form, following) => {
                 let form = Arc::new(form);
                 let restored = Arc::clone(&form);
-                let restore = move |kept: Arc<KeptUpdate>, chain: &dyn ChainBackend| {
-                    kept.restore(chain).map(|update| update_events(&restored, &update))
+                let restore = move |kept: Arc<KeptUpdate>, api: &Api| {
+                    kept.restore(api.chain()).map(|update| update_events(&restored, &update))
                 };
                 let live = |update: &Arc<ChainUpdate>| update_events(&form, update);
                 numbered.deliver(&api, following, restore, live).await;
             }
             Stream::Pending(form, following) => {
-                let restore = move |hash: B256, chain: &dyn ChainBackend| match form {
+                let restore = move |hash: B256, api: &Api| match form {
                     PendingForm::Hash => Ok(events([&hash])),
-                    PendingForm::Full => Ok(events(found(chain, &hash)?.iter().map(wire))),
+                    PendingForm::Full => Ok(events(found(api.chain(), &hash)?.iter().map(wire))),
                 };
                 let live = |pooled: &PoolTransaction| match form {
                     PendingForm::Hash => events([&pooled.hash]),
@@ -131,14 +163,38 @@ impl Resumable {
             }
             Stream::Steps(following) => {
                 let live = |step: &Arc<OpenUpdate>| events([WireStep::from(&**step)]);
-                let restore = move |step: Arc<OpenUpdate>, _: &dyn ChainBackend| {
-                    Ok(events([WireStep::from(&*step)]))
-                };
+                let restore =
+                    move |step: Arc<OpenUpdate>, _: &Api| Ok(events([WireStep::from(&*step)]));
+                numbered.deliver(&api, following, restore, live).await;
+            }
+            Stream::Pools(filter, following) => {
+                let filter = Arc::new(filter);
+                let restored = Arc::clone(&filter);
+                let restore =
+                    move |update: Arc<PoolUpdatesView>, _: &Api| Ok(events(restored.of(&update)));
+                let live = |update: &Arc<PoolUpdatesView>| events(filter.of(update));
+                numbered.deliver(&api, following, restore, live).await;
+            }
+            Stream::Opportunities(following) => {
+                let live = |changes: &Arc<OpportunityChangesView>| events([&**changes]);
+                let restore =
+                    |changes: Arc<OpportunityChangesView>, _: &Api| Ok(events([&*changes]));
+                numbered.deliver(&api, following, restore, live).await;
+            }
+            Stream::Gates(following) => {
+                let live = |gate: &Arc<GateView>| events([&**gate]);
+                let restore = |gate: Arc<GateView>, _: &Api| Ok(events([&*gate]));
                 numbered.deliver(&api, following, restore, live).await;
             }
             Stream::Syncing(updates) => numbered.syncing(&api, updates).await,
         }
     }
+}
+
+/// The cursor in a subscription's options.
+fn cursor(from: Option<&str>) -> Result<Option<StreamCursor>, RpcError> {
+    let malformed = |()| invalid(1, "from is not a cursor");
+    from.map(str::parse).transpose().map_err(malformed)
 }
 
 /// The transaction, wherever it is by now; `None` if it was dropped.
@@ -190,13 +246,13 @@ impl Numbered<'_> {
     ) where
         L: Clone,
         K: Send + 'static,
-        R: Fn(K, &dyn ChainBackend) -> Result<Vec<Json>, RpcError> + Send + Sync + 'static,
+        R: Fn(K, &Api) -> Result<Vec<Json>, RpcError> + Send + Sync + 'static,
     {
         let Following { missed, live: mut receiver } = following;
         let restore = Arc::new(restore);
         for (number, kept) in missed {
             let (api, restore) = (Arc::clone(api), Arc::clone(&restore));
-            let restored = tokio::task::spawn_blocking(move || restore(kept, api.chain())).await;
+            let restored = tokio::task::spawn_blocking(move || restore(kept, &api)).await;
             match restored {
                 Ok(Ok(events)) => {
                     for text in self.texts(number, events) {

@@ -7,16 +7,13 @@ use super::{
 use crate::{
     api::Api,
     args::{Args, invalid},
-    backend::{
-        GateView, OpportunityChangesView, PendingTransactions, PoolUpdatesView, PoolsReceiver,
-        StatusReceiver, UpdateReceiver,
-    },
+    backend::{PendingTransactions, StatusReceiver, UpdateReceiver},
     error::{METHOD_NOT_FOUND, RpcError},
     eth::{LogCriteria, sync_status_view, update_logs},
     json::Json,
     methods::Namespace,
     txpool::wire,
-    weir::{PoolUpdatesFilter, StatusEventView, StatusFilter, StatusWatch, pools},
+    weir::{StatusEventView, StatusFilter, StatusWatch},
     wire::WireHeader,
     witness::{WitnessEvent, WitnessMode},
 };
@@ -41,17 +38,11 @@ pub(super) enum Topic {
     Pending(PendingTransactions, PendingForm),
     /// Whether the node synchronises.
     Syncing(UpdateReceiver),
-    /// Pools that a block changed.
-    PoolUpdates(PoolsReceiver<PoolUpdatesView>, PoolUpdatesFilter),
-    /// Opportunities that a block changed.
-    Opportunities(PoolsReceiver<OpportunityChangesView>),
-    /// Whether pools may be traded on.
-    Gate(PoolsReceiver<GateView>),
     /// What becomes of transactions, of either namespace.
     Statuses(Namespace, StatusReceiver, StatusFilter),
     /// Witnesses of sealed blocks.
     Witnesses(UpdateReceiver, WitnessMode),
-    /// Events of the chain with numbers and cursors.
+    /// Events of the chain or its pools, with numbers and cursors.
     Resumable(Box<Resumable>),
 }
 
@@ -87,16 +78,7 @@ impl Topic {
         if Resumable::has(&kind) {
             return Ok(Self::Resumable(Box::new(Resumable::parse(api, &kind, args)?)));
         }
-        let pools = pools(api)?;
-        Ok(match kind.as_str() {
-            "poolUpdates" => {
-                let filter = args.optional(1)?.unwrap_or_default();
-                Self::PoolUpdates(pools.subscribe_pools(), filter)
-            }
-            "opportunities" => Self::Opportunities(pools.subscribe_opportunities()),
-            "gate" => Self::Gate(pools.subscribe_gate()),
-            _ => return Err(invalid(0, format!("no {kind:?} subscription in weir namespace"))),
-        })
+        Err(invalid(0, format!("no {kind:?} subscription in weir namespace")))
     }
 
     fn parse_eth(api: &Api, args: &Args<'_>) -> Result<Self, RpcError> {
@@ -130,9 +112,7 @@ impl Topic {
             Self::NewHeads(_) | Self::Logs(..) | Self::Pending(..) | Self::Syncing(_) => {
                 Namespace::Eth
             }
-            Self::PoolUpdates(..) | Self::Opportunities(_) | Self::Gate(_) | Self::Resumable(_) => {
-                Namespace::Weir
-            }
+            Self::Resumable(_) => Namespace::Weir,
             Self::Statuses(namespace, ..) => *namespace,
             Self::Witnesses(..) => Namespace::Debug,
         }
@@ -172,22 +152,11 @@ impl Topic {
                     feed.follow(updates, |_, feed| deliver(feed)).await;
                 }
             }
-            Self::PoolUpdates(updates, filter) => {
-                feed.follow(updates, |update, feed| match filter.of(update) {
-                    Some(update) => feed.push(&*update),
-                    None => Ok(()),
-                })
-                .await;
-            }
-            Self::Opportunities(changes) => {
-                feed.follow(changes, |changes, feed| feed.push(&**changes)).await;
-            }
             Self::Witnesses(updates, mode) => {
                 feed.follow(updates, |update, feed| feed.witnesses(&api, update, mode)).await;
             }
             Self::Statuses(_, updates, filter) => feed.statuses(&api, updates, filter).await,
             Self::Resumable(stream) => stream.run(api, &feed).await,
-            Self::Gate(states) => feed.follow(states, |state, feed| feed.push(&**state)).await,
         }
     }
 }

@@ -28,6 +28,7 @@ pub(crate) struct Following<L, K> {
 pub(crate) struct Ring<L, K> {
     epoch: u32,
     capacity: usize,
+    weigh: fn(&K) -> usize,
     kept: Mutex<Kept<K>>,
     live: broadcast::Sender<Told<L>>,
 }
@@ -38,6 +39,8 @@ struct Kept<K> {
     next: u64,
     /// Those before it, oldest first, without a hole.
     events: VecDeque<K>,
+    /// What they weigh together.
+    weight: usize,
 }
 
 impl<K> Kept<K> {
@@ -49,8 +52,18 @@ impl<K> Kept<K> {
 impl<L: Clone, K: Clone> Ring<L, K> {
     /// An empty stream that keeps `capacity` events, of which a live follower may be `live` behind.
     pub(crate) fn new(epoch: u32, capacity: usize, live: usize) -> Self {
-        let kept = Mutex::new(Kept { next: 0, events: VecDeque::new() });
-        Self { epoch, capacity, kept, live: broadcast::Sender::new(live) }
+        Self::weighed(epoch, capacity, live, |_| 1)
+    }
+
+    /// An empty stream that keeps events which together weigh at most `capacity`, and the newest whatever it weighs.
+    pub(crate) fn weighed(
+        epoch: u32,
+        capacity: usize,
+        live: usize,
+        weigh: fn(&K) -> usize,
+    ) -> Self {
+        let kept = Mutex::new(Kept { next: 0, events: VecDeque::new(), weight: 0 });
+        Self { epoch, capacity, weigh, kept, live: broadcast::Sender::new(live) }
     }
 
     pub(crate) const fn epoch(&self) -> u32 {
@@ -60,10 +73,11 @@ impl<L: Clone, K: Clone> Ring<L, K> {
     /// Adds an event.
     pub(crate) fn append(&self, event: L, kept: K) {
         let mut state = self.kept.lock();
-        if state.events.len() >= self.capacity {
-            state.events.pop_front();
-        }
+        state.weight += (self.weigh)(&kept);
         state.events.push_back(kept);
+        while state.weight > self.capacity && state.events.len() > 1 {
+            self.forget_oldest(&mut state);
+        }
         let number = state.next;
         state.next += 1;
         // Under the lock, so that who begins to follow gets each event once. It fails if nobody listens.
@@ -74,6 +88,7 @@ impl<L: Clone, K: Clone> Ring<L, K> {
     pub(crate) fn skip(&self, missed: u64) {
         let mut state = self.kept.lock();
         state.events.clear();
+        state.weight = 0;
         state.next += missed;
         // As above.
         let _ = self.live.send(Told::Gap(missed));
@@ -82,8 +97,15 @@ impl<L: Clone, K: Clone> Ring<L, K> {
     /// Forgets the kept events before the newest `count`.
     pub(crate) fn keep_newest(&self, count: usize) {
         let mut state = self.kept.lock();
-        let surplus = state.events.len().saturating_sub(count);
-        state.events.drain(..surplus);
+        while state.events.len() > count {
+            self.forget_oldest(&mut state);
+        }
+    }
+
+    fn forget_oldest(&self, state: &mut Kept<K>) {
+        if let Some(forgotten) = state.events.pop_front() {
+            state.weight -= (self.weigh)(&forgotten);
+        }
     }
 
     /// Begins to follow: from now on, or from the event of `cursor` on (of which the client may have some parts).
@@ -147,6 +169,17 @@ mod tests {
         assert!(matches!(live.try_recv(), Ok(Told::Gap(5))));
         ring.append(9, 9);
         assert!(matches!(live.try_recv(), Ok(Told::Event(9, 9))));
+    }
+
+    #[test]
+    fn heavy_events_are_kept_in_smaller_numbers() {
+        let ring = Ring::weighed(7, 10, 8, |event: &u64| *event as usize);
+        [4, 4, 4, 50].into_iter().for_each(|event| ring.append(event, event));
+        let code =
+            |sequence| ring.follow(Some(&cursor(sequence))).map(|_| 0).unwrap_or_else(|e| e.code);
+        assert_eq!([code(2), code(3)], [PRUNED_HISTORY, 0], "the newest is kept alone");
+        [4, 4, 4].into_iter().for_each(|event| ring.append(event, event));
+        assert_eq!([code(4), code(5)], [PRUNED_HISTORY, 0]);
     }
 
     proptest! {

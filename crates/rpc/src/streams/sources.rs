@@ -1,7 +1,10 @@
 //! Where the numbered events come from.
 
 use super::{KeptUpdate, Ring};
-use crate::backend::{ChainBackend, PoolTransaction, StepReceiver};
+use crate::backend::{
+    ChainBackend, GateView, OpportunityChangesView, PoolTransaction, PoolUpdatesView, PoolsBackend,
+    PoolsReceiver, StepReceiver,
+};
 use alloy_primitives::B256;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -18,6 +21,8 @@ const UPDATES_KEPT: usize = 4_096;
 const PENDING_KEPT: usize = 65_536;
 /// Steps of open blocks that are kept; older blocks' go when a new one begins.
 const STEPS_KEPT: usize = 4_096;
+/// Pools, opportunities and gates of pools that are kept in updates of each kind, about half a kilobyte each.
+const ROWS_KEPT: usize = 65_536;
 /// Updates, and steps, that a live follower may be behind.
 const LIVE_BEHIND: usize = 1_024;
 /// Accepted transactions that one may be behind.
@@ -28,6 +33,9 @@ pub(crate) struct Streams {
     pub(crate) updates: Ring<Arc<ChainUpdate>, Arc<KeptUpdate>>,
     pub(crate) pending: Ring<PoolTransaction, B256>,
     pub(crate) steps: Ring<Arc<OpenUpdate>, Arc<OpenUpdate>>,
+    pub(crate) pools: Ring<Arc<PoolUpdatesView>, Arc<PoolUpdatesView>>,
+    pub(crate) opportunities: Ring<Arc<OpportunityChangesView>, Arc<OpportunityChangesView>>,
+    pub(crate) gates: Ring<Arc<GateView>, Arc<GateView>>,
     /// What some client wants and is not followed yet: nobody pays for what nobody wants.
     wanted: Mutex<Wanted>,
     changed: Notify,
@@ -39,6 +47,33 @@ struct Wanted {
     pending: Option<Receiver<PoolTransaction>>,
     has_steps: bool,
     steps: Option<StepReceiver>,
+    has_pools: bool,
+    pools: Option<PoolReceivers>,
+}
+
+/// What the liquidity engine tells.
+struct PoolReceivers {
+    pools: PoolsReceiver<PoolUpdatesView>,
+    opportunities: PoolsReceiver<OpportunityChangesView>,
+    gates: PoolsReceiver<GateView>,
+}
+
+/// One event of the liquidity engine.
+enum PoolEvent {
+    Pools(Result<Arc<PoolUpdatesView>, RecvError>),
+    Opportunities(Result<Arc<OpportunityChangesView>, RecvError>),
+    Gates(Result<Arc<GateView>, RecvError>),
+}
+
+impl PoolReceivers {
+    async fn next(receivers: &mut Option<Self>) -> PoolEvent {
+        let Some(receivers) = receivers else { return std::future::pending().await };
+        tokio::select! {
+            pools = receivers.pools.recv() => PoolEvent::Pools(pools),
+            changes = receivers.opportunities.recv() => PoolEvent::Opportunities(changes),
+            gates = receivers.gates.recv() => PoolEvent::Gates(gates),
+        }
+    }
 }
 
 impl Default for Streams {
@@ -48,6 +83,11 @@ impl Default for Streams {
             updates: Ring::new(epoch, UPDATES_KEPT, LIVE_BEHIND),
             pending: Ring::new(epoch, PENDING_KEPT, PENDING_BEHIND),
             steps: Ring::new(epoch, STEPS_KEPT, LIVE_BEHIND),
+            pools: Ring::weighed(epoch, ROWS_KEPT, LIVE_BEHIND, |update| 1 + update.pools.len()),
+            opportunities: Ring::weighed(epoch, ROWS_KEPT, LIVE_BEHIND, |changes| {
+                1 + changes.appeared.len() + changes.changed.len() + changes.disappeared.len()
+            }),
+            gates: Ring::weighed(epoch, ROWS_KEPT, LIVE_BEHIND, |gate| 1 + gate.pools.len()),
             wanted: Mutex::default(),
             changed: Notify::new(),
         }
@@ -76,9 +116,28 @@ impl Streams {
         wanted.has_steps
     }
 
-    /// Follows the backend until shutdown, or until one of its streams ends.
-    pub(crate) async fn run(&self, mut updates: Receiver<Arc<ChainUpdate>>, shutdown: Shutdown) {
-        let (mut pending, mut steps) = (None, None);
+    /// Numbers what the liquidity engine tells from now on.
+    pub(crate) fn want_pools(&self, backend: &dyn PoolsBackend) {
+        let mut wanted = self.wanted.lock();
+        if !wanted.has_pools {
+            wanted.has_pools = true;
+            wanted.pools = Some(PoolReceivers {
+                pools: backend.subscribe_pools(),
+                opportunities: backend.subscribe_opportunities(),
+                gates: backend.subscribe_gate(),
+            });
+            self.changed.notify_one();
+        }
+    }
+
+    /// Follows the backends until shutdown, or until one of their streams ends. A process without a chain of its own has no
+    /// updates of it.
+    pub(crate) async fn run(
+        &self,
+        mut updates: Option<Receiver<Arc<ChainUpdate>>>,
+        shutdown: Shutdown,
+    ) {
+        let (mut pending, mut steps, mut pools) = (None, None, None);
         loop {
             let goes_on = tokio::select! {
                 () = shutdown.cancelled() => false,
@@ -86,13 +145,19 @@ impl Streams {
                     let mut wanted = self.wanted.lock();
                     pending = wanted.pending.take().or(pending);
                     steps = wanted.steps.take().or(steps);
+                    pools = wanted.pools.take().or(pools);
                     true
                 }
-                update = updates.recv() => number(&self.updates, update, |update| {
+                update = next(&mut updates) => number(&self.updates, update, |update| {
                     Arc::new(KeptUpdate::of(update))
                 }),
                 pooled = next(&mut pending) => number(&self.pending, pooled, |pooled| pooled.hash),
                 step = next(&mut steps) => self.step(step),
+                event = PoolReceivers::next(&mut pools) => match event {
+                    PoolEvent::Pools(event) => number(&self.pools, event, Arc::clone),
+                    PoolEvent::Opportunities(event) => number(&self.opportunities, event, Arc::clone),
+                    PoolEvent::Gates(event) => number(&self.gates, event, Arc::clone),
+                },
             };
             if !goes_on {
                 return;

@@ -92,6 +92,8 @@ pub(crate) fn gate(api: &Api, args: &Args<'_>) -> Answer {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PoolUpdatesFilter {
+    /// The cursor after which the subscription goes on.
+    pub(crate) from: Option<String>,
     /// Only this chain.
     chain_id: Option<u64>,
     /// Only these pools, by address or id; all if left out.

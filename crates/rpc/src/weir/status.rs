@@ -53,7 +53,7 @@ enum StatusView {
     Pending,
     Parked { base_fee_per_gas: Quantity },
     Queued { missing_nonce: Quantity },
-    Preconfirmed { block_number: Quantity, transaction_index: Quantity },
+    Preconfirmed { block_number: Quantity, transaction_index: Quantity, result_hash: B256 },
     Included(PlaceView),
     Batched(SettledView),
     Safe(SettledView),
@@ -76,9 +76,11 @@ impl From<TransactionStatus> for StatusView {
             TransactionStatus::Queued { missing_nonce } => {
                 Self::Queued { missing_nonce: missing_nonce.into() }
             }
-            TransactionStatus::Preconfirmed { block, index } => {
-                Self::Preconfirmed { block_number: block.into(), transaction_index: index.into() }
-            }
+            TransactionStatus::Preconfirmed { block, index, result } => Self::Preconfirmed {
+                block_number: block.into(),
+                transaction_index: index.into(),
+                result_hash: result,
+            },
             TransactionStatus::Included(place) => Self::Included(place.into()),
             TransactionStatus::Batched { place, l1_transaction } => {
                 Self::Batched(settled(place, Some(l1_transaction)))
@@ -278,9 +280,10 @@ mod tests {
                 r#"{"status":"queued","missingNonce":"0x10"}"#.to_owned(),
             ),
             (
-                TransactionStatus::Preconfirmed { block: 5, index: 2 },
-                r#"{"status":"preconfirmed","blockNumber":"0x5","transactionIndex":"0x2"}"#
-                    .to_owned(),
+                TransactionStatus::Preconfirmed { block: 5, index: 2, result: hash },
+                format!(
+                    r#"{{"status":"preconfirmed","blockNumber":"0x5","transactionIndex":"0x2","resultHash":"{hash}"}}"#
+                ),
             ),
             (TransactionStatus::Included(place), format!(r#"{{"status":"included",{placed}}}"#)),
             (
@@ -330,7 +333,7 @@ mod tests {
     fn what_is_older_than_the_first_answer_is_not_told() {
         let place = BlockPlace { block: 5, hash: B256::ZERO, index: 2 };
         let included = TransactionStatus::Included(place);
-        let open = TransactionStatus::Preconfirmed { block: 5, index: 2 };
+        let open = TransactionStatus::Preconfirmed { block: 5, index: 2, result: B256::ZERO };
         assert!(is_stale(&included, &open));
         assert!(is_stale(&open, &TransactionStatus::Received));
         assert!(!is_stale(&open, &included));

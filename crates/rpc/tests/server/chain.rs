@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::broadcast;
 use weir_evm::{ChainSpec, DiffState, SealedHeader, execute_block_with_ancestors, recover_block};
 use weir_primitives::{
-    Block, BlockPlace, BlockRef, ChainSegment, ChainUpdate, EmptyState, ExecutedBlock, Heads,
-    OpenUpdate, Receipt, RecoveredBlock, StateDiff, StateError, StateProvider, StatusUpdate,
+    Block, BlockPlace, BlockRef, ChainSegment, ChainUpdate, Conditions, EmptyState, ExecutedBlock,
+    Heads, OpenUpdate, Receipt, RecoveredBlock, StateDiff, StateError, StateProvider, StatusUpdate,
     Transaction, TransactionStatus,
 };
 use weir_rpc::{
@@ -43,6 +43,7 @@ pub(crate) struct MemoryChain {
     pub(crate) pruned_below: Mutex<u64>,
     pub(crate) ready: Mutex<Readiness>,
     pub(crate) submitted: Mutex<Vec<Bytes>>,
+    pub(crate) conditions: Mutex<Vec<Conditions>>,
     updates: broadcast::Sender<Arc<ChainUpdate>>,
     pending: broadcast::Sender<PoolTransaction>,
     pub(crate) statuses: broadcast::Sender<Arc<StatusUpdate>>,
@@ -122,6 +123,7 @@ impl MemoryChain {
             pruned_below: Mutex::new(0),
             ready: Mutex::new(Readiness::Ready),
             submitted: Mutex::default(),
+            conditions: Mutex::default(),
             updates: broadcast::Sender::new(UPDATES),
             pending: broadcast::Sender::new(UPDATES),
             statuses: broadcast::Sender::new(UPDATES),
@@ -425,6 +427,15 @@ impl ChainBackend for MemoryChain {
             }
         };
         std::future::ready(outcome).boxed()
+    }
+
+    fn submit_if(
+        &self,
+        raw: Bytes,
+        conditions: Conditions,
+    ) -> BoxFuture<'static, Result<B256, SubmitError>> {
+        self.conditions.lock().unwrap().push(conditions);
+        self.submit(raw, NonceGap::Queue)
     }
 
     fn pool_transaction(&self, hash: &B256) -> Option<PoolTransaction> {

@@ -1,13 +1,16 @@
 //! Pools and batches with fixed answers.
 
 use alloy_primitives::{Address, B256, U256};
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 use tokio::sync::broadcast;
 use weir_rpc::{
     BackendError, BatchState, BatchView, BatchesBackend, BestRouteRequest, BestRouteView, GateView,
-    ListOpportunities, ListPools, OpportunitiesView, OpportunityChangesView, OrderBookRequest,
-    OrderBookView, PathHop, PoolBlock, PoolUpdatesView, PoolView, PoolsBackend, PoolsReceiver,
-    QuoteView, Readiness,
+    ListOpportunities, ListPools, LocatedPrice, OpportunitiesView, OpportunityChangesView,
+    OrderBookRequest, OrderBookView, PathHop, PoolBlock, PoolUnusable, PoolUpdatesView, PoolView,
+    PoolsBackend, PoolsReceiver, QuoteView, Readiness,
 };
 
 /// Updates a receiver may fall behind.
@@ -18,6 +21,8 @@ pub(crate) struct Pools {
     pub(crate) changes: broadcast::Sender<Arc<OpportunityChangesView>>,
     pub(crate) gates: broadcast::Sender<Arc<GateView>>,
     pub(crate) ready: Mutex<Readiness>,
+    /// What is answered about the price of a pool.
+    pub(crate) prices: Mutex<BTreeMap<String, Result<LocatedPrice, PoolUnusable>>>,
 }
 
 impl Default for Pools {
@@ -27,6 +32,7 @@ impl Default for Pools {
             changes: broadcast::Sender::new(UPDATES),
             gates: broadcast::Sender::new(UPDATES),
             ready: Mutex::new(Readiness::Ready),
+            prices: Mutex::default(),
         }
     }
 }
@@ -101,6 +107,12 @@ impl PoolsBackend for Pools {
             generation: 9,
             hops: Vec::new(),
         })
+    }
+
+    fn price_of(&self, id: &str) -> Result<LocatedPrice, PoolUnusable> {
+        let prices = self.prices.lock().unwrap();
+        let unknown = || PoolUnusable::Unknown { pool: id.to_owned() };
+        prices.get(id).cloned().unwrap_or_else(|| Err(unknown()))
     }
 
     fn chains(&self) -> Vec<u64> {

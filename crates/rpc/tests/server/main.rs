@@ -8,6 +8,7 @@ mod liquidity;
 mod abuse;
 mod clients;
 mod compat;
+mod conditional;
 mod http;
 mod limits;
 mod methods;

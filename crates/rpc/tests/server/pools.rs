@@ -142,3 +142,46 @@ async fn without_a_chain_the_engine_says_whether_it_is_ready() {
     let answer = client.request("GET", "/health/ready", "", "").await;
     assert_eq!((answer.status, answer.body.as_str()), (503, "not ready: source is disconnected\n"));
 }
+
+#[tokio::test]
+async fn what_the_pools_told_is_resumed_by_a_cursor() {
+    let node = serve_pools().await;
+    let mut steady = Ws::connect(node.address).await;
+    let follow = async |client: &mut Ws, kind: &str, options: Value| {
+        client.result("weir_subscribe", json!([kind, options])).await
+    };
+    let id = follow(&mut steady, "poolUpdates", json!({"pools": ["0xCC"]})).await;
+    let mut cursors = Vec::new();
+    for (sequence, removed) in ["0xcc", "0xbb", "0xcc", "0xcc"].iter().enumerate() {
+        let told = PoolUpdatesView { generation: sequence as u64, ..(*update(removed)).clone() };
+        node.pools.updates.send(Arc::new(told)).unwrap();
+    }
+    for (sequence, generation) in [0, 2, 3].into_iter().enumerate() {
+        let event = steady.json().await;
+        let params = &event["params"];
+        assert_eq!((&params["subscription"], &params["sequence"]), (&id, &json!(sequence + 1)));
+        assert_eq!(params["result"]["generation"], generation);
+        cursors.push(params["cursor"].clone());
+    }
+    let mut back = Ws::connect(node.address).await;
+    let options = json!({"pools": ["0xCC"], "from": cursors[0]});
+    follow(&mut back, "poolUpdates", options).await;
+    for (sequence, generation) in [2, 3].into_iter().enumerate() {
+        let event = back.json().await;
+        assert_eq!(event["params"]["sequence"], sequence + 1);
+        assert_eq!(event["params"]["result"]["generation"], generation);
+    }
+    // The gate has numbers and cursors, too.
+    let id = follow(&mut back, "gate", json!({})).await;
+    for state in ["halted", "live"] {
+        node.pools.gates.send(Arc::new(GateView { state: state.to_owned(), ..gate() })).unwrap();
+    }
+    let first = back.json().await["params"].clone();
+    assert_eq!((&first["subscription"], &first["result"]["state"]), (&id, &json!("halted")));
+    assert_eq!(back.json().await["params"]["result"]["state"], "live");
+    follow(&mut steady, "gate", json!({"from": first["cursor"]})).await;
+    assert_eq!(steady.json().await["params"]["result"]["state"], "live");
+    let error =
+        steady.call("weir_subscribe", json!(["gate", {"from": "x"}])).await["error"].clone();
+    assert_eq!(error["code"], -32602);
+}

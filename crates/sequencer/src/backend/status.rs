@@ -12,8 +12,8 @@ impl NodeBackend {
         if let Some(status) = self.sealed_status(&self.chain.view(), hash)? {
             return Ok(Some(status));
         }
-        if let Some((block, index)) = self.chain.statuses().open_place(hash) {
-            return Ok(Some(TransactionStatus::Preconfirmed { block, index }));
+        if let Some(status) = self.chain.statuses().open_status(hash) {
+            return Ok(Some(status));
         }
         let pooled = self.ingress.pooled_status(&self.pool.lock(), hash);
         if pooled.is_some() {

@@ -4,7 +4,7 @@ use super::{EVICTED, Ingress, record};
 use alloy_eips::Encodable2718;
 use alloy_primitives::{Address, B256, map::AddressMap};
 use std::sync::{Arc, atomic::Ordering, mpsc};
-use weir_primitives::{DropCode, Fate, Transaction, TransactionStatus};
+use weir_primitives::{Conditions, DropCode, Fate, Transaction, TransactionStatus};
 use weir_storage::{JournalError, JournalRecord};
 use weir_txpool::{PoolTransaction, SenderState, TxPool};
 
@@ -34,13 +34,14 @@ impl Ingress {
     }
 
     /// Makes transactions durable again whose blocks are about to leave the chain.
+    /// Each comes with the conditions that it was sent with, as far as they are known.
     pub(crate) fn journal_again<'a>(
         &self,
-        transactions: impl Iterator<Item = &'a Transaction>,
+        transactions: impl Iterator<Item = (&'a Transaction, Option<Arc<Conditions>>)>,
     ) -> Result<(), JournalError> {
-        self.append_all(
-            transactions.map(|transaction| record::transaction(transaction.encoded_2718(), None)),
-        )
+        self.append_all(transactions.map(|(transaction, conditions)| {
+            record::transaction(transaction.encoded_2718(), conditions.as_deref())
+        }))
     }
 
     /// Appends records and waits until all of them are durable.
@@ -71,11 +72,12 @@ impl Ingress {
     }
 
     /// Puts transactions back into the pool whose blocks left the chain; their order of arrival begins anew.
-    /// `accounts` are those of their senders.
+    /// `conditions` are those that a transaction was sent with, `accounts` those of their senders.
     pub(crate) fn readmit(
         &self,
         pool: &mut TxPool,
         transactions: impl IntoIterator<Item = (Arc<Transaction>, Address)>,
+        conditions: impl Fn(&B256) -> Option<Arc<Conditions>>,
         accounts: &AddressMap<SenderState>,
     ) -> Readmitted {
         let mut readmitted = Readmitted::default();
@@ -84,6 +86,7 @@ impl Ingress {
             let now = self.drops.clock().unix_seconds();
             let transaction = PoolTransaction::new(transaction, sender, arrival).at(now);
             let hash = transaction.hash;
+            let transaction = transaction.under(conditions(&hash));
             let state = accounts.get(&sender).copied().unwrap_or_default();
             let refused = &mut readmitted.refused;
             match pool.add(transaction, &state) {

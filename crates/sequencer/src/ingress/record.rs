@@ -373,7 +373,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_fate_reads_back(bytes: [u8; 32], at: u64, code in 0u8..11, reason in "\\PC{0,120}") {
+        fn a_fate_reads_back(bytes: [u8; 32], at: u64, code in 0u8..12, reason in "\\PC{0,120}") {
             let fate = match DropCode::from_number(code) {
                 Some(code) => Fate::dropped(code, reason),
                 None => Fate::Replaced { by: B256::from(bytes) },

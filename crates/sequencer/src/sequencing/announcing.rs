@@ -11,7 +11,7 @@ use std::{
 };
 use weir_builder::BlockBuilder;
 use weir_evm::OpenBlock;
-use weir_primitives::{BlockRef, LoggedTransaction, OpenStep};
+use weir_primitives::{BlockRef, LoggedTransaction, OpenStep, result_hash};
 use weir_storage::{CrashPoint, JournalError};
 
 /// How far a restart would seal the open block as it is.
@@ -108,8 +108,11 @@ impl StepAnnouncer {
             return;
         }
         let receipts = &open.receipts()[self.told..kept];
-        let hashes = open.transactions()[self.told..kept].iter().map(|one| *one.tx_hash());
-        self.chain.statuses().preconfirmed(self.parent.number + 1, self.told as u64, hashes);
+        let new = open.transactions()[self.told..kept].iter().zip(receipts);
+        let results =
+            new.map(|(transaction, receipt)| (*transaction.tx_hash(), result_hash(receipt)));
+        let (number, first) = (self.parent.number + 1, self.told as u64);
+        self.chain.statuses().preconfirmed(number, first, results.collect());
         self.chain.announce_step(|| self.step(open, kept));
         self.told = kept;
         self.told_logs += receipts.iter().map(|receipt| receipt.logs().len()).sum::<usize>();

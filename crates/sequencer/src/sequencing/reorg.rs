@@ -97,7 +97,9 @@ impl<C: Clock> SequencingDriver<C> {
     fn prepare(&mut self, request: &ReorgRequest) -> Result<WayBack, ReorgError> {
         let old = self.blocks_to_take_off(request)?;
         if request.transactions != ReorgTransactions::Drop {
-            self.ingress.journal_again(old.blocks().flat_map(|old| old.block.transactions()))?;
+            let again = old.blocks().flat_map(|old| old.block.transactions());
+            let with_conditions = again.map(|one| (one, self.kept.get(one.tx_hash())));
+            self.ingress.journal_again(with_conditions)?;
         }
         match self.way_back(&old) {
             Ok((hashed, trie)) => Ok(WayBack { old, hashed, trie }),
@@ -222,7 +224,9 @@ impl<C: Clock> SequencingDriver<C> {
         let mut builder = self.open(branch.view(), attributes)?;
         self.begin_witness();
         for (transaction, sender) in std::mem::take(unplaced) {
-            let outcome = builder.append(Arc::clone(&transaction), sender).map_err(failed)?;
+            let conditions = self.kept.get(transaction.tx_hash());
+            let outcome = builder.append_if(Arc::clone(&transaction), sender, conditions);
+            let outcome = outcome.map_err(failed)?;
             if outcome.is_err() {
                 // Perhaps in the next block, or later: the pool decides.
                 unplaced.push_back((transaction, sender));
@@ -279,16 +283,18 @@ impl<C: Clock> SequencingDriver<C> {
         let header = view.head().block.header();
         let base_fee = self.chain.spec().next_base_fee(header).unwrap_or(0);
         let mut pool = self.pool.lock();
-        let passed = pool.on_reorged(accounts.clone(), base_fee);
+        let effects = pool.on_reorged(accounts.clone(), base_fee);
+        let conditions = |hash: &B256| self.kept.get(hash);
         let readmitted = match is_dropped {
             true => Readmitted::default(),
-            false => self.ingress.readmit(&mut pool, unplaced, &accounts),
+            false => self.ingress.readmit(&mut pool, unplaced, conditions, &accounts),
         };
         let status = pool.status();
         drop(pool);
-        for transaction in passed {
+        for transaction in &effects.passed {
             self.ingress.ended(transaction.hash, overtaken());
         }
+        self.settle_unfunded(&effects);
         for (hash, fate) in readmitted.refused {
             self.ingress.ended(hash, fate);
             outcome.dropped.push(hash);

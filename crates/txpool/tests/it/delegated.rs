@@ -21,7 +21,7 @@ fn a_sender_that_becomes_delegated_keeps_what_it_has_and_may_replace_it() {
     for nonce in 0..6 {
         pool.add(Draft::new(0, nonce).build(nonce), &rich(0)).unwrap();
     }
-    assert!(pool.on_sealed([(address(0), delegated(0))], 7).is_empty());
+    assert!(pool.on_sealed([(address(0), delegated(0))], 7).passed.is_empty());
     let error = pool.add(Draft::new(0, 6).build(6), &delegated(0)).unwrap_err();
     assert_eq!(error, PoolError::DelegatedLimit { address: address(0), limit: 4 });
     let message = error.to_string();

@@ -35,11 +35,11 @@ fn sealing_drops_what_it_included_and_keeps_the_rest() {
     pool.take_best(u64::MAX).unwrap();
     pool.take_best(u64::MAX).unwrap();
     pool.put_back(&second);
-    let passed = pool.on_sealed([(address(0), rich(1))], 7);
+    let passed = pool.on_sealed([(address(0), rich(1))], 7).passed;
     assert_eq!(passed.iter().map(|tx| tx.hash).collect::<Vec<_>>(), [first]);
     assert!(!pool.contains(&first) && pool.contains(&second) && pool.contains(&third));
     assert_eq!(take_all(&mut pool), [(0, 1), (0, 2)]);
-    assert_eq!(pool.on_sealed([(address(0), rich(3))], 7).len(), 2);
+    assert_eq!(pool.on_sealed([(address(0), rich(3))], 7).passed.len(), 2);
     assert!(pool.is_empty());
 }
 

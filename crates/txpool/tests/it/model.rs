@@ -288,15 +288,33 @@ impl Model {
         old
     }
 
-    pub(crate) fn on_sealed(&mut self, changes: &[(Address, SenderState)], base_fee: u64) -> usize {
+    /// How many nonces are used up, and what can no longer pay, by hash.
+    pub(crate) fn on_sealed(
+        &mut self,
+        changes: &[(Address, SenderState)],
+        base_fee: u64,
+    ) -> (usize, Vec<B256>) {
         let before = self.held.len();
         for (sender, state) in changes {
             self.states.insert(*sender, *state);
             self.held.retain(|held| held.tx.sender != *sender || held.tx.nonce >= state.nonce);
         }
+        let passed = before - self.held.len();
+        let mut unfunded = Vec::new();
+        for (sender, state) in changes {
+            self.held.retain(|held| {
+                let is_poor =
+                    held.tx.sender == *sender && !held.is_in_flight && held.tx.cost > state.balance;
+                if is_poor {
+                    unfunded.push(held.tx.hash);
+                }
+                !is_poor
+            });
+        }
+        unfunded.sort_unstable();
         self.deferred.clear();
         self.base_fee = base_fee;
-        before - self.held.len()
+        (passed, unfunded)
     }
 
     fn land(&mut self, filter: impl Fn(&Held) -> bool) {

@@ -111,19 +111,66 @@ fn what_does_not_fit_waits_for_the_next_block() {
 }
 
 #[test]
-fn what_the_balance_no_longer_covers_waits_and_blocks_its_successors() {
+fn what_the_balance_no_longer_covers_leaves_and_its_successors_wait() {
+    let mut pool = pool(PoolConfig::default());
+    let sent = [0, 1, 2].map(|nonce| {
+        let gas = if nonce == 1 { 40_000 } else { 21_000 };
+        Draft::new(0, nonce).gas(gas).build(nonce)
+    });
+    for tx in &sent {
+        pool.add(tx.clone(), &rich(0)).unwrap();
+    }
+    let sender = crate::support::address(0);
+    let cost = U256::from(21_000 * 100);
+    let poor = SenderState { balance: cost, ..rich(0) };
+    let effects = pool.on_sealed([(sender, poor)], 7);
+    let left: Vec<_> = effects.unfunded.iter().map(|left| left.hash).collect();
+    assert_eq!((left, effects.restood), (vec![sent[1].hash], vec![sent[2].hash]));
+    assert_eq!(pool.placement(&sent[2].hash), Some(Placement::Queued { missing_nonce: 1 }));
+    assert_eq!(take_all(&mut pool), [(0, 0)]);
+    // What is in flight stays, whatever the balance: execution decides about it.
+    let broke = SenderState { balance: U256::ZERO, ..poor };
+    let effects = pool.on_sealed([(sender, broke)], 7);
+    assert_eq!(effects.unfunded.len(), 1);
+    assert_eq!(pool.status().in_flight, 1);
+}
+
+#[test]
+fn what_the_balance_covers_only_without_those_before_it_waits() {
     let mut pool = pool(PoolConfig::default());
     for nonce in 0..2 {
         pool.add(Draft::new(0, nonce).build(nonce), &rich(0)).unwrap();
     }
     let sender = crate::support::address(0);
-    let cost = U256::from(21_000 * 100);
-    let poor = SenderState { balance: cost - U256::from(1), ..rich(0) };
-    pool.on_sealed([(sender, poor)], 7);
-    assert_eq!(take_all(&mut pool), []);
+    let poor = SenderState { balance: U256::from(21_000 * 100), ..rich(0) };
+    assert!(pool.on_sealed([(sender, poor)], 7).unfunded.is_empty());
+    assert_eq!(take_all(&mut pool), [(0, 0)], "the second is tried once the first has paid");
     assert_eq!(pool.status().pending, 2);
-    pool.on_sealed([(sender, SenderState { balance: cost, ..poor })], 7);
-    assert_eq!(take_all(&mut pool), [(0, 0)]);
+}
+
+#[test]
+fn who_crosses_the_base_fee_is_told() {
+    for ordering in [OrderingPolicy::Fifo, OrderingPolicy::PriorityFee] {
+        let mut pool = pool(PoolConfig { ordering, ..PoolConfig::default() });
+        let low = Draft::new(0, 0).fees(20, 5).build(0);
+        let high = Draft::new(1, 0).fees(30, 30).build(1);
+        pool.add(low.clone(), &rich(0)).unwrap();
+        pool.add(high.clone(), &rich(0)).unwrap();
+        let mut restood = |base_fee| {
+            let mut told = pool.on_sealed([], base_fee).restood;
+            told.sort_unstable();
+            told
+        };
+        let mut both = vec![low.hash, high.hash];
+        both.sort_unstable();
+        assert!(restood(20).is_empty(), "it still pays");
+        assert_eq!(restood(21), [low.hash]);
+        assert_eq!(restood(31), [high.hash]);
+        assert!(restood(500).is_empty());
+        assert_eq!(restood(30), [high.hash]);
+        assert_eq!(restood(31), [high.hash]);
+        assert_eq!(restood(1), both);
+    }
 }
 
 #[test]

@@ -196,8 +196,15 @@ impl Pair {
         }
         self.accounts.extend(changes.iter().map(|(sender, state)| (*sender, *state)));
         let changes: Vec<_> = changes.into_iter().collect();
-        let passed = self.pool.on_sealed(changes.iter().copied(), base_fee);
-        assert_eq!(passed.len(), self.model.on_sealed(&changes, base_fee));
+        let effects = self.pool.on_sealed(changes.iter().copied(), base_fee);
+        let (passed, unfunded) = self.model.on_sealed(&changes, base_fee);
+        assert_eq!(effects.passed.len(), passed);
+        let mut left: Vec<_> = effects.unfunded.iter().map(|left| left.hash).collect();
+        left.sort_unstable();
+        assert_eq!(left, unfunded);
+        for hash in &effects.restood {
+            assert!(self.pool.contains(hash), "what stands otherwise is there");
+        }
     }
 
     fn pick(&self, index: Index) -> Option<B256> {
@@ -271,7 +278,7 @@ proptest! {
             if is_sealed {
                 nonces = open;
                 let changes = (0..SENDERS).map(|s| (address(s), rich(nonces[usize::from(s)])));
-                let passed = pool.on_sealed(changes, base_fee);
+                let passed = pool.on_sealed(changes, base_fee).passed;
                 prop_assert_eq!(passed.len(), block.len());
             } else {
                 pool.release_in_flight();

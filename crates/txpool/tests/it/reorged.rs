@@ -14,7 +14,7 @@ fn nonces_go_down_and_orphaned_transactions_fill_the_gap() {
     pool.on_sealed([(address(0), rich(2))], 7);
     let later = Draft::new(0, 2).build(2);
     pool.add(later.clone(), &rich(2)).unwrap();
-    assert!(pool.on_reorged([(address(0), rich(0))], 7).is_empty());
+    assert!(pool.on_reorged([(address(0), rich(0))], 7).passed.is_empty());
     let queued = Some(Placement::Queued { missing_nonce: 0 });
     assert_eq!(pool.placement(&later.hash), queued);
     assert_eq!(take_all(&mut pool), []);

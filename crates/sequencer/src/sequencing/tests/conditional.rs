@@ -1,15 +1,18 @@
 //! Transactions that are executed only while their conditions hold (ERC-7796).
 
 use super::node::{CONTRACT, HISTORY, Node, SLOTS, memory};
-use crate::IngressError;
-use alloy_primitives::{Address, B256, Bytes, U256};
-use std::sync::Arc;
+use crate::{IngressError, sequencing::sealed_header};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
+use weir_evm::{decode_transaction, recover_sender};
 use weir_primitives::{
-    ConditionFailure, Conditions, DropCode, KnownAccount, KnownParts, TransactionStatus,
+    ConditionFailure, Conditions, DropCode, KnownAccount, KnownParts, StateProvider,
+    TransactionStatus,
 };
 use weir_rpc::{ChainBackend, ReorgTransactions};
 use weir_storage::{Journal, JournalOptions, Store};
+use weir_trie::storage_root_from_scratch;
 
 const TO: Address = Address::repeat_byte(0x42);
 /// What a transfer of the test node pays the beneficiary: one gwei a gas.
@@ -103,7 +106,7 @@ fn nonces_and_codes_are_conditions() {
 }
 
 #[test]
-fn a_storage_root_holds_until_the_open_block_changes_the_storage() {
+fn a_storage_root_is_that_of_the_open_block() {
     let mut node = Node::open(memory(), HISTORY);
     node.store(0, 1, 5);
     node.seal();
@@ -113,12 +116,41 @@ fn a_storage_root_holds_until_the_open_block_changes_the_storage() {
     let late = node.transfer_if(2, TO, 7, root(now)).unwrap();
     node.seal();
     assert!(node.is_included(&holds));
-    assert!(failure(&node, &late).contains("storage root differs"));
+    let after = storage_root(&node);
+    let why = failure(&node, &late);
+    assert!(
+        why.contains(&format!("storage root differs: address={CONTRACT} root={after}")),
+        "{why}"
+    );
     let refused = node.transfer_if(1, TO, 7, root(now)).unwrap_err();
     let is_named = matches!(refused, IngressError::Condition(ConditionFailure::StorageRoot { .. }));
     assert!(is_named, "{refused}");
-    assert!(node.transfer_if(1, TO, 7, root(storage_root(&node))).is_ok());
+    assert!(node.transfer_if(1, TO, 7, root(after)).is_ok());
     node.check();
+}
+
+#[test]
+fn a_storage_root_that_the_block_brings_about_holds_within_it() {
+    let mut node = Node::open(memory(), HISTORY);
+    node.store(0, 1, 5);
+    let view = node.chain.view();
+    let attributes = node.driver.attributes(&sealed_header(view.head()));
+    let randao = U256::from_be_bytes(attributes.prev_randao.0);
+    let mut builder = node.driver.open(&view, attributes).unwrap();
+    node.driver.step(&mut builder, Duration::MAX).unwrap();
+    let slots = [(U256::from(1), U256::from(5)), (U256::from(0xff), randao)];
+    let hashed = slots.map(|(slot, value)| (keccak256(B256::from(slot)), value));
+    let then = storage_root_from_scratch(hashed);
+    let transaction = Arc::new(decode_transaction(&node.raw_transfer(1, 0, TO, 7)).unwrap());
+    let sender = recover_sender(&transaction).unwrap();
+    let mut append = |known| {
+        let conditions = Some(Arc::new(root(known)));
+        builder.append_if(transaction.clone(), sender, conditions).unwrap()
+    };
+    let before = storage_root(&node);
+    let differs = ConditionFailure::StorageRoot { address: CONTRACT, root: then };
+    assert_eq!(append(before), Err(differs.into()));
+    assert!(append(then).is_ok());
 }
 
 #[test]
@@ -195,6 +227,62 @@ fn conditions_survive_a_restart() {
     node.seal();
     assert!(failure(&node, &late).contains("slot differs"));
     node.check();
+}
+
+/// A transfer that is only for the state which the contract's last call left: a block in its place has another PREVRANDAO.
+fn on_this_branch(node: &Node) -> Conditions {
+    let slot = U256::from(0xff);
+    let value = node.chain.view().snapshot().storage(&CONTRACT, &slot).unwrap();
+    known(CONTRACT, KnownParts { slots: vec![(slot, value)], ..KnownParts::default() })
+}
+
+#[test]
+fn conditions_come_back_with_a_transaction_whose_block_is_taken_off() {
+    for transactions in [ReorgTransactions::Replay, ReorgTransactions::Return] {
+        let mut node = Node::open(memory(), HISTORY);
+        node.store(0, 1, 5);
+        node.seal();
+        let conditional = node.transfer_if(1, TO, 7, on_this_branch(&node)).unwrap();
+        let lasting = node.transfer_if(2, TO, 7, slot(1, 5)).unwrap();
+        node.seal();
+        assert!(node.is_included(&conditional) && node.is_included(&lasting));
+        node.reorg(1, Some(1), transactions);
+        if transactions == ReorgTransactions::Return {
+            node.seal();
+        }
+        assert!(node.is_included(&conditional) && node.is_included(&lasting), "both still hold");
+        // Now the block that they rest on is another one.
+        node.reorg(node.head() - 1, None, ReorgTransactions::Return);
+        node.seal();
+        node.reorg(node.head(), Some(1), ReorgTransactions::Replay);
+        node.seal();
+        let why = failure(&node, &conditional);
+        assert!(why.contains("slot differs"), "{why}");
+        assert!(node.is_included(&lasting), "{:?}", node.status(&lasting));
+        node.check();
+    }
+}
+
+#[test]
+fn conditions_come_back_after_a_reorg_and_a_restart() {
+    let folder = TempDir::new().unwrap();
+    let store = memory();
+    let open = |store: &Arc<dyn Store>| {
+        let journal = Journal::open(folder.path(), JournalOptions::default()).unwrap();
+        Node::open_with(store.clone(), HISTORY, Some(journal))
+    };
+    let mut node = open(&store);
+    let only_now = Conditions { block_number_max: Some(1), ..Conditions::default() };
+    let conditional = node.transfer_if(1, TO, 7, only_now).unwrap();
+    node.seal();
+    assert!(node.is_included(&conditional));
+    node.reorg(1, Some(1), ReorgTransactions::Return);
+    drop(node);
+    let mut node = open(&store);
+    assert_eq!(node.status(&conditional), Some(TransactionStatus::Pending));
+    node.seal();
+    let why = failure(&node, &conditional);
+    assert!(why.contains("block number too high: number=2 max=1"), "{why}");
 }
 
 #[test]

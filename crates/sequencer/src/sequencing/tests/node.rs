@@ -134,6 +134,8 @@ impl Node {
             config,
             clock.clone(),
         );
+        let (_, inbox) = crate::reorg_channel(pool.clone());
+        let driver = driver.with_reorgs(inbox);
         let signers = KEYS.map(|key| LocalKey::from_bytes(&key).unwrap());
         Self { chain, pool, drops, ingress, driver, clock, signers }
     }
@@ -237,6 +239,19 @@ impl Node {
     pub(super) fn raw_transfer(&self, account: usize, nonce: u64, to: Address, wei: u64) -> Bytes {
         let (value, input) = (U256::from(wei), Bytes::new());
         self.sign(account, L1Transaction { nonce, to, value, input, gas_limit: 21_000 })
+    }
+
+    /// The encoding of a transfer of so many ether.
+    pub(super) fn raw_ether(&self, account: usize, nonce: u64, to: Address, ether: u64) -> Bytes {
+        let value = U256::from(ether) * U256::from(10).pow(U256::from(18));
+        self.sign(
+            account,
+            L1Transaction { nonce, to, value, input: Bytes::new(), gas_limit: 21_000 },
+        )
+    }
+
+    pub(super) fn address(&self, account: usize) -> Address {
+        self.signers[account].address()
     }
 
     fn try_accept_if(&self, raw: Bytes, conditions: Conditions) -> Result<B256, IngressError> {

@@ -5,7 +5,7 @@ use alloy_primitives::{Address, B256};
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::sync::broadcast::Receiver;
-use weir_primitives::{DropCode, StatusUpdate, TransactionStatus};
+use weir_primitives::{DropCode, StatusUpdate, TransactionStatus, result_hash};
 use weir_rpc::ReorgTransactions;
 use weir_storage::{Journal, JournalOptions, Store};
 
@@ -68,7 +68,8 @@ fn the_open_block_answers_until_it_is_sealed_or_dropped() {
     let hash = node.transfer(0, TO, 7);
     let mut updates = node.chain.statuses().subscribe();
     let open = node.open_step();
-    let preconfirmed = TransactionStatus::Preconfirmed { block: 3, index: 0 };
+    let result = result_hash(&open.builder.open().receipts()[0]);
+    let preconfirmed = TransactionStatus::Preconfirmed { block: 3, index: 0, result };
     assert_eq!(node.status(&hash), Some(preconfirmed));
     node.reorg(1, Some(1), ReorgTransactions::Replay);
     open.announcer.retract();
@@ -82,6 +83,71 @@ fn what_cannot_pay_the_base_fee_is_parked() {
     let base_fee = node.pool.lock().base_fee();
     let hash = node.transfer_with_fee(0, 0, u128::from(base_fee) - 1);
     assert_eq!(node.status(&hash), Some(TransactionStatus::Parked { base_fee }));
+}
+
+#[test]
+fn what_is_preconfirmed_has_the_result_that_is_sealed() {
+    let mut node = Node::open(memory(), HISTORY);
+    for nonce in 0..3 {
+        node.store(0, nonce, 7);
+        node.transfer(1, TO, 1);
+    }
+    let mut updates = node.chain.statuses().subscribe();
+    seal_by_steps(&mut node);
+    let mut told = Vec::new();
+    while let Ok(update) = updates.try_recv() {
+        told.extend(update.events.iter().filter_map(|event| match event.status {
+            TransactionStatus::Preconfirmed { index, result, .. } => {
+                Some((event.hash, index, result))
+            }
+            _ => None,
+        }));
+    }
+    let view = node.chain.view();
+    let transactions = view.head().block.transactions().iter().zip(view.head().receipts.iter());
+    let sealed: Vec<_> = transactions
+        .zip(0..)
+        .map(|((tx, receipt), index)| (*tx.tx_hash(), index, result_hash(receipt)))
+        .collect();
+    assert_eq!((told.len(), &told), (6, &sealed));
+}
+
+#[test]
+fn who_crosses_the_base_fee_is_told_to_those_who_follow_all() {
+    let mut node = Node::open(memory(), HISTORY);
+    let mut updates = node.chain.statuses().subscribe();
+    let base_fee = node.pool.lock().base_fee();
+    let hash = node.transfer_with_fee(0, 0, u128::from(base_fee) - 1);
+    assert_eq!(names(&mut updates, &hash), ["parked"]);
+    // An empty block lowers the base fee.
+    node.seal();
+    assert_eq!(names(&mut updates, &hash), ["pending"]);
+    node.seal();
+    assert_eq!(names(&mut updates, &hash), ["included"]);
+}
+
+#[test]
+fn what_can_no_longer_pay_leaves_the_pool_and_says_so() {
+    let mut node = Node::open(memory(), HISTORY);
+    node.accept(node.raw_ether(0, 0, node.address(1), 5_000));
+    node.seal();
+    // It waits for nonce 0, and costs more than the account had before that block.
+    let costly = node.accept(node.raw_ether(1, 1, TO, 12_000));
+    let behind = node.transfer_at(1, 2, 7);
+    let cheap = node.transfer_at(1, 0, 7);
+    let [mut updates, mut others] = [(); 2].map(|()| node.chain.statuses().subscribe());
+    node.reorg(1, None, ReorgTransactions::Drop);
+    match node.status(&costly) {
+        Some(TransactionStatus::Dropped { code: DropCode::Unfunded, reason }) => {
+            assert!(reason.starts_with("insufficient funds"), "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(names(&mut updates, &costly), ["dropped"]);
+    assert_eq!(names(&mut others, &behind), ["queued"]);
+    assert_eq!(node.status(&behind), Some(TransactionStatus::Queued { missing_nonce: 1 }));
+    node.seal();
+    assert!(node.is_included(&cheap));
 }
 
 #[test]
