@@ -20,6 +20,7 @@ use crate::{Chain, Controls, DropLog, SharedPool, backend::shared, metrics};
 use alloy_eips::Encodable2718;
 use alloy_primitives::{B256, Bytes, keccak256, map::B256Set};
 use parking_lot::Mutex;
+use rayon::prelude::*;
 use record::{Accepted, Surviving};
 use std::{
     fmt,
@@ -345,9 +346,9 @@ impl Ingress {
         self.journalled_sequence.fetch_max(next_sequence, Ordering::SeqCst);
         self.drops.restore(fates);
         let mut restored = Restored::default();
-        for accepted in accepted {
+        for (checked, accepted) in self.check_all(&accepted).into_iter().zip(accepted) {
             let raw = accepted.encoding;
-            match self.restore_one(accepted) {
+            match checked.and_then(|transaction| self.admit(transaction, GapPolicy::Queue)) {
                 Ok(()) => restored.transactions += 1,
                 Err(error @ IngressError::State(_)) => return Err(error),
                 Err(error) if error.is_lost() => {
@@ -367,9 +368,14 @@ impl Ingress {
         Ok(restored)
     }
 
-    fn restore_one(&self, accepted: Accepted<'_>) -> Result<(), IngressError> {
-        let conditions = Self::journalled_conditions(accepted)?;
-        self.admit(self.check(accepted.encoding)?.under(conditions), GapPolicy::Queue)
+    /// Checks on every core: recovering senders is most of a restart's time.
+    fn check_all(&self, accepted: &[Accepted<'_>]) -> Vec<Result<PoolTransaction, IngressError>> {
+        let first = self.arrivals.fetch_add(accepted.len() as u64, Ordering::Relaxed);
+        let check = |(index, accepted): (usize, &Accepted<'_>)| {
+            let conditions = Self::journalled_conditions(*accepted)?;
+            Ok(self.check_at(accepted.encoding, first + index as u64)?.under(conditions))
+        };
+        accepted.par_iter().enumerate().map(check).collect()
     }
 
     /// A transaction whose nonce is used: by itself, unless no block includes it.
@@ -405,6 +411,10 @@ impl Ingress {
 
     /// Decodes, recovers and checks everything that needs no state.
     fn check(&self, raw: &[u8]) -> Result<PoolTransaction, IngressError> {
+        self.check_at(raw, self.arrivals.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn check_at(&self, raw: &[u8], arrival: u64) -> Result<PoolTransaction, IngressError> {
         let tx = decode_transaction(raw)?;
         let hash = *tx.tx_hash();
         if self.drops.is_quarantined(&hash) {
@@ -414,7 +424,6 @@ impl Ingress {
         let (fork, rules) = self.rules();
         let gas = intrinsic_gas(&tx, fork);
         let gas = IntrinsicGas { initial: gas.intrinsic, floor: gas.floor };
-        let arrival = self.arrivals.fetch_add(1, Ordering::Relaxed);
         let now = self.drops.clock().unix_seconds();
         let transaction = PoolTransaction::new(Arc::new(tx), sender, arrival).at(now);
         admission::validate(&transaction, gas, &rules)?;
