@@ -10,7 +10,7 @@ DURATION ?=
 # What `make run` logs beside its live line.
 LOG ?= warn
 
-.PHONY: run test crash lint fmt bench setup check-cargo
+.PHONY: run test crash fuzz lint fmt bench setup check-cargo
 
 ## A chain with Uniswap pools and steady traffic, checked against the contracts.
 run: check-cargo
@@ -29,6 +29,11 @@ test: check-cargo setup
 ROUNDS ?= 300
 crash: check-cargo
 	WEIR_CRASH_ROUNDS=$(ROUNDS) cargo test --release --workspace --test it crash::no_acknowledged -- --nocapture
+
+## Every fuzz target, `make fuzz SECONDS=60` for each.
+SECONDS ?= 60
+fuzz: check-cargo
+	scripts/fuzz $(SECONDS)
 
 ## Packages that tests use: npm, PyPI, Debian. A tool that is absent makes its tests skip, and they say so.
 setup:

@@ -53,6 +53,7 @@ EVENTS = {
     15: ("v4ProtocolFeeUpdated", "zeroForOne/2 oneForZero/2"),
     16: ("pancakeV3Swap", "amount0/32s amount1/32s sqrtPriceX96/32 liquidity/16 tick/4s protocolFee0/16 protocolFee1/16"),
     17: ("pancakeV3SetFeeProtocol", "feeProtocol0/2 feeProtocol1/2"),
+    18: ("transferShortfall", "a:token sent/32 arrived/32"),
 }
 NAMES = {
     "completeness": ["executed_in_node", "receipts_root_verified", "block_access_list_verified", "block_hash_pinned_logs",
@@ -139,6 +140,8 @@ def decode(frame):
     require(fields.at == len(fields.data), "record is too long")
     if name == "gate":
         return gate(record)
+    if name == "snapshotPool":
+        record["fallsShort"], record["status"] = [bool(record["status"] & bit) for bit in (0x40, 0x80)], record["status"] & 0x3f
     for field, names, first in (("completeness", "completeness", 1), ("reason", name, 1), ("protocol", "protocol", 1),
                                 ("status", "status", 0)):
         if field in record:

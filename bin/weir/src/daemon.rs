@@ -18,7 +18,8 @@ use weir_feed::{
 use weir_follower::{ChainClient, ChainFollower, FollowConfig, StartAt};
 use weir_liquidity::{
     EngineInput, FeedSource, FollowerSource, LiquidityHandle, LiquidityService, NatsFeedSource,
-    PathsDriver, PathsHandle, SourceDriver, SourceOptions, WhitelistChange, publish_gates,
+    PastPools, PastPoolsOptions, PathsDriver, PathsHandle, SourceDriver, SourceOptions,
+    WhitelistChange, publish_gates,
 };
 use weir_rpc::{Backends, RpcServer};
 use weir_runtime::{Clock, Shutdown, SystemClock, TaskSet};
@@ -179,10 +180,30 @@ async fn start_chain(
         Some(Listed::Nats(url)) => {
             crate::whitelist::follow(url, node, pools.clone(), ports, tasks);
         }
-        None => {}
+        None => search_past(args, &opened, &node, &inputs, tasks),
     }
     follow(opened, chain_id, inputs, tasks);
     Ok(Chain { pools, paths, feed })
+}
+
+/// Starts the search for pools that are older than the first block followed, if it is asked for. A feed has them in its snapshot.
+fn search_past(
+    args: &LiquidityArgs,
+    opened: &Opened,
+    node: &Arc<ChainClient>,
+    inputs: &mpsc::Sender<EngineInput>,
+    tasks: &mut TaskSet,
+) {
+    let (Opened::Node(follower), Some(from)) = (opened, args.discover_from) else { return };
+    let options = PastPoolsOptions {
+        chain_id: follower.chain_id(),
+        from,
+        to: follower.anchor().number,
+        discovery: discovery(args, false),
+        pools_max: args.discover_max,
+    };
+    let search = PastPools::new(Arc::clone(node), inputs.clone(), options);
+    tasks.spawn("discovery", search.run(tasks.shutdown().clone()));
 }
 
 /// Starts what hands the source's blocks to the engine.
@@ -210,10 +231,10 @@ fn follow(opened: Opened, chain_id: u64, inputs: mpsc::Sender<EngineInput>, task
 async fn open(args: &LiquidityArgs, source: &SourceArg) -> eyre::Result<(Opened, u64)> {
     match source {
         SourceArg::Node(url) => {
-            let start = if args.whitelists.is_empty() {
-                StartAt::Block(args.start_block.max(1))
-            } else {
-                StartAt::Head
+            let start = match (args.whitelists.as_slice(), args.start_block, args.discover_from) {
+                ([], Some(number), _) => StartAt::Block(number.max(1)),
+                ([], None, None) => StartAt::Block(1),
+                ([], None, Some(_)) | ([_, ..], ..) => StartAt::Head,
             };
             let follower = ChainFollower::connect(url, FollowConfig::default(), start).await?;
             let chain_id = follower.chain_id();

@@ -3,6 +3,9 @@
 use crate::DecodeError;
 use alloy_primitives::{Address, B256, I256, U256, b256};
 
+/// `Transfer(address,address,uint256)` of ERC-20
+pub(crate) const TRANSFER: B256 =
+    b256!("0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef");
 /// `PairCreated(address,address,address,uint256)`
 pub(crate) const V2_CREATED: B256 =
     b256!("0x0d3648bd0f6ba80134a33ba9275ac585d9d315f0ad8355cddefde31afa28d0e9");

@@ -1,9 +1,10 @@
 //! How far a pool's quotes can be relied on.
 
 use crate::{
-    LpFeeSource, Pool, PoolState, PoolStatus,
+    LpFeeSource, Pool, PoolState, PoolStatus, TokenShortfall,
     pool::{Terms, V4Terms},
 };
+use alloy_primitives::Address;
 
 /// How a quote relates to what the contract would do at the arena's block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,6 +24,9 @@ pub enum Grade {
 }
 
 impl Grade {
+    /// All grades, the best first.
+    pub const ALL: [Self; 6] = [Self::A, Self::AStar, Self::B, Self::C, Self::D, Self::U];
+
     /// The name used in APIs.
     pub const fn name(self) -> &'static str {
         match self {
@@ -59,6 +63,13 @@ pub enum GradeReason {
     HooksSetFee,
     /// The hooks may change what a swap's caller pays or gets.
     HooksChangeAmounts,
+    /// A token of the pool delivered less than was sent: it takes a share, or its balances change by themselves.
+    TokenFallsShort {
+        /// The token.
+        token: Address,
+        /// Number of the first block that showed it.
+        block: u64,
+    },
     /// The state is not known.
     Unsynced,
     /// An event contradicted the state.
@@ -76,6 +87,7 @@ impl GradeReason {
             Self::HooksRunOnSwap => "hooks_run_on_swap",
             Self::HooksSetFee => "hooks_set_fee",
             Self::HooksChangeAmounts => "hooks_change_amounts",
+            Self::TokenFallsShort { .. } => "token_falls_short",
             Self::Unsynced => "unsynced",
             Self::Halted => "halted",
         }
@@ -118,6 +130,9 @@ impl Pool {
 
     /// Whatever the pool's status.
     pub(crate) const fn accuracy_of_state(&self) -> Accuracy {
+        if let Some(TokenShortfall { token, block }) = self.shortfall() {
+            return Accuracy::new(Grade::D, GradeReason::TokenFallsShort { token, block });
+        }
         let (PoolState::V4(state), Terms::V4(terms)) = (self.state(), self.terms()) else {
             return Accuracy::new(Grade::A, GradeReason::Events);
         };

@@ -36,6 +36,17 @@ pub enum Discovery {
     All,
 }
 
+impl Discovery {
+    /// Whether the new pools of this factory or PoolManager join.
+    pub fn is_wanted(&self, factory: &Address) -> bool {
+        match self {
+            Self::Off => false,
+            Self::Factories(factories) => factories.contains(factory),
+            Self::All => true,
+        }
+    }
+}
+
 /// Where the next arena's topology counter begins. What is made for one arena's pools is never taken for another's, as
 /// after a rebuild: no two arenas of a process share a topology.
 static ARENAS: AtomicU64 = AtomicU64::new(TOPOLOGIES_PER_ARENA);
@@ -187,6 +198,7 @@ impl PoolArena {
         for index in 0..self.pools.slots() {
             if let Some(pool) = self.pools.get_mut(PoolIdx(index as u32)) {
                 pool.unsync();
+                pool.forget_shortfall_above(anchor.number);
                 pool.last_touch = None;
                 pool.exact_from = anchor.number;
                 pool.nonce += 1;
@@ -212,6 +224,7 @@ impl PoolArena {
             }
             if let Some(pool) = self.pools.get_mut(idx) {
                 pool.unsync();
+                pool.forget_shortfall_above(ancestor.number);
                 pool.last_touch = None;
                 pool.exact_from = ancestor.number;
                 pool.nonce += 1;
@@ -235,19 +248,18 @@ impl PoolFilter for PoolArena {
     }
 
     fn is_factory(&self, factory: &Address) -> bool {
-        match &self.config.discovery {
-            Discovery::Off => false,
-            Discovery::Factories(factories) => factories.contains(factory),
-            Discovery::All => true,
-        }
+        self.config.discovery.is_wanted(factory)
     }
 
     fn is_singleton(&self, contract: &Address) -> bool {
         self.pools.has_singleton(contract)
     }
 
+    fn tokens(&self, pool: &PoolId) -> Option<(Address, Address)> {
+        self.pools.tokens(pool)
+    }
+
     fn is_kept_by(&self, id: &B256, contract: &Address) -> bool {
-        let pool = self.pools.find(&PoolId::Id(*id)).and_then(|idx| self.pools.get(idx));
-        pool.is_some_and(|pool| pool.statics().factory == *contract)
+        self.pools.is_kept_by(id, contract)
     }
 }

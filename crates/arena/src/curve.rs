@@ -62,6 +62,8 @@ impl Pool {
         if self.status() != PoolStatus::Live {
             return None;
         }
+        // Where hooks or tokens decide, or a fee is not known, nothing may be routed through the pool.
+        self.require_told_by_events().ok()?;
         match (self.state(), self.terms()) {
             (PoolState::V2(state), Terms::V2(fee)) => {
                 Some(PoolCurve::Constant { reserves: state.reserves, fee, direction })
@@ -73,17 +75,13 @@ impl Pool {
                 spacing: terms.spacing,
                 direction,
             }),
-            (PoolState::V4(state), Terms::V4(terms)) => {
-                // Where hooks decide, or their fee is not known, nothing may be routed through the pool.
-                self.require_told_by_events().ok()?;
-                Some(PoolCurve::Concentrated {
-                    slot: state.slot,
-                    ticks: &state.ticks,
-                    fee_pips: state.fees.swap_fee(direction).ok()?.get(),
-                    spacing: terms.spacing,
-                    direction,
-                })
-            }
+            (PoolState::V4(state), Terms::V4(terms)) => Some(PoolCurve::Concentrated {
+                slot: state.slot,
+                ticks: &state.ticks,
+                fee_pips: state.fees.swap_fee(direction).ok()?.get(),
+                spacing: terms.spacing,
+                direction,
+            }),
             (PoolState::V2(_) | PoolState::V3(_) | PoolState::V4(_), _) => None,
         }
     }

@@ -55,6 +55,9 @@ impl DecodeError {
     }
 }
 
+/// First topics of the logs that create pools: V2's `PairCreated`, V3's `PoolCreated` and V4's `Initialize`.
+pub const CREATION_TOPICS: [B256; 3] = [abi::V2_CREATED, abi::V3_CREATED, abi::V4_INITIALIZE];
+
 type Decoder = fn(&Log) -> Result<DecodedEvent, DecodeError>;
 
 /// The event in a log: `None` if its signature is no pool event that changes state or gives evidence.

@@ -3,6 +3,7 @@
 use crate::{
     DecodeError, DecodedEvent, PoolEvent, PoolFilter, PoolId, PoolKey, decode,
     digest::envelope_digest,
+    transfers::{Shortfall, has_transfers, shortfalls},
 };
 use alloy_consensus::TxReceipt;
 use alloy_primitives::{Address, B256, Log, map::HashMap};
@@ -64,8 +65,8 @@ pub struct ExtractedStep {
 }
 
 impl ExtractedStep {
-    /// Decodes a step's logs as [`BlockEnvelope::from_block`] will those of the sealed block, but for pools that an earlier
-    /// step of the same block created: these are known from the seal on.
+    /// Decodes a step's logs as [`BlockEnvelope::from_block`] will those of the sealed block. Pools that an earlier step of the
+    /// same block created are known if `filter` is the [`crate::OpenPools`] of the steps before.
     pub fn from_step(chain_id: u64, step: &OpenStep, filter: &dyn PoolFilter) -> Self {
         let logs = step.transactions.iter().map(|tx| tx.logs.len()).sum();
         let mut reader = Reader::new(chain_id, filter, logs);
@@ -158,11 +159,31 @@ impl Eq for BlockEnvelope {}
 /// Room made at the first event of a block, at most: growing step by step would copy every record twice.
 const EVENTS_RESERVED: usize = 512;
 
+/// A pool created in the block.
+struct Created {
+    /// Its factory or PoolManager.
+    by: Address,
+    tokens: (Address, Address),
+}
+
+impl Created {
+    fn of(log: &Log, event: &PoolEvent) -> Option<Self> {
+        match *event {
+            PoolEvent::V2Created { token0, token1, .. }
+            | PoolEvent::V3Created { token0, token1, .. }
+            | PoolEvent::V4Initialize { token0, token1, .. } => {
+                Some(Self { by: log.address, tokens: (token0, token1) })
+            }
+            _ => None,
+        }
+    }
+}
+
 struct Reader<'a> {
     chain_id: u64,
     filter: &'a dyn PoolFilter,
-    /// Pools created in the block, and by whom.
-    created: HashMap<PoolId, Address>,
+    /// Pools created in the block.
+    created: HashMap<PoolId, Created>,
     /// Logs in the block.
     logs: usize,
     tx_index: u32,
@@ -186,10 +207,10 @@ impl<'a> Reader<'a> {
     }
 
     fn read_transaction(&mut self, logs: &[Log], tx_hash: impl Fn() -> B256) {
-        for log in logs {
-            self.read(self.tx_index, self.log_index, log, &tx_hash);
-            self.log_index += 1;
+        for at in 0..logs.len() {
+            self.read(logs, at, &tx_hash);
         }
+        self.log_index += logs.len() as u32;
         self.tx_index += 1;
     }
 
@@ -201,24 +222,49 @@ impl<'a> Reader<'a> {
         Extracted { envelope, undecodable: self.undecodable }
     }
 
-    fn read(&mut self, tx_index: u32, log_index: u32, log: &Log, tx_hash: impl Fn() -> B256) {
-        let decoded = match decode(log) {
-            Ok(Some(decoded)) => decoded,
-            Ok(None) => return,
+    /// Reads the log at `at` of a transaction, whose first log is the block's at `self.log_index`.
+    fn read(&mut self, logs: &[Log], at: usize, tx_hash: impl Fn() -> B256) {
+        let (log, log_index) = (&logs[at], self.log_index + at as u32);
+        let DecodedEvent { pool, event } = match decode(log) {
+            Ok(Some(decoded)) if self.is_wanted(&log.address, &decoded) => decoded,
+            Ok(_) => return,
             Err(error) => return self.note_undecodable(log_index, &log.address, error),
         };
-        if !self.is_wanted(&log.address, &decoded) {
-            return;
+        if let Some(created) = Created::of(log, &event) {
+            self.created.insert(pool, created);
         }
-        if decoded.event.is_creation() {
-            self.created.insert(decoded.pool, log.address);
-        }
-        let pool = PoolKey { chain_id: self.chain_id, id: decoded.pool };
-        let event = decoded.event;
         if self.events.is_empty() {
             self.events.reserve(self.logs.min(EVENTS_RESERVED));
         }
-        self.events.push(EventRecord { tx_index, log_index, tx_hash: tx_hash(), pool, event });
+        if has_transfers(&event)
+            && let Some(tokens) = self.tokens(&pool)
+        {
+            for found in shortfalls(logs, at, tokens, &event).into_iter().flatten() {
+                let Shortfall { place, token, sent, arrived } = found;
+                let event = PoolEvent::TransferShortfall { token, sent, arrived };
+                self.insert(self.record(self.log_index + place as u32, tx_hash(), pool, event));
+            }
+        }
+        self.events.push(self.record(log_index, tx_hash(), pool, event));
+    }
+
+    fn record(&self, log_index: u32, tx_hash: B256, pool: PoolId, event: PoolEvent) -> EventRecord {
+        let pool = PoolKey { chain_id: self.chain_id, id: pool };
+        EventRecord { tx_index: self.tx_index, log_index, tx_hash, pool, event }
+    }
+
+    /// Puts an earlier log of the transaction in its place. A log tells of one pool only: the first that asked.
+    fn insert(&mut self, record: EventRecord) {
+        let before = self.events.iter().rposition(|event| event.log_index <= record.log_index);
+        if before.is_some_and(|before| self.events[before].log_index == record.log_index) {
+            return;
+        }
+        self.events.insert(before.map_or(0, |before| before + 1), record);
+    }
+
+    fn tokens(&self, pool: &PoolId) -> Option<(Address, Address)> {
+        let created = if self.created.is_empty() { None } else { self.created.get(pool) };
+        created.map(|created| created.tokens).or_else(|| self.filter.tokens(pool))
     }
 
     fn is_wanted(&self, emitter: &Address, decoded: &DecodedEvent) -> bool {
@@ -235,7 +281,7 @@ impl<'a> Reader<'a> {
             // An id belongs to the singleton that used it first.
             PoolId::Id(id) => {
                 let is_free = !self.filter.is_pool(pool)
-                    && self.created.get(pool).is_none_or(|singleton| singleton == emitter);
+                    && self.created.get(pool).is_none_or(|created| created.by == *emitter);
                 self.filter.is_kept_by(id, emitter) || (is_free && self.filter.is_factory(emitter))
             }
         }
@@ -250,9 +296,9 @@ impl<'a> Reader<'a> {
     }
 
     fn is_created(&self, pool: &PoolId, emitter: &Address) -> bool {
-        self.created.get(pool).is_some_and(|creator| match pool {
+        self.created.get(pool).is_some_and(|created| match pool {
             PoolId::Address(_) => true,
-            PoolId::Id(_) => creator == emitter,
+            PoolId::Id(_) => created.by == *emitter,
         })
     }
 

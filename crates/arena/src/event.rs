@@ -5,8 +5,8 @@ use alloy_primitives::{Address, I256, U256};
 
 /// One event of a pool, in the contract's own terms.
 ///
-/// `V2Created` and `V3Created` are emitted by the factory, `V4` events by the PoolManager; the record's key names the
-/// pool.
+/// `V2Created` and `V3Created` are emitted by the factory, `V4` events by the PoolManager, `TransferShortfall` is a token's; the
+/// record's key names the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoolEvent {
     /// `UniswapV2Factory.PairCreated`.
@@ -190,9 +190,24 @@ pub enum PoolEvent {
         /// Share of token1 fees in ten-thousandths.
         fee_protocol1: u16,
     },
+    /// A `Transfer` of one of the pool's tokens that fell short of what was sent: the token takes a share of it, or its
+    /// balances change by themselves. Evidence against the token; the pool's state is as its own events say.
+    TransferShortfall {
+        /// The token.
+        token: Address,
+        /// What was sent: by the pool, as its own event says, or to it, as the token's events say.
+        sent: U256,
+        /// What of it arrived: as the token's event says, or as the pool's own event says.
+        arrived: U256,
+    },
 }
 
 impl PoolEvent {
+    /// Whether the event tells amounts that belong to the `Sync` of V2 before it.
+    pub(crate) const fn is_v2_evidence(&self) -> bool {
+        matches!(self, Self::V2Swap { .. } | Self::V2Mint { .. } | Self::V2Burn { .. })
+    }
+
     /// Whether the event creates its pool.
     pub const fn is_creation(&self) -> bool {
         matches!(self, Self::V2Created { .. } | Self::V3Created { .. } | Self::V4Initialize { .. })

@@ -86,6 +86,10 @@ impl<P: FnMut(&[u8])> Fields<'_, P> {
             PoolEvent::PancakeV3Swap { .. } | PoolEvent::PancakeV3SetFeeProtocol { .. } => {
                 self.pancake_event(event);
             }
+            PoolEvent::TransferShortfall { token, sent, arrived } => {
+                self.put(&[18]);
+                self.put_each([token.as_slice(), sent.as_le_slice(), arrived.as_le_slice()]);
+            }
         }
     }
 

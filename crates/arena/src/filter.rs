@@ -14,6 +14,12 @@ pub trait PoolFilter {
     /// Whether this contract keeps pools by id whose events are wanted (a Uniswap V4 PoolManager).
     fn is_singleton(&self, contract: &Address) -> bool;
 
+    /// The lower and the higher token of a pool that is a contract, if they are known: what they move is then compared with
+    /// the pool's events, as [`crate::PoolEvent::TransferShortfall`] says.
+    fn tokens(&self, _pool: &PoolId) -> Option<(Address, Address)> {
+        None
+    }
+
     /// Whether the pool of this id is wanted, and this contract the one that keeps it.
     ///
     /// Any contract can emit a PoolManager's events with any id: without this question it could write into the states

@@ -20,7 +20,9 @@ mod event_bytes;
 
 mod abi;
 mod decode;
-pub use decode::{DecodeError, decode};
+pub use decode::{CREATION_TOPICS, DecodeError, decode};
+
+mod transfers;
 
 mod filter;
 pub use filter::{PoolFilter, WatchAll, WatchSet};
@@ -37,7 +39,7 @@ mod state;
 pub use state::{LpFeeSource, PoolState, V2State, V3State, V4State};
 
 mod pool;
-pub use pool::{Evidence, Pool, PoolStatus};
+pub use pool::{Evidence, Pool, PoolStatus, TokenShortfall};
 
 mod accuracy;
 pub use accuracy::{Accuracy, Grade, GradeReason};
@@ -68,7 +70,7 @@ pub use arena::{
 };
 
 mod spill;
-pub use spill::{SpillError, SpillSection, SpilledBlock};
+pub use spill::{SpillError, SpillSection, SpilledBlock, SpilledPool};
 
 mod snapshot;
 pub use snapshot::PoolSnapshot;

@@ -4,7 +4,7 @@ use crate::{
     Divergence, GradeReason, Hold, HookFlags, PoolEvent, PoolState, PoolStatic, Protocol,
     SwapState52, V2State, V3State, V4State,
 };
-use alloy_primitives::U256;
+use alloy_primitives::{Address, U256};
 use std::sync::Arc;
 use weir_amm::{Direction, QuoteError, Reserves, SwapKind, TickSpacing, V2Fee, V3Terms};
 use weir_primitives::BlockRef;
@@ -43,6 +43,15 @@ pub struct Evidence {
     pub before: SwapState52,
     /// What contradicts what.
     pub divergence: Divergence,
+}
+
+/// A token of a pool that delivered less than was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenShortfall {
+    /// The token.
+    pub token: Address,
+    /// Number of the first block that showed it.
+    pub block: u64,
 }
 
 /// The last block that touched a pool, and where in that block's undo record its pre-image is.
@@ -99,6 +108,8 @@ pub struct Pool {
     pub(crate) nonce: u64,
     /// V2 reserves before the last `Sync`, until the evidence that follows it has been checked.
     pub(crate) previous: Option<Reserves>,
+    /// What is known against the tokens.
+    pub(crate) shortfall: Option<TokenShortfall>,
 }
 
 impl Pool {
@@ -132,6 +143,7 @@ impl Pool {
             exact_from: 0,
             nonce: 0,
             previous: None,
+            shortfall: None,
         })
     }
 
@@ -177,6 +189,23 @@ impl Pool {
         self.halt.as_deref()
     }
 
+    /// The first token that was seen to deliver less than was sent, if one was: [`Self::quote`] refuses then.
+    pub const fn shortfall(&self) -> Option<TokenShortfall> {
+        self.shortfall
+    }
+
+    /// Takes note of a token that delivers less than was sent, if none is known yet.
+    pub(crate) const fn note_shortfall(&mut self, token: Address, block: u64) {
+        if self.shortfall.is_none() {
+            self.shortfall = Some(TokenShortfall { token, block });
+        }
+    }
+
+    /// Forgets what blocks above `number` showed of the tokens.
+    pub(crate) fn forget_shortfall_above(&mut self, number: u64) {
+        self.shortfall = self.shortfall.filter(|shortfall| shortfall.block <= number);
+    }
+
     /// Number of the last block in the arena's memory that touched the pool.
     pub fn last_block(&self) -> Option<u64> {
         self.last_touch.map(|touch| touch.number)
@@ -190,9 +219,10 @@ impl Pool {
     /// `(amount_in, amount_out)` of a swap of the whole amount, whatever the pool's status: check [`Self::status`].
     ///
     /// # Errors
-    /// If the contract would revert, if hooks decide the amounts, or if a fee set by hooks is not known
+    /// If the contract would revert, if hooks or tokens decide the amounts, or if a fee set by hooks is not known
     /// ([`Self::accuracy`] has the reason).
     pub fn quote(&self, direction: Direction, kind: SwapKind) -> Result<(U256, U256), QuoteError> {
+        self.require_told_by_events()?;
         let swap = match (&self.state, self.terms) {
             (PoolState::V2(state), Terms::V2(fee)) => {
                 return state.reserves.quote(fee, direction, kind);
@@ -201,7 +231,6 @@ impl Pool {
                 state.slot.quote(&state.ticks, terms, direction, kind)?
             }
             (PoolState::V4(state), Terms::V4(V4Terms { spacing, .. })) => {
-                self.require_told_by_events()?;
                 let terms = V3Terms { fee: state.fees.swap_fee(direction)?, spacing };
                 state.slot.quote_v4(&state.ticks, terms, direction, kind)?
             }
@@ -214,9 +243,9 @@ impl Pool {
 
     pub(crate) const fn require_told_by_events(&self) -> Result<(), QuoteError> {
         match self.accuracy_of_state().reason {
-            GradeReason::HooksSetFee | GradeReason::HooksChangeAmounts => {
-                Err(QuoteError::SimulationOnly)
-            }
+            GradeReason::HooksSetFee
+            | GradeReason::HooksChangeAmounts
+            | GradeReason::TokenFallsShort { .. } => Err(QuoteError::SimulationOnly),
             GradeReason::DynamicFeeUnknown => Err(QuoteError::FeeUnknown),
             _ => Ok(()),
         }

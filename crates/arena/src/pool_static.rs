@@ -1,6 +1,6 @@
 //! What a pool fixes at its creation.
 
-use crate::{HookFlags, LookupError, PoolId, PoolKey};
+use crate::{HookFlags, LookupError, PoolEvent, PoolId, PoolKey, transition::initial_slot};
 use alloy_primitives::{Address, B256, U256, address, keccak256};
 use weir_amm::{FeePips, TickSpacing, V2Fee, V3Terms};
 
@@ -125,6 +125,53 @@ impl PoolStatic {
     pub fn v2_fee(&self) -> Option<V2Fee> {
         let Protocol::UniswapV2 = self.protocol else { return None };
         Some(V2Fee::from_pips(FeePips::new(self.fee_pips).ok()?))
+    }
+}
+
+impl PoolStatic {
+    /// The facts that a creation event states of the pool `key`, if it is one and they are possible.
+    pub fn of_creation(key: PoolKey, event: &PoolEvent) -> Option<Self> {
+        let statics = |factory, token0, token1| Self {
+            key,
+            protocol: Protocol::UniswapV2,
+            token0,
+            token1,
+            fee_pips: UNISWAP_V2_FEE_PIPS,
+            tick_spacing: 0,
+            factory,
+            hooks: Address::ZERO,
+            decimals: None,
+        };
+        let statics = match *event {
+            PoolEvent::V2Created { factory, token0, token1 } => statics(factory, token0, token1),
+            PoolEvent::V3Created { factory, token0, token1, fee_pips, tick_spacing } => Self {
+                protocol: Protocol::of_v3_factory(&factory),
+                fee_pips,
+                tick_spacing,
+                ..statics(factory, token0, token1)
+            },
+            PoolEvent::V4Initialize {
+                manager,
+                token0,
+                token1,
+                fee_pips,
+                tick_spacing,
+                hooks,
+                sqrt_price,
+                tick,
+            } => {
+                initial_slot(sqrt_price, tick)?;
+                Self {
+                    protocol: Protocol::UniswapV4,
+                    fee_pips,
+                    tick_spacing,
+                    hooks,
+                    ..statics(manager, token0, token1)
+                }
+            }
+            _ => return None,
+        };
+        statics.validate().is_ok().then_some(statics)
     }
 }
 

@@ -48,6 +48,18 @@ impl Pools {
         self.index.singletons.contains_key(contract)
     }
 
+    /// Whether the pool of this id is kept by that contract.
+    pub(crate) fn is_kept_by(&self, id: &B256, contract: &Address) -> bool {
+        let pool = self.find(&PoolId::Id(*id)).and_then(|idx| self.get(idx));
+        pool.is_some_and(|pool| pool.statics().factory == *contract)
+    }
+
+    /// The tokens of a pool.
+    pub(crate) fn tokens(&self, pool: &PoolId) -> Option<(Address, Address)> {
+        let statics = self.find(pool).and_then(|idx| self.get(idx))?.statics();
+        Some((statics.token0, statics.token1))
+    }
+
     pub(crate) fn get(&self, idx: PoolIdx) -> Option<&Pool> {
         self.slots.get(idx.get())?.as_deref()
     }

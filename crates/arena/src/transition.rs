@@ -1,7 +1,7 @@
 //! What one event does to one pool.
 
 use crate::{
-    Divergence, Pool, PoolEvent, PoolId, PoolState, Protocol, Verdict,
+    Divergence, Pool, PoolEvent, PoolId, PoolState, PoolStatic, Protocol, Verdict,
     fork::pancake_fee_protocol,
     pool::{Sync, Terms},
     verify_event,
@@ -43,6 +43,8 @@ impl Pool {
         match event {
             PoolEvent::V2Sync { .. } => true,
             PoolEvent::V2Swap { .. } | PoolEvent::V2Mint { .. } | PoolEvent::V2Burn { .. } => false,
+            // Of the token, whatever is known of the pool; the first one tells all.
+            PoolEvent::TransferShortfall { .. } => self.shortfall.is_none(),
             PoolEvent::V3Burn { amount: 0, .. } | PoolEvent::V4ModifyLiquidity { delta: 0, .. } => {
                 false
             }
@@ -70,10 +72,15 @@ impl Pool {
     }
 
     /// Checks evidence that follows a `Sync`, once.
-    pub(crate) fn check_evidence(&mut self, event: &PoolEvent) -> Transition {
+    pub(crate) fn check_evidence(&mut self, event: &PoolEvent, number: u64) -> Transition {
         let verdict = self.check(event);
         self.previous = None;
         match verdict {
+            Verdict::FallsShort { is_token1 } => {
+                let PoolStatic { token0, token1, .. } = *self.statics;
+                self.note_shortfall(if is_token1 { token1 } else { token0 }, number);
+                Transition::NONE
+            }
             Verdict::Diverged(divergence) => Transition::diverged(divergence),
             Verdict::Unchecked | Verdict::Absorbed => Transition::NONE,
             Verdict::Verified | Verdict::VerifiedSwap(_) => {
@@ -92,6 +99,10 @@ impl Pool {
 
     fn change(&mut self, event: &PoolEvent, number: u64) -> Transition {
         let terms = self.terms();
+        if let PoolEvent::TransferShortfall { token, .. } = event {
+            self.note_shortfall(*token, number);
+            return Transition::NONE;
+        }
         match (&mut self.state, terms, event) {
             (PoolState::V2(_), _, PoolEvent::V2Sync { reserve0, reserve1 }) => {
                 self.sync_reserves(Reserves { reserve0: *reserve0, reserve1: *reserve1 }, number)

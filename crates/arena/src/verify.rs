@@ -59,6 +59,12 @@ pub enum Verdict {
     VerifiedSwap(SwapHypothesis),
     /// The pool's hooks took the whole swap for themselves: the pool saw nothing of it.
     Absorbed,
+    /// The reserves are less than what the amounts give, and nothing of the token came in: it took more than it was asked
+    /// to send, or its balances shrank by themselves. The pool is as its events say.
+    FallsShort {
+        /// Whether it is the higher token, and not the lower.
+        is_token1: bool,
+    },
     /// The event contradicts the state.
     Diverged(Divergence),
 }
@@ -198,8 +204,11 @@ fn verify_v2(before: &Reserves, after: &Reserves, fee: V2Fee, event: &PoolEvent)
     let zero = U256::ZERO;
     match *event {
         PoolEvent::V2Swap { amount0_in, amount1_in, amount0_out, amount1_out } => {
-            let balance =
-                balance(before, after, (amount0_in, amount1_in), (amount0_out, amount1_out));
+            let (paid, received) = ((amount0_in, amount1_in), (amount0_out, amount1_out));
+            if let Some(is_token1) = short_side(before, after, paid, received) {
+                return Verdict::FallsShort { is_token1 };
+            }
+            let balance = balance(before, after, paid, received);
             if balance == Verdict::Verified
                 && !is_product_kept(before, after, fee, amount0_in, amount1_in)
             {
@@ -212,7 +221,11 @@ fn verify_v2(before: &Reserves, after: &Reserves, fee: V2Fee, event: &PoolEvent)
         }
         // A burn also pays out its share of what was sent to the pair before, so that its reserves are a lower bound.
         PoolEvent::V2Burn { amount0, amount1 } => {
-            let (expected0, expected1) = expected(before, (zero, zero), (amount0, amount1));
+            let (nothing, received) = ((zero, zero), (amount0, amount1));
+            if let Some(is_token1) = short_side(before, after, nothing, received) {
+                return Verdict::FallsShort { is_token1 };
+            }
+            let (expected0, expected1) = expected(before, nothing, received);
             let is_covered =
                 expected0 <= U256::from(after.reserve0) && expected1 <= U256::from(after.reserve1);
             if is_covered {
@@ -230,6 +243,26 @@ fn expected(before: &Reserves, paid: (U256, U256), received: (U256, U256)) -> (U
         U256::from(reserve).saturating_add(paid).saturating_sub(received)
     };
     (side(before.reserve0, paid.0, received.0), side(before.reserve1, paid.1, received.1))
+}
+
+/// The token of which less is there than the amounts leave, if all that does not fit is explained so: `UniswapV2Pair` counts what
+/// came in as the balance less what must be left, and never as less than nothing. Its own check of the product holds even then.
+fn short_side(
+    before: &Reserves,
+    after: &Reserves,
+    paid: (U256, U256),
+    received: (U256, U256),
+) -> Option<bool> {
+    let (expected0, expected1) = expected(before, paid, received);
+    let side = |after: u128, expected: U256, paid: U256| {
+        let after = U256::from(after);
+        let is_short = after < expected && paid.is_zero();
+        (is_short, is_short || after == expected)
+    };
+    let (is_short0, is_explained0) = side(after.reserve0, expected0, paid.0);
+    let (is_short1, is_explained1) = side(after.reserve1, expected1, paid.1);
+    let is_short = (is_short0 || is_short1) && is_explained0 && is_explained1;
+    is_short.then_some(!is_short0)
 }
 
 fn balance(

@@ -41,6 +41,7 @@ const V4_MODIFY_LIQUIDITY: u8 = 14;
 const V4_PROTOCOL_FEE_UPDATED: u8 = 15;
 const PANCAKE_V3_SWAP: u8 = 16;
 const PANCAKE_V3_SET_FEE_PROTOCOL: u8 = 17;
+const TRANSFER_SHORTFALL: u8 = 18;
 
 /// Kind byte and 32 bytes: an address comes first in them and is followed by twelve zero bytes.
 pub(crate) fn write_pool(pool: &PoolId, out: &mut FrameWriter<'_>) {
@@ -124,7 +125,7 @@ pub(crate) fn read_event(fields: &mut FieldReader<'_>) -> Result<PoolEvent, Code
     })
 }
 
-/// The kinds that were added after the first ones: V4 and PancakeSwap.
+/// The kinds that were added after the first ones: V4, PancakeSwap, tokens.
 fn read_later_event(kind: u8, fields: &mut FieldReader<'_>) -> Result<PoolEvent, CodecError> {
     Ok(match kind {
         V4_INITIALIZE => PoolEvent::V4Initialize {
@@ -166,6 +167,11 @@ fn read_later_event(kind: u8, fields: &mut FieldReader<'_>) -> Result<PoolEvent,
         PANCAKE_V3_SET_FEE_PROTOCOL => PoolEvent::PancakeV3SetFeeProtocol {
             fee_protocol0: fields.u16()?,
             fee_protocol1: fields.u16()?,
+        },
+        TRANSFER_SHORTFALL => PoolEvent::TransferShortfall {
+            token: fields.address()?,
+            sent: fields.u256()?,
+            arrived: fields.u256()?,
         },
         other => {
             let value = other.into();

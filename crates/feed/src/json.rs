@@ -165,6 +165,7 @@ fn pool_to_json(pool: &FeedPool) -> Value {
         "pool": pool.pool.to_string(),
         "protocol": pool.protocol.name(),
         "status": status_name(pool.status),
+        "fallsShort": [pool.falls_short.0, pool.falls_short.1],
         "token0": pool.token0,
         "token1": pool.token1,
         "factory": pool.factory,
@@ -240,6 +241,12 @@ fn pool_event_to_json(event: &PoolEvent) -> Value {
         PoolEvent::PancakeV3Swap { .. } | PoolEvent::PancakeV3SetFeeProtocol { .. } => {
             pancake_event_to_json(event)
         }
+        PoolEvent::TransferShortfall { token, sent, arrived } => json!({
+            "event": "transferShortfall",
+            "token": token,
+            "sent": sent.to_string(),
+            "arrived": arrived.to_string(),
+        }),
     }
 }
 

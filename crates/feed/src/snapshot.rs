@@ -65,6 +65,8 @@ pub struct SnapshotPool {
     pub is_fork_settled: bool,
     /// Whether the state may be used.
     pub status: PoolStatus,
+    /// Which of its tokens is known to deliver less than is sent.
+    pub falls_short: (bool, bool),
     /// The token with the lower address.
     pub token0: Address,
     /// The token with the higher address.
@@ -149,6 +151,13 @@ impl FeedSnapshot {
             if !pool.pool.is_fork_settled {
                 arena.assume_fork(&statics.key)?;
             }
+            for (is_short, is_token1) in
+                [(pool.pool.falls_short.0, false), (pool.pool.falls_short.1, true)]
+            {
+                if is_short {
+                    arena.note_shortfall(&statics.key, is_token1, self.block.number)?;
+                }
+            }
             if let Some(hydration) = pool.hydration(statics.key)? {
                 arena.hydrate(&statics.key, self.block.hash, hydration)?;
                 // A fee that was read may be of an older block: nothing says that it is of this one.
@@ -190,6 +199,7 @@ impl FeedPool {
             protocol: statics.protocol,
             is_fork_settled: pool.is_fork_settled(),
             status,
+            falls_short: falls_short(pool),
             token0: statics.token0,
             token1: statics.token1,
             factory: statics.factory,
@@ -253,6 +263,12 @@ impl FeedPool {
         };
         self.ticks.iter().map(tick).collect()
     }
+}
+
+fn falls_short(pool: &Pool) -> (bool, bool) {
+    let token = pool.shortfall().map(|shortfall| shortfall.token);
+    let statics = pool.statics();
+    (token == Some(statics.token0), token == Some(statics.token1))
 }
 
 fn ticks_of(pool: u32, ticks: impl Iterator<Item = (Tick, TickInfo)>) -> Vec<SnapshotTick> {

@@ -17,6 +17,10 @@ const PANCAKE_V3: u8 = 3;
 const UNISWAP_V4: u8 = 4;
 /// Uniswap V3 by assumption.
 const ASSUMED_V3: u8 = 5;
+/// Beside a status: the lower token delivers less than is sent.
+const SHORT_TOKEN0: u8 = 0x40;
+/// The same of the higher token.
+const SHORT_TOKEN1: u8 = 0x80;
 
 pub(crate) fn write_snapshot_begin(begin: &SnapshotBegin, out: &mut FrameWriter<'_>) {
     out.u64(begin.chain_id).u64(begin.epoch).u64(begin.next_seq).block(&begin.block);
@@ -38,7 +42,7 @@ pub(crate) fn read_snapshot_begin(
 pub(crate) fn write_snapshot_pool(pool: &SnapshotPool, out: &mut FrameWriter<'_>) {
     out.u32(pool.index);
     write_pool(&pool.pool, out);
-    out.u8(protocol_code(pool)).u8(status_code(pool.status));
+    out.u8(protocol_code(pool)).u8(status_code(pool));
     for address in [pool.token0, pool.token1, pool.factory, pool.hooks] {
         out.bytes(address.as_slice());
     }
@@ -54,12 +58,14 @@ pub(crate) fn write_snapshot_pool(pool: &SnapshotPool, out: &mut FrameWriter<'_>
 pub(crate) fn read_snapshot_pool(fields: &mut FieldReader<'_>) -> Result<SnapshotPool, CodecError> {
     let (index, pool) = (fields.u32()?, read_pool(fields)?);
     let (protocol, is_fork_settled) = read_protocol(fields.u8()?)?;
+    let status = fields.u8()?;
     Ok(SnapshotPool {
         index,
         pool,
         protocol,
         is_fork_settled,
-        status: read_status(fields.u8()?)?,
+        status: read_status(status & !(SHORT_TOKEN0 | SHORT_TOKEN1))?,
+        falls_short: (status & SHORT_TOKEN0 != 0, status & SHORT_TOKEN1 != 0),
         token0: fields.address()?,
         token1: fields.address()?,
         factory: fields.address()?,
@@ -125,13 +131,16 @@ fn read_protocol(code: u8) -> Result<(Protocol, bool), CodecError> {
     }
 }
 
-const fn status_code(status: PoolStatus) -> u8 {
-    match status {
+const fn status_code(pool: &SnapshotPool) -> u8 {
+    let status = match pool.status {
         PoolStatus::Unsynced => 0,
         PoolStatus::Uninitialized => 1,
         PoolStatus::Live => 2,
         PoolStatus::Halted => 3,
-    }
+    };
+    let token0 = if pool.falls_short.0 { SHORT_TOKEN0 } else { 0 };
+    let token1 = if pool.falls_short.1 { SHORT_TOKEN1 } else { 0 };
+    status | token0 | token1
 }
 
 fn read_status(code: u8) -> Result<PoolStatus, CodecError> {

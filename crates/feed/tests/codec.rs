@@ -163,6 +163,9 @@ fn pancake_event() -> impl Strategy<Value = PoolEvent> {
         any::<[u16; 2]>().prop_map(|[fee_protocol0, fee_protocol1]| {
             PoolEvent::PancakeV3SetFeeProtocol { fee_protocol0, fee_protocol1 }
         }),
+        (any::<[u8; 20]>(), number(), number()).prop_map(|(token, sent, arrived)| {
+            PoolEvent::TransferShortfall { token: token.into(), sent, arrived }
+        }),
     ]
 }
 
@@ -368,6 +371,7 @@ fn snapshot_pool() -> impl Strategy<Value = SnapshotPool> {
                 protocol,
                 is_fork_settled: protocol != Protocol::UniswapV3 || index % 2 == 0,
                 status,
+                falls_short: (index % 3 == 0, index % 5 == 0),
                 token0,
                 token1,
                 factory,

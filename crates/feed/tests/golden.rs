@@ -17,7 +17,7 @@ use weir_primitives::BlockRef;
 
 const VECTORS: &str = include_str!("../../../docs/spec/feed-v1.vectors");
 
-const EVENTS: [(&str, PoolEvent); 17] = [
+const EVENTS: [(&str, PoolEvent); 18] = [
     ("v2_created", PoolEvent::V2Created { factory: token(1), token0: token(2), token1: token(3) }),
     ("v2_sync", PoolEvent::V2Sync { reserve0: 1000, reserve1: (1 << 112) - 1 }),
     (
@@ -133,6 +133,10 @@ const EVENTS: [(&str, PoolEvent); 17] = [
     (
         "pancake_v3_set_fee_protocol",
         PoolEvent::PancakeV3SetFeeProtocol { fee_protocol0: 3_300, fee_protocol1: 0 },
+    ),
+    (
+        "transfer_shortfall",
+        PoolEvent::TransferShortfall { token: token(3), sent: number(1_000), arrived: number(970) },
     ),
 ];
 
@@ -307,6 +311,7 @@ fn snapshot() -> Vec<(&'static str, Message)> {
         protocol: Protocol::UniswapV2,
         is_fork_settled: true,
         status: PoolStatus::Live,
+        falls_short: (false, true),
         token0: token(2),
         token1: token(3),
         factory: token(1),
@@ -327,6 +332,7 @@ fn snapshot() -> Vec<(&'static str, Message)> {
         pool: PoolId::Address(token(0xdd)),
         protocol: Protocol::UniswapV3,
         is_fork_settled: true,
+        falls_short: (false, false),
         fee_pips: 500,
         tick_spacing: 10,
         decimals: None,

@@ -28,6 +28,9 @@ pub use logged::LogProof;
 mod calls;
 pub use calls::{CallOutcome, CallRequest};
 
+mod log_query;
+pub use log_query::LogQuery;
+
 mod fees;
 pub use fees::Fees;
 

@@ -161,7 +161,7 @@ pub(crate) struct GateBook {
 impl LiquidityView {
     /// Whether the pool may be traded on; `None` if it is not followed.
     pub fn gate(&self, pool: &PoolKey) -> Option<PoolGate> {
-        let held = self.head.get(pool)?;
+        let held = self.pool(pool)?;
         let own = match held.status() {
             PoolStatus::Halted => {
                 let event = held.evidence().map(|evidence| HaltCause::Event(Box::new(*evidence)));

@@ -58,7 +58,10 @@ pub use sync::{
 };
 
 mod adapter;
-pub use adapter::{FollowerSource, FollowerSourceError, NatsFeedSource, WhitelistFeed};
+pub use adapter::{
+    FollowerSource, FollowerSourceError, NatsFeedSource, PastPools, PastPoolsError,
+    PastPoolsOptions, WhitelistFeed,
+};
 
 mod paths;
 pub use paths::{BaseTokens, PathsChange, PathsDriver, PathsHandle, PathsOptions, PathsView};

@@ -2,7 +2,7 @@
 
 use crate::{SourceView, TradingState, writer::UpdateOutcome};
 use std::time::{Duration, Instant};
-use weir_arena::{PoolArena, PoolStatus};
+use weir_arena::{Grade, PoolArena, PoolStatus};
 use weir_feed::Completeness;
 use weir_primitives::BlockRef;
 
@@ -14,6 +14,10 @@ pub fn describe_metrics() {
         "Number of the block whose pool states are published."
     );
     metrics::describe_gauge!("weir_arena_pools", "Pools in the arena by status.");
+    metrics::describe_gauge!(
+        "weir_arena_pools_by_grade",
+        "Pools in the arena by how far their quotes can be relied on: A, A*, B, C, D or U."
+    );
     metrics::describe_gauge!("weir_arena_undo_bytes", "Memory held by undo records, in bytes.");
     metrics::describe_gauge!("weir_arena_undo_blocks", "Blocks that can be reverted.");
     metrics::describe_gauge!(
@@ -84,6 +88,10 @@ fn describe_source_metrics() {
         "Failures after which snapshots are not spilled any more."
     );
     metrics::describe_counter!(
+        "weir_arena_spill_sync_errors_total",
+        "Syncs of spilled snapshots that failed: a crash of the machine may take them."
+    );
+    metrics::describe_counter!(
         "weir_arena_feed_faults_total",
         "Feed sessions that ended, by kind: connection, sequence, count, digest, order, codec or refused."
     );
@@ -114,6 +122,14 @@ fn describe_source_metrics() {
     metrics::describe_gauge!(
         "weir_arena_source_lag_blocks",
         "Blocks by which the source is ahead of the published states."
+    );
+    metrics::describe_counter!(
+        "weir_arena_discovered_pools_total",
+        "Older pools that a search of the node's logs found."
+    );
+    metrics::describe_gauge!(
+        "weir_arena_discovery_block",
+        "The last block that was searched for older pools."
     );
     metrics::describe_gauge!("weir_arena_source_connected", "Whether the source is connected.");
     metrics::describe_counter!(
@@ -171,9 +187,16 @@ pub(crate) fn record_arena(arena: &PoolArena, state: TradingState, undecodable: 
     }
     set("weir_arena_undo_bytes", arena.undo_bytes() as f64);
     set("weir_arena_undo_blocks", arena.depth() as f64);
-    let mut counts = [0u32; 4];
+    let (mut counts, mut grades) = ([0u32; 4], [0u32; Grade::ALL.len()]);
+    let number = arena.tip().map_or(0, |tip| tip.number);
     for (_, pool) in arena.pools() {
         counts[status_index(pool.status())] += 1;
+        grades[pool.accuracy_at(number).grade as usize] += 1;
+    }
+    for (grade, count) in Grade::ALL.into_iter().zip(grades) {
+        let (chain, grade) = (chain.clone(), grade.name());
+        metrics::gauge!("weir_arena_pools_by_grade", "chain" => chain, "grade" => grade)
+            .set(f64::from(count));
     }
     for (name, count) in ["live", "uninitialized", "unsynced", "halted"].into_iter().zip(counts) {
         let gauge = metrics::gauge!("weir_arena_pools", "chain" => chain.clone(), "status" => name);
@@ -268,4 +291,16 @@ pub(crate) fn record_source(
     if let (Some(head), Some(tip)) = (source.head, tip) {
         set("weir_arena_source_lag_blocks", head.saturating_sub(tip.number) as f64);
     }
+}
+
+/// Counts older pools that a search has found.
+pub(crate) fn count_discovered(chain_id: u64, pools: usize) {
+    metrics::counter!("weir_arena_discovered_pools_total", "chain" => chain_id.to_string())
+        .increment(pools as u64);
+}
+
+/// Tells how far the search for older pools has come.
+pub(crate) fn record_discovery(chain_id: u64, block: u64) {
+    metrics::gauge!("weir_arena_discovery_block", "chain" => chain_id.to_string())
+        .set(block as f64);
 }

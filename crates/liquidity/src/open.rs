@@ -2,7 +2,7 @@
 
 use crate::{LiquidityHandle, LiquidityView, OpenView, metrics::record_step};
 use std::{ops::Range, sync::Arc, time::Instant};
-use weir_arena::{ExtractedStep, OpenPools, PoolArena};
+use weir_arena::{ExtractedStep, OpenPools, PoolArena, PoolFilter};
 use weir_feed::{FeedProducer, StepUpdate};
 use weir_primitives::{OpenStep, OpenUpdate};
 
@@ -55,7 +55,11 @@ impl OpenTracker {
     /// Follows the open block of this process's own sequencer.
     pub(crate) fn follow(&mut self, arena: &PoolArena, update: &OpenUpdate) {
         match update {
-            OpenUpdate::Appended(step) => self.take(arena, decoded(arena, step)),
+            OpenUpdate::Appended(step) => {
+                let chain_id = arena.config().chain_id;
+                let decoded = decoded(chain_id, step, self.filter(arena, step));
+                self.take(arena, decoded);
+            }
             OpenUpdate::Retracted { parent_hash } => {
                 if arena.tip().is_some_and(|tip| tip.hash == *parent_hash) {
                     self.retract();
@@ -99,6 +103,16 @@ impl OpenTracker {
         (open.view.steps > 0).then(|| Arc::new(open.view.clone()))
     }
 
+    /// Whose logs matter in a step: what the steps before it in the same block created, too.
+    fn filter<'a>(&'a self, arena: &'a PoolArena, step: &OpenStep) -> &'a dyn PoolFilter {
+        let goes_on =
+            |open: &&Open| step.first_tx > 0 && open.pools.block().parent_hash == step.parent.hash;
+        match self.open.as_ref().filter(goes_on) {
+            Some(open) => &open.pools,
+            None => arena,
+        }
+    }
+
     fn publish(&self, open: Option<Arc<OpenView>>) {
         let unchanged = self.handle.unchanged();
         self.handle.publish(LiquidityView { open, ..unchanged });
@@ -136,8 +150,8 @@ impl OpenTracker {
     }
 }
 
-fn decoded(arena: &PoolArena, step: &OpenStep) -> DecodedStep {
-    let events = ExtractedStep::from_step(arena.config().chain_id, step, arena).events;
+fn decoded(chain_id: u64, step: &OpenStep, filter: &dyn PoolFilter) -> DecodedStep {
+    let events = ExtractedStep::from_step(chain_id, step, filter).events;
     let (number, parent_hash) = (step.parent.number + 1, step.parent.hash);
     let first = u64::from(step.first_tx);
     DecodedStep {

@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 use tokio::sync::{broadcast, watch};
-use weir_arena::{PoolIdx, PoolKey, PoolSnapshot};
+use weir_arena::{Pool, PoolIdx, PoolKey, PoolSnapshot};
 use weir_primitives::BlockRef;
 
 /// Gate events that a subscriber may be behind before it is told that it missed some.
@@ -25,7 +25,7 @@ pub struct OpenView {
     pub base_fee: u64,
     /// Steps so far that touched pools.
     pub steps: u32,
-    /// All pools after them. Pools that the open block created are not among them.
+    /// All pools after them, those that the open block creates included: indices are those of this snapshot only.
     pub pools: Arc<PoolSnapshot>,
     /// Pools that the last of them touched, ascending.
     pub touched: Arc<[PoolIdx]>,
@@ -73,6 +73,12 @@ impl LiquidityView {
     pub fn at(&self, number: u64) -> Option<&Arc<PoolSnapshot>> {
         let oldest = self.oldest()?;
         self.history.get(usize::try_from(number.checked_sub(oldest)?).ok()?)
+    }
+
+    /// The pool at the tip, or in the open block that creates it.
+    pub(crate) fn pool(&self, key: &PoolKey) -> Option<&Pool> {
+        let created = || self.open.as_ref().and_then(|open| open.pools.get(key));
+        self.head.get(key).or_else(created)
     }
 
     /// Number of the oldest block that [`LiquidityView::at`] answers.

@@ -22,7 +22,10 @@ use weir_liquidity::{
     PoolSelection, TradingState,
 };
 use weir_primitives::{BlockRef, ChainUpdate, ExecutedBlock, OpenStep, OpenUpdate, StateError};
-use weir_rpc::{BackendError, ListOpportunities, ListPools, PathHop, PoolBlock, PoolsBackend};
+use weir_rpc::{
+    BackendError, BestRouteRequest, ListOpportunities, ListPools, OrderBookRequest, PathHop,
+    PoolBlock, PoolsBackend,
+};
 use weir_runtime::{Halts, Scope, Shutdown, ShutdownReason};
 
 fn served(handle: &LiquidityHandle) -> Arc<LiquidityService> {
@@ -431,6 +434,64 @@ async fn the_open_block_is_what_its_sealed_block_will_be() {
         assert!(matches!(events.next().await, Some(FeedEvent::Block(_))));
     }
     assert!(told > 20, "steps were told: {told}");
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn pools_that_the_open_block_creates_are_in_it_and_nowhere_else() {
+    let (mut dice, chain) = (Dice(13), Chain::new());
+    let engine = Engine::start(&chain);
+    engine.at(&chain).await;
+    // The first block deploys the pair and the pool, and gives them what they trade with.
+    let update = chain.commit(1, &mut dice);
+    let parent_hash = chain.world(0).reference().hash;
+    let steps = steps(&chain, &update);
+    let service = served(&engine.handle);
+    let shown = |block| service.get_pool(&PAIR.to_string(), block).unwrap();
+    let route = || BestRouteRequest {
+        chain_id: None,
+        token_in: TOKEN0,
+        token_out: TOKEN1,
+        amount_in: U256::from(1_000_000),
+        max_hops: None,
+        max_splits: None,
+    };
+    let book = OrderBookRequest {
+        chain_id: None,
+        base: TOKEN0,
+        quote: TOKEN1,
+        levels: None,
+        depth_bps: None,
+    };
+    for round in 0..2 {
+        for step in &steps {
+            engine.tell(Arc::clone(step)).await;
+        }
+        let view = engine.open(steps.len() as u32).await;
+        assert!(view.head.is_empty());
+        assert_pools(&view.open.as_ref().unwrap().pools, &chain.tip_world());
+        assert_eq!(shown(PoolBlock::Pending).unwrap().status, "live");
+        assert!(shown(PoolBlock::Latest).is_none());
+        let hop = PathHop { pool: PAIR.to_string(), token_in: TOKEN0 };
+        let quote = |block| service.quote(&[hop.clone()], U256::from(1_000), block);
+        assert_eq!(quote(PoolBlock::Pending).unwrap().block_hash, None);
+        quote(PoolBlock::Latest).unwrap_err();
+        let found = service.best_route(&route(), PoolBlock::Pending).unwrap();
+        assert_eq!((found.block_number, found.block_hash), (1, None));
+        assert_ne!(found.amount_out, "0");
+        service.best_route(&route(), PoolBlock::Latest).unwrap_err();
+        let offered = service.order_book(&book, PoolBlock::Pending).unwrap();
+        assert_eq!((offered.pools, offered.block_hash), (2, None));
+        if round == 0 {
+            engine.tell(Arc::new(OpenUpdate::Retracted { parent_hash })).await;
+            assert!(engine.open(0).await.head.is_empty());
+            assert!(shown(PoolBlock::Pending).is_none(), "they are gone with the block");
+        }
+    }
+    engine.send(update).await;
+    assert_equals_contracts(&*engine.at(&chain).await, &chain);
+    let found = service.best_route(&route(), PoolBlock::Latest).unwrap();
+    assert_eq!(found.block_hash, Some(chain.tip_world().reference().hash));
     engine.stop().await;
 }
 

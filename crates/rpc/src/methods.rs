@@ -262,7 +262,7 @@ pub(crate) static METHODS: &[Method] = &[
     admin("weir_adminSetLogFilter", "filter", weir::admin_set_log_filter),
     quick("weir_adminStatus", "", weir::admin_status),
     quick("weir_batches", "first?,limit?", weir::batches),
-    heavy("weir_bestRoute", "request", weir::best_route),
+    heavy("weir_bestRoute", "request,block?", weir::best_route),
     quick("weir_chains", "", weir::chains),
     Method { name: "weir_devReorg", params: "depth,options?", handler: Handler::Async(dev::reorg) },
     quick("weir_gate", "chainId?", weir::gate),
@@ -270,7 +270,7 @@ pub(crate) static METHODS: &[Method] = &[
     heavy("weir_getPool", "id,block?", weir::pool),
     heavy("weir_listPools", "filter?", weir::list_pools),
     quick("weir_opportunities", "filter?", weir::opportunities),
-    heavy("weir_orderBook", "request", weir::order_book),
+    heavy("weir_orderBook", "request,block?", weir::order_book),
     heavy("weir_quote", "path,amountIn,block?", weir::quote),
     quick("weir_receiptSigners", "", weir::receipt_signers),
     Method {

@@ -100,9 +100,19 @@ pub(crate) struct LiquidityArgs {
     #[arg(long = "whitelist", value_name = "LIST")]
     pub(crate) whitelists: Vec<WhitelistArg>,
 
-    /// Without a whitelist: the first block read of a node. Pools created before it are not found.
-    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
-    pub(crate) start_block: u64,
+    /// Without a whitelist: the first block read of a node. Pools created before it are found by --discover-from alone. Default: 0, or
+    /// with --discover-from the block after the head.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) start_block: Option<u64>,
+
+    /// Without a whitelist: search the node's logs for pools created from this block on, up to where following begins. Each is read from its
+    /// contract.
+    #[arg(long, conflicts_with = "whitelists", value_name = "NUMBER")]
+    pub(crate) discover_from: Option<u64>,
+
+    /// Pools that --discover-from finds at most.
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    pub(crate) discover_max: usize,
 
     /// Without a whitelist: only pools of this factory or PoolManager. Several: several times. Default: those of any.
     #[arg(long = "factory", value_name = "ADDRESS")]

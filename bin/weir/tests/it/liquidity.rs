@@ -147,18 +147,59 @@ async fn a_followed_node_is_equal_through_reorgs() {
     assert_ne!(route["amountOut"], "0", "{route}");
 }
 
-/// Below an undo ring of two blocks, the daemon's answers are those of the node, which keeps 128.
+/// Below an undo ring of two blocks, the daemon's answers are those of the node, which keeps 128, ticks and fees included.
 async fn older_states_are_answered(chain: &Client, pools: &Client, listed: &Value) {
     let number = chain.head().await - 6;
     for pool in listed.as_array().expect("pools") {
         let ask = || rpc_params![&pool["id"], format!("{number:#x}")];
         let ours = pools.call("weir_getPool", ask()).await;
         let theirs = chain.call("weir_getPool", ask()).await;
-        for field in ["blockHash", "reserve0", "reserve1", "sqrtPriceX96", "liquidity", "tick"] {
+        let fields = ["blockHash", "reserve0", "reserve1", "sqrtPriceX96", "liquidity", "tick"];
+        for field in fields.into_iter().chain(["ticks", "tickSpacing", "fees"]) {
             assert_eq!(ours[field], theirs[field], "{field} of {pool}");
         }
-        assert!(ours["ticks"].is_null(), "{ours}");
+        let is_plain = pool["protocol"] == "v4" || pool["accuracy"] == "A";
+        assert!(is_plain, "tokens that move what they are told to are not accused: {pool}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pools_older_than_the_first_block_followed_are_searched_for() {
+    let Some(peers) = Peers::find() else { return };
+    let node = Node::start(&["--ephemeral"]);
+    trade(&node, peers.root());
+    let chain = node.client();
+    let ours = chain.call("weir_listPools", rpc_params![]).await;
+    let pools = ours.as_array().expect("pools").len();
+    let ws = node.ready["ws"].as_str().expect("an address");
+    let daemon = Daemon::start(&["--source", ws, "--discover-from", "0"]);
+    let client = daemon.client();
+    all_live(&client, pools).await;
+    check(&node, &daemon);
+    // What is created from now on is found by its block.
+    trade(&node, peers.root());
+    live_at(&client, chain.head().await).await;
+    let listed = chain.call("weir_listPools", rpc_params![]).await;
+    all_live(&client, listed.as_array().expect("pools").len()).await;
+    check(&node, &daemon);
+
+    let bounded = Daemon::start(&["--source", ws, "--discover-from", "0", "--discover-max", "3"]);
+    all_live(&bounded.client(), 3).await;
+    check(&node, &bounded);
+}
+
+/// Waits until a daemon has so many pools, each of which may be traded on.
+async fn all_live(daemon: &Client, pools: usize) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let gate = daemon.call("weir_gate", rpc_params![]).await;
+        if gate["state"] == "live" && gate["livePools"] == json!(pools) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "not {pools} live pools: {gate}");
+    }
+    let listed = daemon.call("weir_listPools", rpc_params![]).await;
+    assert_eq!(listed.as_array().map(Vec::len), Some(pools), "and no others");
 }
 
 #[tokio::test(flavor = "multi_thread")]

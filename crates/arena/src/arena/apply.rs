@@ -1,15 +1,13 @@
 //! A block onto the tip.
 
-use super::{Discovery, PoolArena};
+use super::PoolArena;
 use crate::{
-    ApplyError, BlockEnvelope, EventRecord, Evidence, Pool, PoolEvent, PoolFilter, PoolIdx,
-    PoolStatic, Protocol,
+    ApplyError, BlockEnvelope, EventRecord, Evidence, Pool, PoolEvent, PoolIdx, PoolStatic,
+    Protocol,
     pool::{Sync, Touch},
-    pool_static::UNISWAP_V2_FEE_PIPS,
-    transition::{Transition, initial_slot},
+    transition::Transition,
     undo::{BlockUndo, LiquidityChange, PreImage},
 };
-use alloy_primitives::Address;
 use std::sync::Arc;
 use weir_primitives::BlockRef;
 
@@ -101,10 +99,10 @@ impl PoolArena {
             self.account(run, idx, &transition);
         } else if pool.sync == Sync::Unsynced {
             run.applied.ignored += 1;
-        } else if is_verifying && pool.previous.is_some() {
+        } else if is_verifying && pool.previous.is_some() && record.event.is_v2_evidence() {
             let before = pool.state.core();
             let Some(pool) = self.pools.get_mut(idx) else { return };
-            let transition = pool.check_evidence(&record.event);
+            let transition = pool.check_evidence(&record.event, record_number(run));
             if transition.divergence.is_some() {
                 let evidence = evidence(run.undo.block, record, before.swap_state(), &transition);
                 pool.halt = pool.halt.take().or(evidence);
@@ -139,7 +137,7 @@ impl PoolArena {
     }
 
     fn apply_creation(&mut self, run: &mut BlockRun, record: &EventRecord, found: Option<PoolIdx>) {
-        let Some(statics) = created_statics(record) else {
+        let Some(statics) = PoolStatic::of_creation(record.pool, &record.event) else {
             run.applied.ignored += 1;
             return;
         };
@@ -155,8 +153,7 @@ impl PoolArena {
             self.touch(run, idx, false).begin(&record.event, number);
             return;
         }
-        let is_wanted =
-            self.config.discovery != Discovery::Off && self.is_factory(&statics.factory);
+        let is_wanted = self.config.discovery.is_wanted(&statics.factory);
         let Some(idx) = is_wanted.then(|| self.join(statics).ok()).flatten() else {
             run.applied.ignored += 1;
             return;
@@ -210,54 +207,9 @@ pub(super) fn evidence(
     }))
 }
 
-/// The facts that a creation event states, if they are possible.
-fn created_statics(record: &EventRecord) -> Option<PoolStatic> {
-    let statics = |factory, token0, token1| PoolStatic {
-        key: record.pool,
-        protocol: Protocol::UniswapV2,
-        token0,
-        token1,
-        fee_pips: UNISWAP_V2_FEE_PIPS,
-        tick_spacing: 0,
-        factory,
-        hooks: Address::ZERO,
-        decimals: None,
-    };
-    let statics = match record.event {
-        PoolEvent::V2Created { factory, token0, token1 } => statics(factory, token0, token1),
-        PoolEvent::V3Created { factory, token0, token1, fee_pips, tick_spacing } => PoolStatic {
-            protocol: Protocol::of_v3_factory(&factory),
-            fee_pips,
-            tick_spacing,
-            ..statics(factory, token0, token1)
-        },
-        PoolEvent::V4Initialize {
-            manager,
-            token0,
-            token1,
-            fee_pips,
-            tick_spacing,
-            hooks,
-            sqrt_price,
-            tick,
-        } => {
-            initial_slot(sqrt_price, tick)?;
-            PoolStatic {
-                protocol: Protocol::UniswapV4,
-                fee_pips,
-                tick_spacing,
-                hooks,
-                ..statics(manager, token0, token1)
-            }
-        }
-        _ => return None,
-    };
-    statics.validate().is_ok().then_some(statics)
-}
-
 /// Whether a creation event is that of a whitelisted pool. A V2 fork's fee is the whitelist's to say, and so is which V3
 /// fork a factory not known belongs to.
-fn is_same_pool(held: &PoolStatic, created: &PoolStatic) -> bool {
+pub(super) fn is_same_pool(held: &PoolStatic, created: &PoolStatic) -> bool {
     let is_same_fork = held.protocol == created.protocol
         || (held.protocol, created.protocol) == (Protocol::PancakeV3, Protocol::UniswapV3);
     is_same_fork
@@ -271,13 +223,13 @@ fn is_same_pool(held: &PoolStatic, created: &PoolStatic) -> bool {
 
 impl Pool {
     /// Whether the pool can be created by the block: nothing is known of it, or that its PoolManager has it not yet.
-    fn is_expecting_creation(&self) -> bool {
+    pub(super) fn is_expecting_creation(&self) -> bool {
         let is_v4 = self.statics().protocol == Protocol::UniswapV4;
         self.sync == Sync::Unsynced || (is_v4 && self.sync == Sync::Uninitialized)
     }
 
     /// The pool has just been created: its state is known from here on.
-    fn begin(&mut self, event: &PoolEvent, number: u64) {
+    pub(super) fn begin(&mut self, event: &PoolEvent, number: u64) {
         if self.sync == Sync::Unsynced {
             self.exact_from = number;
         }

@@ -57,7 +57,7 @@ pub struct MembershipChange {
 }
 
 /// The most pools an arena holds: a bound on memory.
-const MAX_POOLS: u32 = 1 << 24;
+pub(super) const MAX_POOLS: u32 = 1 << 24;
 
 impl PoolArena {
     /// Makes the whitelist the arena's pools: removals first, pools on it keep their state. Between blocks only.
@@ -174,6 +174,7 @@ impl PoolArena {
             return Err(LookupError::Conflict { pool });
         }
         held.halt.clone_from(&theirs.halt);
+        held.shortfall = held.shortfall.or(theirs.shortfall);
         self.place(idx, tip.number, theirs.state.clone(), theirs.sync);
         Ok(idx)
     }
@@ -201,6 +202,23 @@ impl PoolArena {
         let idx = self.find(key).ok_or(unknown)?;
         let held = self.pools.get_mut(idx).ok_or(unknown)?;
         held.is_fork_settled = held.statics().protocol != Protocol::UniswapV3;
+        self.note_change();
+        Ok(())
+    }
+
+    /// Says that a token of the pool delivers less than is sent, as a source of its state told: block `number` showed it.
+    pub fn note_shortfall(
+        &mut self,
+        key: &PoolKey,
+        is_token1: bool,
+        number: u64,
+    ) -> Result<(), LookupError> {
+        let unknown = LookupError::UnknownPool { pool: *key };
+        let idx = self.find(key).ok_or(unknown)?;
+        let held = self.pools.get_mut(idx).ok_or(unknown)?;
+        let token = if is_token1 { held.statics.token1 } else { held.statics.token0 };
+        held.note_shortfall(token, number);
+        held.nonce += 1;
         self.note_change();
         Ok(())
     }

@@ -75,6 +75,7 @@ impl PoolArena {
         }
         pool.is_fork_settled = image.is_fork_settled;
         pool.previous = None;
+        pool.forget_shortfall_above(number);
         pool.last_touch = image.previous;
         pool.nonce += 1;
         reverted.touched.push(image.idx);

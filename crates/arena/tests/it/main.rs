@@ -5,6 +5,7 @@
 mod chain;
 mod contracts;
 mod decoding;
+mod fee_tokens;
 mod history;
 mod holds;
 mod open;

@@ -215,7 +215,8 @@ fn change(record: &EventRecord, is_revert: bool) -> Result<Option<Change>, Upstr
         | PoolEvent::V3SetFeeProtocol { .. }
         | PoolEvent::V4Initialize { .. }
         | PoolEvent::V4ProtocolFeeUpdated { .. }
-        | PoolEvent::PancakeV3SetFeeProtocol { .. } => Ok(None),
+        | PoolEvent::PancakeV3SetFeeProtocol { .. }
+        | PoolEvent::TransferShortfall { .. } => Ok(None),
     }
 }
 

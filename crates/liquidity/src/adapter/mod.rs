@@ -1,5 +1,8 @@
 //! From followers and whitelists to what an engine is told.
 
+mod discovery;
+pub use discovery::{PastPools, PastPoolsError, PastPoolsOptions};
+
 mod follower;
 pub use follower::{FollowerSource, FollowerSourceError};
 

@@ -3,13 +3,13 @@
 use super::{
     events::is_changed,
     paths::{graph, refused},
-    pools::with_cause,
+    pools::{at, hash_of, with_cause},
 };
 use crate::{LiquidityView, PathsView, gate_check};
 use std::sync::Arc;
 use weir_arena::PoolSnapshot;
 use weir_route::{BookLevel, BookSide, OrderBook, OrderBookOptions, OrderBooks};
-use weir_rpc::{BackendError, DepthView, LevelView, OrderBookRequest, OrderBookView};
+use weir_rpc::{BackendError, DepthView, LevelView, OrderBookRequest, OrderBookView, PoolBlock};
 
 /// The books of one chain, and the snapshot that they are of.
 #[derive(Debug, Default)]
@@ -19,35 +19,37 @@ pub(super) struct Books {
 }
 
 impl Books {
-    /// The book of a pair; it is made again only after one of the pair's pools has changed.
+    /// The book of a pair after a block; it is made again only if a pool of the pair is not as it was when last asked for.
     pub(super) fn show(
         &mut self,
         view: &LiquidityView,
         paths: Option<&PathsView>,
         request: &OrderBookRequest,
+        block: PoolBlock,
     ) -> Result<OrderBookView, BackendError> {
         gate_check(view, []).map_err(|refusal| refused(&refusal))?;
-        self.follow(&view.head);
+        let pools = at(view, block)?;
+        self.follow(pools);
         let defaults = OrderBookOptions::default();
         let options = OrderBookOptions {
             levels_max: request.levels.unwrap_or(defaults.levels_max),
             depth_bps: request.depth_bps.unwrap_or(defaults.depth_bps),
         };
-        let (pair, graph) = ((request.base, request.quote), graph(view, paths));
-        let book = self.held.get(&view.head, &graph, pair, options);
+        let (pair, graph) = ((request.base, request.quote), graph(pools, paths));
+        let book = self.held.get(pools, &graph, pair, options);
         let book = book.map_err(|error| BackendError::refused(with_cause(&error)))?;
-        let block = view.head.tip().unwrap_or_default();
+        let block = pools.tip().unwrap_or_default();
         Ok(OrderBookView {
             block_number: block.number,
-            block_hash: block.hash,
+            block_hash: hash_of(&block),
             ..book_view(view.head.chain_id(), &book)
         })
     }
 
     /// Forgets the books of pools that differ from the snapshot before.
-    fn follow(&mut self, head: &Arc<PoolSnapshot>) {
-        if let Some(old) = self.snapshot.replace(Arc::clone(head)) {
-            let changed = head.pools().filter(|(idx, pool)| is_changed(&old, *idx, pool));
+    fn follow(&mut self, pools: &Arc<PoolSnapshot>) {
+        if let Some(old) = self.snapshot.replace(Arc::clone(pools)) {
+            let changed = pools.pools().filter(|(idx, pool)| is_changed(&old, *idx, pool));
             let dirty: Vec<_> = changed.map(|(idx, _)| idx).collect();
             self.held.invalidate(&dirty);
         }
@@ -59,7 +61,7 @@ fn book_view(chain_id: u64, book: &OrderBook) -> OrderBookView {
     OrderBookView {
         chain_id,
         block_number: 0,
-        block_hash: Default::default(),
+        block_hash: None,
         base: book.base,
         quote: book.quote,
         mid: book.mid,

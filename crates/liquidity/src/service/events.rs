@@ -105,7 +105,9 @@ fn pool_updates(old: &LiquidityView, new: &LiquidityView) -> Option<PoolUpdatesV
     });
     let pools: Vec<_> = changed.map(|(_, pool)| pool_view(new, pool, block, false)).collect();
     let is_gone = |key: &PoolKey| new.head.get(key).is_none();
-    let keys = old.head.pools().map(|(_, pool)| pool.statics().key);
+    // An open block that was taken back had all pools of its parent, and those that it created.
+    let known = gone.unwrap_or(&old.head);
+    let keys = known.pools().map(|(_, pool)| pool.statics().key);
     let removed: Vec<String> = keys.filter(is_gone).map(|key| key.id.to_string()).collect();
     if pools.is_empty() && removed.is_empty() {
         return None;

@@ -179,18 +179,26 @@ impl PoolsBackend for LiquidityService {
         pools::price_of(&view, pool, id)
     }
 
-    fn best_route(&self, request: &BestRouteRequest) -> Result<BestRouteView, BackendError> {
+    fn best_route(
+        &self,
+        request: &BestRouteRequest,
+        block: PoolBlock,
+    ) -> Result<BestRouteView, BackendError> {
         let view = self.view(request.chain_id)?;
         let paths = self.paths.get(&view.head.chain_id()).map(PathsHandle::view);
-        paths::best_route(&view, paths.as_deref(), request)
+        paths::best_route(&view, paths.as_deref(), request, block)
     }
 
-    fn order_book(&self, request: &OrderBookRequest) -> Result<OrderBookView, BackendError> {
+    fn order_book(
+        &self,
+        request: &OrderBookRequest,
+        block: PoolBlock,
+    ) -> Result<OrderBookView, BackendError> {
         let view = self.view(request.chain_id)?;
         let books = self.books.get(&view.head.chain_id());
         let books = books.ok_or_else(|| BackendError::refused("chain is not followed"))?;
         let paths = self.paths.get(&view.head.chain_id()).map(PathsHandle::view);
-        books.lock().show(&view, paths.as_deref(), request)
+        books.lock().show(&view, paths.as_deref(), request, block)
     }
 
     fn opportunities(

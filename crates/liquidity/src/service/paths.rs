@@ -1,15 +1,16 @@
 //! Routes and opportunities as the server shows them.
 
-use super::pools::hash_of;
-use super::pools::{hop_view, with_cause};
+use super::pools::{at, hash_of, hop_view, with_cause};
 use crate::{GateRefusal, LiquidityView, PathsChange, PathsView, gate_check};
 use alloy_primitives::U256;
+use std::sync::Arc;
 use weir_amm::{Direction, SwapKind};
 use weir_arena::PoolSnapshot;
 use weir_route::{Gone, Opportunity, PathCoverage, Route, RouteLeg, RouteOptions, TokenGraph};
 use weir_rpc::{
     BackendError, BestRouteRequest, BestRouteView, CoverageView, GoneView, HopView,
-    ListOpportunities, OpportunitiesView, OpportunityChangesView, OpportunityView, RouteLegView,
+    ListOpportunities, OpportunitiesView, OpportunityChangesView, OpportunityView, PoolBlock,
+    RouteLegView,
 };
 
 pub(super) fn refused(refusal: &GateRefusal) -> BackendError {
@@ -17,19 +18,20 @@ pub(super) fn refused(refusal: &GateRefusal) -> BackendError {
 }
 
 /// The graph that the path engine made for the same pools, or a new one.
-pub(super) fn graph(view: &LiquidityView, paths: Option<&PathsView>) -> std::sync::Arc<TokenGraph> {
+pub(super) fn graph(pools: &PoolSnapshot, paths: Option<&PathsView>) -> Arc<TokenGraph> {
     let known = paths.and_then(|paths| paths.graph.clone());
     let wrapped = known.as_ref().and_then(|graph| graph.wrapped_native());
     known
-        .filter(|graph| graph.is_of(&view.head))
-        .unwrap_or_else(|| std::sync::Arc::new(TokenGraph::new(&view.head, wrapped)))
+        .filter(|graph| graph.is_of(pools))
+        .unwrap_or_else(|| Arc::new(TokenGraph::new(pools, wrapped)))
 }
 
-/// The best route for a trade.
+/// The best route for a trade on the pools of a block.
 pub(super) fn best_route(
     view: &LiquidityView,
     paths: Option<&PathsView>,
     request: &BestRouteRequest,
+    block: PoolBlock,
 ) -> Result<BestRouteView, BackendError> {
     gate_check(view, []).map_err(|refusal| refused(&refusal))?;
     let defaults = RouteOptions::default();
@@ -38,8 +40,9 @@ pub(super) fn best_route(
         splits_max: request.max_splits.unwrap_or(defaults.splits_max),
         gas: None,
     };
-    let (tokens, graph) = ((request.token_in, request.token_out), graph(view, paths));
-    let route = weir_route::best_route(&view.head, &graph, tokens, request.amount_in, &options);
+    let pools = at(view, block)?;
+    let (tokens, graph) = ((request.token_in, request.token_out), graph(pools, paths));
+    let route = weir_route::best_route(pools, &graph, tokens, request.amount_in, &options);
     let route = route.map_err(|error| BackendError::refused(with_cause(&error)))?;
     Ok(route_view(view.head.chain_id(), &route))
 }
@@ -49,7 +52,7 @@ fn route_view(chain_id: u64, route: &Route) -> BestRouteView {
     BestRouteView {
         chain_id,
         block_number: block.number,
-        block_hash: block.hash,
+        block_hash: hash_of(&block),
         generation: route.generation,
         amount_in: route.amount_in.to_string(),
         amount_out: route.amount_out.to_string(),

@@ -2,7 +2,8 @@
 
 use crate::{GateRefusal, LiquidityView, PoolGate, SnapshotSpill, SpilledState, gate_check};
 use alloy_primitives::{Address, B256, U256};
-use weir_amm::{Direction, SwapKind, TickList, V3Slot, V4Fees};
+use std::sync::Arc;
+use weir_amm::{Direction, Reserves, SwapKind, Tick, TickInfo, V3Slot, V4Fees};
 use weir_arena::{
     GradeReason, Pool, PoolId, PoolKey, PoolSnapshot, PoolState, PoolStatic, Protocol,
 };
@@ -29,23 +30,24 @@ pub(super) fn list(
     Ok(pools.map(|pool| pool_view(view, pool, block, false)).collect())
 }
 
-/// One pool with its ticks: in the open block, now, or after a block that is still kept; without ticks, after an older one that
-/// was spilled.
+/// One pool with its ticks: in the open block, now, after a block that is still kept, or after an older one that was spilled.
 pub(super) fn get(
     view: &LiquidityView,
     spill: Option<&SnapshotSpill>,
     key: &PoolKey,
     block: PoolBlock,
 ) -> Result<Option<PoolView>, BackendError> {
-    let Some(pool) = view.head.get(key) else { return Ok(None) };
-    if let (PoolBlock::Number(number), Some(spill)) = (block, spill)
+    if view.pool(key).is_none() {
+        return Ok(None);
+    }
+    if let (PoolBlock::Number(number), Some(spill), Some(pool)) = (block, spill, view.head.get(key))
         && view.oldest().is_some_and(|oldest| number < oldest)
         && let Some(spilled) = spill.state_at(&key.id, number).map_err(|error| {
             tracing::warn!(%error, "spilled snapshot is not read");
             BackendError::refused(error.to_string())
         })?
     {
-        return spilled_view(view, pool, &spilled);
+        return spilled_view(view, pool, spilled);
     }
     let snapshot = at(view, block)?;
     let Some(block) = snapshot.tip() else { return Ok(None) };
@@ -87,21 +89,25 @@ pub(super) fn quote_path(
 ) -> Result<QuoteView, BackendError> {
     let refused = |refusal: crate::GateRefusal| BackendError::refused(refusal.to_string());
     gate_check(view, []).map_err(refused)?;
-    let path = parse_path(&view.head, path)?;
-    let pools = path.hops().iter().filter_map(|hop| view.head.pool(hop.pool));
+    let snapshot = at(view, block)?;
+    let path = parse_path(snapshot, path)?;
+    let pools = path.hops().iter().filter_map(|hop| snapshot.pool(hop.pool));
     gate_check(view, pools.map(|pool| pool.statics().key)).map_err(refused)?;
-    let quote = quote(at(view, block)?, &path, SwapKind::ExactIn(amount_in));
+    let quote = quote(snapshot, &path, SwapKind::ExactIn(amount_in));
     quote.map(quote_view).map_err(|error| BackendError::refused(with_cause(&error)))
 }
 
 /// The pools of a block. The open block is the tip as long as no step has touched a pool.
-fn at(view: &LiquidityView, block: PoolBlock) -> Result<&PoolSnapshot, BackendError> {
+pub(super) fn at(
+    view: &LiquidityView,
+    block: PoolBlock,
+) -> Result<&Arc<PoolSnapshot>, BackendError> {
     let block = match (block, &view.open) {
         (PoolBlock::Number(number), _) => number,
         (PoolBlock::Pending, Some(open)) => return Ok(&open.pools),
         (PoolBlock::Pending | PoolBlock::Latest, _) => return Ok(&view.head),
     };
-    view.at(block).map(|snapshot| &**snapshot).ok_or_else(|| {
+    view.at(block).ok_or_else(|| {
         let (oldest, tip) = (view.oldest(), view.head.tip().map(|tip| tip.number));
         let (oldest, tip) = (oldest.unwrap_or_default(), tip.unwrap_or_default());
         BackendError::refused(format!("block is not kept: block={block} oldest={oldest} tip={tip}"))
@@ -171,10 +177,33 @@ pub(super) fn pool_view(
     block: BlockRef,
     has_ticks: bool,
 ) -> PoolView {
+    let mut shown = described(view, pool, block);
+    let statics = pool.statics();
+    let ticks = match pool.state() {
+        PoolState::V2(state) => {
+            show_reserves(&mut shown, state.reserves);
+            return shown;
+        }
+        PoolState::V3(state) => {
+            show_slot(&mut shown, statics, &state.slot);
+            &state.ticks
+        }
+        PoolState::V4(state) => {
+            show_fees(&mut shown, state.fees);
+            show_slot(&mut shown, statics, &state.slot);
+            &state.ticks
+        }
+    };
+    shown.ticks = has_ticks.then(|| ticks.iter().map(tick_view).collect());
+    shown
+}
+
+/// What does not depend on the pool's state.
+fn described(view: &LiquidityView, pool: &Pool, block: BlockRef) -> PoolView {
     let statics = pool.statics();
     let gate = view.gate(&statics.key).unwrap_or(PoolGate::Unsynced);
     let accuracy = pool.accuracy_at(block.number);
-    let mut shown = PoolView {
+    PoolView {
         chain_id: statics.key.chain_id,
         id: statics.key.id.to_string(),
         protocol: protocol_name(statics.protocol).to_owned(),
@@ -197,71 +226,59 @@ pub(super) fn pool_view(
         tick_spacing: None,
         liquidity: None,
         ticks: None,
-    };
-    match pool.state() {
-        PoolState::V2(state) => {
-            shown.reserve0 = Some(state.reserves.reserve0.to_string());
-            shown.reserve1 = Some(state.reserves.reserve1.to_string());
-        }
-        PoolState::V3(state) => {
-            show_ranges(&mut shown, statics, (&state.slot, &state.ticks), has_ticks)
-        }
-        PoolState::V4(state) => {
-            let V4Fees { lp, zero_for_one, one_for_zero } = state.fees;
-            shown.fees = Some(PoolFeesView { lp, zero_for_one, one_for_zero });
-            show_ranges(&mut shown, statics, (&state.slot, &state.ticks), has_ticks)
-        }
     }
-    shown
 }
 
-/// A pool after a block below the undo ring: its swap state alone.
+/// A pool after a block below the undo ring.
 fn spilled_view(
     view: &LiquidityView,
     pool: &Pool,
-    spilled: &SpilledState,
+    spilled: SpilledState,
 ) -> Result<Option<PoolView>, BackendError> {
-    let SpilledState { number, hash, state } = *spilled;
+    let SpilledState { number, hash, state } = spilled;
     let Some(state) = state else {
         let reason = format!("pool was not known then: block={number}");
         return Err(BackendError::refused(reason));
     };
     let block = BlockRef { number, hash, ..BlockRef::default() };
-    let mut shown = pool_view(view, pool, block, false);
-    shown.fees = None;
-    if pool.statics().protocol == Protocol::UniswapV2 {
-        let reserves = state.v2();
-        shown.reserve0 = Some(reserves.reserve0.to_string());
-        shown.reserve1 = Some(reserves.reserve1.to_string());
+    let statics = pool.statics();
+    let mut shown = described(view, pool, block);
+    if statics.protocol == Protocol::UniswapV2 {
+        show_reserves(&mut shown, state.state.v2());
         return Ok(Some(shown));
     }
-    let slot = state.v3().map_err(|error| BackendError::refused(error.to_string()))?;
-    shown.sqrt_price_x96 = Some(slot.sqrt_price.to_string());
-    shown.tick = Some(slot.tick);
-    shown.liquidity = Some(slot.liquidity.to_string());
+    if statics.protocol == Protocol::UniswapV4 {
+        show_fees(&mut shown, state.v4_fees());
+    }
+    let slot = state.state.v3().map_err(|error| BackendError::refused(error.to_string()))?;
+    show_slot(&mut shown, statics, &slot);
+    shown.ticks = Some(state.ticks.iter().copied().map(tick_view).collect());
     Ok(Some(shown))
 }
 
-fn show_ranges(
-    shown: &mut PoolView,
-    statics: &PoolStatic,
-    (slot, ticks): (&V3Slot, &TickList),
-    has_ticks: bool,
-) {
+fn show_reserves(shown: &mut PoolView, reserves: Reserves) {
+    shown.reserve0 = Some(reserves.reserve0.to_string());
+    shown.reserve1 = Some(reserves.reserve1.to_string());
+}
+
+const fn show_fees(shown: &mut PoolView, fees: V4Fees) {
+    let V4Fees { lp, zero_for_one, one_for_zero } = fees;
+    shown.fees = Some(PoolFeesView { lp, zero_for_one, one_for_zero });
+}
+
+fn show_slot(shown: &mut PoolView, statics: &PoolStatic, slot: &V3Slot) {
     shown.sqrt_price_x96 = Some(slot.sqrt_price.to_string());
     shown.tick = Some(slot.tick);
     shown.tick_spacing = Some(statics.tick_spacing);
     shown.liquidity = Some(slot.liquidity.to_string());
-    shown.ticks = has_ticks.then(|| tick_views(ticks));
 }
 
-fn tick_views(ticks: &TickList) -> Vec<TickView> {
-    let view = |(tick, info): (weir_amm::Tick, weir_amm::TickInfo)| TickView {
+fn tick_view((tick, info): (Tick, TickInfo)) -> TickView {
+    TickView {
         index: tick.get(),
         liquidity_gross: info.gross.to_string(),
         liquidity_net: info.net.to_string(),
-    };
-    ticks.iter().map(view).collect()
+    }
 }
 
 fn quote_view(quote: Quote) -> QuoteView {

@@ -2,5 +2,6 @@
 
 mod segment;
 mod store;
+mod sync;
 
 pub use store::{SPILL_SEGMENT_BLOCKS, SnapshotSpill, SpillOptions, SpillStoreError, SpilledState};

@@ -11,7 +11,7 @@ use weir_arena::{PoolSnapshot, SpillSection, SpilledBlock};
 
 /// First bytes of a file: what it is, the version of its format, and the chain.
 const MAGIC: [u8; 8] = *b"WEIRSPIL";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const HEADER_BYTES: usize = MAGIC.len() + 2 + 8;
 /// `length` and `checksum` before each record.
 const HEAD_BYTES: usize = 8;
@@ -31,6 +31,26 @@ pub(super) struct Segment {
 pub(super) struct SegmentWriter {
     file: File,
     section: SpillSection,
+}
+
+/// What a file of an earlier run holds.
+pub(super) enum Opened {
+    /// Whole blocks.
+    Blocks(Segment, SegmentWriter),
+    /// No whole block.
+    Nothing,
+    /// Blocks in a format that is not written any more.
+    Older {
+        /// Its version.
+        version: u16,
+    },
+}
+
+impl SegmentWriter {
+    /// Another handle of the file, to sync it.
+    pub(super) fn file(&self) -> std::io::Result<File> {
+        self.file.try_clone()
+    }
 }
 
 /// The records of a file one by one, up to the first that is torn.
@@ -60,8 +80,8 @@ fn records(bytes: &[u8]) -> Records<'_> {
     Records { rest: bytes.get(HEADER_BYTES..).unwrap_or_default(), end: HEADER_BYTES as u64 }
 }
 
-fn header(chain_id: u64) -> Vec<u8> {
-    [&MAGIC[..], &VERSION.to_le_bytes(), &chain_id.to_le_bytes()].concat()
+fn header(chain_id: u64, version: u16) -> Vec<u8> {
+    [&MAGIC[..], &version.to_le_bytes(), &chain_id.to_le_bytes()].concat()
 }
 
 impl Segment {
@@ -73,20 +93,20 @@ impl Segment {
     ) -> Result<(Self, SegmentWriter), SpillStoreError> {
         let failed = |source| SpillStoreError::Io { path: path.clone(), source };
         let mut file = File::create(&path).map_err(failed)?;
-        file.write_all(&header(chain_id)).map_err(failed)?;
+        file.write_all(&header(chain_id, VERSION)).map_err(failed)?;
         let segment = Self { path, first, blocks: Vec::new(), bytes: HEADER_BYTES as u64 };
         Ok((segment, SegmentWriter { file, section: SpillSection::new() }))
     }
 
-    /// A file of an earlier run, its torn tail cut off. `None` if no whole block is left of it.
-    pub(super) fn open(
-        path: PathBuf,
-        chain_id: u64,
-    ) -> Result<Option<(Self, SegmentWriter)>, SpillStoreError> {
+    /// A file of an earlier run, its torn tail cut off.
+    pub(super) fn open(path: PathBuf, chain_id: u64) -> Result<Opened, SpillStoreError> {
         let failed = |source| SpillStoreError::Io { path: path.clone(), source };
         let bytes = std::fs::read(&path).map_err(failed)?;
-        if bytes.len() >= HEADER_BYTES && bytes[..HEADER_BYTES] != header(chain_id) {
-            return Err(SpillStoreError::Foreign { path });
+        if bytes.len() >= HEADER_BYTES && bytes[..HEADER_BYTES] != header(chain_id, VERSION) {
+            let older =
+                (1..VERSION).find(|older| bytes[..HEADER_BYTES] == header(chain_id, *older));
+            let older = older.map(|version| Opened::Older { version });
+            return older.ok_or(SpillStoreError::Foreign { path });
         }
         let (mut section, mut blocks, mut first) = (SpillSection::new(), Vec::new(), None);
         let mut records = records(&bytes);
@@ -100,7 +120,9 @@ impl Segment {
             end = records.end;
             blocks.push((end, hash));
         }
-        let Some(first) = first.filter(|_| !blocks.is_empty()) else { return Ok(None) };
+        let Some(first) = first.filter(|_| !blocks.is_empty()) else {
+            return Ok(Opened::Nothing);
+        };
         let file = OpenOptions::new().append(true).open(&path).map_err(failed)?;
         if end < bytes.len() as u64 {
             let torn = bytes.len() as u64 - end;
@@ -109,10 +131,10 @@ impl Segment {
             // What was decoded of the tail must not be in the section.
             let kept = replay(&bytes, blocks.len());
             let segment = Self { path, first, blocks, bytes: end };
-            return Ok(Some((segment, SegmentWriter { file, section: kept })));
+            return Ok(Opened::Blocks(segment, SegmentWriter { file, section: kept }));
         }
         let segment = Self { path, first, blocks, bytes: end };
-        Ok(Some((segment, SegmentWriter { file, section })))
+        Ok(Opened::Blocks(segment, SegmentWriter { file, section }))
     }
 
     pub(super) fn append(

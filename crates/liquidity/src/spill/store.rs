@@ -1,6 +1,9 @@
 //! The segments of one chain, and who writes and reads them.
 
-use super::segment::{Segment, SegmentWriter};
+use super::{
+    segment::{Opened, Segment, SegmentWriter},
+    sync::Syncer,
+};
 use alloy_primitives::B256;
 use parking_lot::Mutex;
 use std::{
@@ -8,7 +11,7 @@ use std::{
     io,
     path::{Path, PathBuf},
 };
-use weir_arena::{PoolId, PoolSnapshot, SpillError, SwapState52};
+use weir_arena::{PoolId, PoolSnapshot, SpillError, SpilledPool};
 
 /// Blocks of one file. An answer reads one file from its beginning.
 pub const SPILL_SEGMENT_BLOCKS: u64 = 1_024;
@@ -68,14 +71,14 @@ pub enum SpillStoreError {
 }
 
 /// A pool's state after a block that has left the undo ring.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpilledState {
     /// Number of the block.
     pub number: u64,
     /// Hash of the block.
     pub hash: B256,
-    /// Its swap state; `None` if it was not known then.
-    pub state: Option<SwapState52>,
+    /// Swap state, fees and ticks; `None` if they were not known then.
+    pub state: Option<SpilledPool>,
 }
 
 #[derive(Debug)]
@@ -88,15 +91,17 @@ struct Store {
     has_failed: bool,
 }
 
-/// Keeps the swap states of blocks that leave the undo ring, in files of their own.
+/// Keeps the pool states of blocks that leave the undo ring, in files of their own.
 ///
 /// A block is spilled only when no revert can reach it any more. One that does not follow from the last (after a gap, or a reorg below
-/// the ring) begins a new segment, and takes the place of what had its number or a higher one. Writes are not waited for: what a crash
-/// takes is the tail of a file, which is cut off at the next start.
+/// the ring) begins a new segment, and takes the place of what had its number or a higher one. Files are synced behind the engine's
+/// back, which does not wait for a disk: a crash of the machine takes the blocks since the last sync ended, and a torn tail of a file is
+/// cut off at the next start. Dropping it syncs what is left.
 #[derive(Debug)]
 pub struct SnapshotSpill {
     options: SpillOptions,
     store: Mutex<Store>,
+    syncer: Syncer,
 }
 
 impl SnapshotSpill {
@@ -121,16 +126,21 @@ impl SnapshotSpill {
         };
         for (_, path) in files {
             match Segment::open(path.clone(), options.chain_id)? {
-                Some((segment, writer)) => {
+                Opened::Blocks(segment, writer) => {
                     // A crash may have come between a new segment and the cut of those that it replaces.
                     store.cut(segment.first())?;
                     store.segments.push_back(segment);
                     store.writer = Some(writer);
                 }
-                None => remove(&path)?,
+                Opened::Nothing => remove(&path)?,
+                Opened::Older { version } => {
+                    tracing::warn!(path = %path.display(), version, "spilled snapshots of an earlier format are dropped");
+                    remove(&path)?;
+                }
             }
         }
-        let spill = Self { options, store: Mutex::new(store) };
+        let syncer = Syncer::start(options.path.clone()).map_err(failed)?;
+        let spill = Self { options, store: Mutex::new(store), syncer };
         spill.record(&spill.store.lock());
         Ok(spill)
     }
@@ -167,9 +177,19 @@ impl SnapshotSpill {
                 .increment(1);
             return Ok(None);
         };
-        let state = segment.read(number)?.state(pool);
+        let state = segment.read(number)?.state(pool).cloned();
         metrics::counter!("weir_arena_spill_hits_total", "chain" => self.chain()).increment(1);
         Ok(Some(SpilledState { number, hash, state }))
+    }
+
+    /// Waits until every block taken so far is on the disk.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn sync(&self) -> Result<(), SpillStoreError> {
+        let file = self.store.lock().writer.as_ref().map(SegmentWriter::file).transpose();
+        let failed = |source| SpillStoreError::Io { path: self.options.path.clone(), source };
+        self.syncer.sync(file.map_err(failed)?).map_err(failed)
     }
 
     /// Number of the oldest block kept.
@@ -207,6 +227,8 @@ impl SnapshotSpill {
         let Store { segments, writer, .. } = store;
         if let (Some(segment), Some(writer)) = (segments.back_mut(), writer) {
             segment.append(writer, snapshot)?;
+            let failed = |source| SpillStoreError::Io { path: self.options.path.clone(), source };
+            self.syncer.ask(|| writer.file()).map_err(failed)?;
         }
         self.evict(store)
     }
@@ -233,6 +255,14 @@ impl SnapshotSpill {
         let sum = |of: fn(&Segment) -> u64| store.segments.iter().map(of).sum::<u64>() as f64;
         metrics::gauge!("weir_arena_spill_blocks", "chain" => self.chain()).set(sum(Segment::len));
         metrics::gauge!("weir_arena_spill_bytes", "chain" => self.chain()).set(sum(Segment::bytes));
+    }
+}
+
+impl Drop for SnapshotSpill {
+    fn drop(&mut self) {
+        if let Err(error) = self.sync() {
+            tracing::warn!(%error, "last spilled snapshots are not synced");
+        }
     }
 }
 

@@ -145,6 +145,7 @@ impl SourceEngine {
                 Ok(())
             }
             EngineInput::Whitelist(change) => self.take_change(change, now),
+            EngineInput::Discovered(pools) => self.take_discovered(pools, now),
         }
     }
 

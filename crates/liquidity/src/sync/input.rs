@@ -161,4 +161,6 @@ pub enum EngineInput {
     Gap,
     /// The whitelist changed.
     Whitelist(WhitelistChange),
+    /// Pools that blocks before the first one followed have created.
+    Discovered(Vec<PoolStatic>),
 }

@@ -1,8 +1,9 @@
 //! The whitelist's changes at a block's end.
 
 use super::{SourceEngine, WhitelistApplied, engine::Step};
-use crate::{PoolRefusal, metrics::count_whitelist};
+use crate::{LiquidityError, PoolRefusal, metrics::count_whitelist};
 use alloy_primitives::map::HashSet;
+use std::time::Instant;
 use weir_arena::{Hold, PoolKey, PoolStatic};
 
 impl SourceEngine {
@@ -46,6 +47,29 @@ impl SourceEngine {
         };
         self.members.applied(applied, unread);
         self.refresh_newest();
+    }
+
+    /// Pools join that older blocks have created. They wait to be read, and the others go on meanwhile.
+    pub(super) fn take_discovered(
+        &mut self,
+        pools: Vec<PoolStatic>,
+        now: Instant,
+    ) -> Result<(), LiquidityError> {
+        let mut step = Step::new();
+        for statics in pools {
+            if self.writer.arena.find(&statics.key).is_some() {
+                continue;
+            }
+            if !self.join(statics, &mut step) {
+                tracing::warn!(pool = %statics.key, "discovered pool is not followed");
+                continue;
+            }
+            // Its factory's event did not say which fork it is of.
+            let assumed = self.writer.arena.assume_fork(&statics.key);
+            debug_assert!(assumed.is_ok(), "the pool has just joined");
+        }
+        self.refresh_newest();
+        self.publish_step(step, now, now)
     }
 
     fn join(&mut self, row: PoolStatic, step: &mut Step) -> bool {

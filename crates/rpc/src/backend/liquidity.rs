@@ -226,13 +226,21 @@ pub trait PoolsBackend: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`BackendError::Refused`] if the gate is closed or no route leads there.
-    fn best_route(&self, request: &BestRouteRequest) -> Result<BestRouteView, BackendError>;
+    fn best_route(
+        &self,
+        request: &BestRouteRequest,
+        block: PoolBlock,
+    ) -> Result<BestRouteView, BackendError>;
 
     /// The order book of a pair.
     ///
     /// # Errors
     /// [`BackendError::Refused`] if the gate is closed or no live pool trades the pair.
-    fn order_book(&self, request: &OrderBookRequest) -> Result<OrderBookView, BackendError>;
+    fn order_book(
+        &self,
+        request: &OrderBookRequest,
+        block: PoolBlock,
+    ) -> Result<OrderBookView, BackendError>;
 
     /// The opportunities after the newest block, or the newest step of the open one.
     ///

@@ -48,8 +48,8 @@ pub struct BestRouteView {
     pub chain_id: u64,
     /// Number of the block quoted on.
     pub block_number: u64,
-    /// Its hash.
-    pub block_hash: B256,
+    /// Its hash; `null` for the open block.
+    pub block_hash: Option<B256>,
     /// Generation of the pool snapshot.
     pub generation: u64,
     /// What goes in, decimal.
@@ -113,8 +113,8 @@ pub struct OrderBookView {
     pub chain_id: u64,
     /// Number of the block shown.
     pub block_number: u64,
-    /// Its hash.
-    pub block_hash: B256,
+    /// Its hash; `null` for the open block.
+    pub block_hash: Option<B256>,
     /// The token bought and sold.
     pub base: Address,
     /// The token that prices are in.

@@ -1,6 +1,6 @@
 //! Routes, order books and opportunities.
 
-use super::pools;
+use super::{pools, pools::block};
 use crate::{
     api::Api,
     args::{Args, invalid},
@@ -19,7 +19,7 @@ const DEPTH_BPS_MAX: u32 = 10_000;
 /// Opportunities one `weir_opportunities` answers at most.
 const OPPORTUNITIES_MAX: usize = 1_000;
 
-/// `weir_bestRoute`: the best way for a trade, split where that pays.
+/// `weir_bestRoute`: the best way for a trade, split where that pays, on the pools of a block.
 pub(crate) fn best_route(api: &Api, args: &Args<'_>) -> Answer {
     let request: BestRouteRequest = args.value(0)?;
     if request.token_in == request.token_out {
@@ -30,10 +30,11 @@ pub(crate) fn best_route(api: &Api, args: &Args<'_>) -> Answer {
     }
     check_range("maxHops", request.max_hops, ROUTE_HOPS_MAX)?;
     check_range("maxSplits", request.max_splits, ROUTE_SPLITS_MAX)?;
-    Json::of(&pools(api)?.best_route(&request)?)
+    let block = block(api, args, 1)?;
+    Json::of(&pools(api)?.best_route(&request, block)?)
 }
 
-/// `weir_orderBook`: what all live pools of a pair offer.
+/// `weir_orderBook`: what all live pools of a pair offer after a block.
 pub(crate) fn order_book(api: &Api, args: &Args<'_>) -> Answer {
     let request: OrderBookRequest = args.value(0)?;
     if request.base == request.quote {
@@ -43,7 +44,8 @@ pub(crate) fn order_book(api: &Api, args: &Args<'_>) -> Answer {
     if request.depth_bps.is_some_and(|depth| depth == 0 || depth > DEPTH_BPS_MAX) {
         return Err(invalid(0, format!("depthBps is out of range: limit={DEPTH_BPS_MAX}")));
     }
-    Json::of(&pools(api)?.order_book(&request)?)
+    let block = block(api, args, 1)?;
+    Json::of(&pools(api)?.order_book(&request, block)?)
 }
 
 /// `weir_opportunities`: cycles that pay after the newest block, best first.

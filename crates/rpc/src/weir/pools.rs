@@ -40,7 +40,7 @@ pub(crate) fn pool(api: &Api, args: &Args<'_>) -> Answer {
 }
 
 /// The block whose pools are meant; the newest if the argument is left out.
-fn block(api: &Api, args: &Args<'_>, index: usize) -> Result<PoolBlock, RpcError> {
+pub(super) fn block(api: &Api, args: &Args<'_>, index: usize) -> Result<PoolBlock, RpcError> {
     Ok(match args.block(index)? {
         // The pools' own tip: they follow the chain, so its head may be a block they do not have yet.
         BlockSelector::Latest => PoolBlock::Latest,

@@ -119,12 +119,16 @@ impl PoolsBackend for Pools {
         vec![1, 10]
     }
 
-    fn best_route(&self, request: &BestRouteRequest) -> Result<BestRouteView, BackendError> {
+    fn best_route(
+        &self,
+        request: &BestRouteRequest,
+        block: PoolBlock,
+    ) -> Result<BestRouteView, BackendError> {
         assert!(request.max_hops.is_none_or(|hops| hops <= 4));
         Ok(BestRouteView {
             chain_id: 1,
             block_number: 7,
-            block_hash: B256::repeat_byte(7),
+            block_hash: (block != PoolBlock::Pending).then_some(B256::repeat_byte(7)),
             generation: 9,
             amount_in: request.amount_in.to_string(),
             amount_out: "5".to_owned(),
@@ -135,8 +139,14 @@ impl PoolsBackend for Pools {
         })
     }
 
-    fn order_book(&self, request: &OrderBookRequest) -> Result<OrderBookView, BackendError> {
-        Err(BackendError::refused(format!("no live pool trades the pair: base={}", request.base)))
+    fn order_book(
+        &self,
+        request: &OrderBookRequest,
+        block: PoolBlock,
+    ) -> Result<OrderBookView, BackendError> {
+        let base = request.base;
+        let reason = format!("no live pool trades the pair: base={base} block={block:?}");
+        Err(BackendError::refused(reason))
     }
 
     fn opportunities(

@@ -32,6 +32,9 @@ async fn routes_and_books_check_their_bounds() {
     let route = json!({"tokenIn": a, "tokenOut": b, "amountIn": "1000", "maxHops": 4});
     let answer = client.result("weir_bestRoute", json!([route])).await;
     assert_eq!((&answer["amountIn"], &answer["amountOut"]), (&json!("1000"), &json!("5")));
+    assert!(answer["blockHash"].is_string(), "{answer}");
+    let answer = client.result("weir_bestRoute", json!([route, "pending"])).await;
+    assert!(answer["blockHash"].is_null(), "the open block has no hash: {answer}");
     for (request, why) in [
         (json!({"tokenIn": a, "tokenOut": a, "amountIn": "1"}), "the same"),
         (json!({"tokenIn": a, "tokenOut": b, "amountIn": "0"}), "zero"),
@@ -43,9 +46,10 @@ async fn routes_and_books_check_their_bounds() {
         assert_eq!(error["code"], -32602, "{error}");
         assert!(error["message"].as_str().unwrap().contains(why), "{error}");
     }
-    let book = json!([{"base": a, "quote": b}]);
+    let book = json!([{"base": a, "quote": b}, "pending"]);
     let error = client.call("weir_orderBook", book).await["error"].clone();
-    assert!(error["message"].as_str().unwrap().contains("no live pool"), "{error}");
+    let expected = format!("base={a} block=Pending");
+    assert!(error["message"].as_str().unwrap().contains(&expected), "{error}");
     let book = json!([{"base": a, "quote": b, "depthBps": 10_001}]);
     let error = client.call("weir_orderBook", book).await["error"].clone();
     assert!(error["message"].as_str().unwrap().contains("depthBps"), "{error}");
