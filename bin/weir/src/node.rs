@@ -1,8 +1,10 @@
 //! A running node: every part started in order, and the addresses at which it serves.
 
-use crate::keys::NodeKeys;
-use crate::settings::{
-    DurabilitySetting, LogFormatSetting, OrderingSetting, RoleSetting, Settings, SwitchSetting,
+use crate::{
+    keys::NodeKeys,
+    settings::{
+        DurabilitySetting, LogFormatSetting, OrderingSetting, RoleSetting, Settings, SwitchSetting,
+    },
 };
 use eyre::{Context, bail};
 use serde::Serialize;
