@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use liquidity::LiquidityArgs;
 use std::{path::PathBuf, str::FromStr, time::Duration};
 use weir_feed::NatsWhitelistUrl;
+use weir_keys::KeySource;
 use weir_storage::{CrashPoint, HistoryWindow};
 
 /// An EVM rollup sequencer and a reorg-safe DEX liquidity engine in one program.
@@ -472,6 +473,15 @@ pub(crate) enum KeyCommand {
         /// The folder.
         #[arg(value_name = "DIR")]
         dir: PathBuf,
+    },
+    /// See whether a key signs now, also one that a remote signer keeps; exit 1 if it does not.
+    Check {
+        /// The key, as a setting spells it: a file, a keystore, or http://HOST:PORT#0xADDRESS.
+        #[arg(value_name = "KEY")]
+        key: KeySource,
+        /// File with the password, if it is a keystore.
+        #[arg(long, value_name = "FILE")]
+        password: Option<PathBuf>,
     },
     /// Encrypt a keystore with another password.
     Rotate {

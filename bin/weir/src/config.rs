@@ -3,6 +3,7 @@
 use clap::{ArgMatches, Command, parser::ValueSource};
 use eyre::{Context, bail, eyre};
 use std::{collections::BTreeMap, path::Path};
+use weir_keys::KeySource;
 
 /// Variables that tests read; every other `WEIR_*` variable must be a setting.
 const TEST_VARIABLES: [&str; 2] = ["WEIR_FIXTURES", "WEIR_NPM"];
@@ -87,10 +88,19 @@ pub(crate) fn effective_settings(
                 _ if file.contains(name) => "file",
                 _ => "default",
             };
-            let value = value.map(|value| value.to_string_lossy().into_owned());
+            let value = value.map(|value| shown(name, &value.to_string_lossy()));
             EffectiveSetting { name: name.to_owned(), value, origin }
         })
         .collect()
+}
+
+/// A value as it may be printed: a key that was given instead of its file is not.
+fn shown(name: &str, value: &str) -> String {
+    let source = value.parse::<KeySource>();
+    match source {
+        Ok(source) if name.ends_with("-key") => source.to_string(),
+        _ => value.to_owned(),
+    }
 }
 
 /// Refuses `WEIR_*` variables that no setting reads: a misspelt one would otherwise be ignored.

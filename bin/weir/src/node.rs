@@ -1,8 +1,10 @@
 //! A running node: every part started in order, and the addresses at which it serves.
 
-use crate::keys::NodeKeys;
-use crate::settings::{
-    DurabilitySetting, LogFormatSetting, OrderingSetting, RoleSetting, Settings, SwitchSetting,
+use crate::{
+    keys::NodeKeys,
+    settings::{
+        DurabilitySetting, LogFormatSetting, OrderingSetting, RoleSetting, Settings, SwitchSetting,
+    },
 };
 use eyre::{Context, bail};
 use serde::Serialize;
@@ -112,9 +114,7 @@ impl Node {
         raise_limits();
         let metrics = weir_runtime::install_metrics()?;
         let metrics = bind_metrics(settings.metrics_addr, settings.metrics_port, metrics).await?;
-        weir_sequencer::describe_metrics();
-        weir_liquidity::describe_metrics();
-        weir_feed::describe_metrics();
+        describe_metrics();
         let genesis = genesis_path(settings);
         let spec = Arc::new(chain_spec(genesis.as_deref(), settings.gas_limit)?);
         let genesis = genesis_state(&spec).wrap_err("genesis state cannot be built")?;
@@ -196,6 +196,13 @@ impl Node {
         self.tasks.run(self.stop_grace).await?;
         Ok(())
     }
+}
+
+/// Tells Prometheus what the parts of a node measure.
+fn describe_metrics() {
+    weir_sequencer::describe_metrics();
+    weir_liquidity::describe_metrics();
+    weir_feed::describe_metrics();
 }
 
 /// Raises the number of files that may be open; what the system does not grant is told, and no reason to stop.

@@ -12,6 +12,9 @@ pub enum KeyError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A key was given where a file is expected.
+    #[error("a key itself was given: write it into a file, and give the file")]
+    Literal,
     /// A file cannot be read.
     #[error("key file cannot be read: path={}", path.display())]
     Read {

@@ -1,6 +1,6 @@
 //! A key of this process.
 
-use crate::{KeyError, keystore};
+use crate::{KeyError, keystore, source::is_literal};
 use alloy_primitives::{Address, Signature, keccak256};
 use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
@@ -20,8 +20,11 @@ impl LocalKey {
     /// Reads a key from a file that holds 32 bytes in hexadecimal, with or without `0x`; white space around it is ignored.
     ///
     /// # Errors
-    /// [`KeyError::Read`], [`KeyError::Format`] or [`KeyError::Range`].
+    /// [`KeyError::Literal`] if the path is a key, [`KeyError::Read`], [`KeyError::Format`] or [`KeyError::Range`].
     pub fn from_file(path: &Path) -> Result<Self, KeyError> {
+        if path.to_str().is_some_and(is_literal) {
+            return Err(KeyError::Literal);
+        }
         let text = keystore::read_text(path)?;
         let mut bytes = Zeroizing::new([0u8; 32]);
         alloy_primitives::hex::decode_to_slice(text.trim(), bytes.as_mut())
@@ -44,7 +47,7 @@ impl LocalKey {
     /// # Errors
     /// [`KeyError`].
     pub fn open(path: &Path, password: Option<&Path>) -> Result<Self, KeyError> {
-        if !keystore::is_keystore(path)? {
+        if path.to_str().is_some_and(is_literal) || !keystore::is_keystore(path)? {
             return Self::from_file(path);
         }
         let missing = || KeyError::PasswordMissing { path: path.to_owned() };

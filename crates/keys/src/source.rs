@@ -1,12 +1,16 @@
 //! Where a key is.
 
 use crate::KeyError;
-use alloy_primitives::Address;
+use alloy_primitives::{Address, hex};
 use http::Uri;
 use std::{fmt, path::PathBuf, str::FromStr};
 
-/// Where a key is, as a setting spells it. It holds no secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is shown instead of a key that was given in the place of a file.
+const LITERAL: &str = "(a key itself)";
+
+/// Where a key is, as a setting spells it. It is no place for a key itself: one that is given all the same is not shown, and
+/// refused when it is opened ([`KeyError::Literal`]).
+#[derive(Clone, PartialEq, Eq)]
 pub enum KeySource {
     /// In a file: 32 bytes of hexadecimal, or an encrypted keystore.
     File(PathBuf),
@@ -17,6 +21,11 @@ pub enum KeySource {
         /// The key's address.
         address: Address,
     },
+}
+
+/// Whether the text is 32 bytes of hexadecimal.
+pub(crate) fn is_literal(text: &str) -> bool {
+    hex::decode(text.trim()).is_ok_and(|bytes| bytes.len() == 32)
 }
 
 impl FromStr for KeySource {
@@ -53,9 +62,16 @@ impl FromStr for KeySource {
 impl fmt::Display for KeySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::File(path) if path.to_str().is_some_and(is_literal) => f.write_str(LITERAL),
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Remote { url, address } => write!(f, "{url}#{address}"),
         }
+    }
+}
+
+impl fmt::Debug for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeySource({self})")
     }
 }
 
@@ -75,6 +91,18 @@ mod tests {
         assert_eq!(address.to_string(), "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
         let shown = parse(text).to_string();
         assert_eq!(parse(&shown), parse(text));
+    }
+
+    #[test]
+    fn a_key_in_the_place_of_a_file_is_neither_shown_nor_used() {
+        let key = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+        for text in [key.to_owned(), format!("0x{key}")] {
+            let source: KeySource = text.parse().unwrap();
+            assert_eq!(source.to_string(), "(a key itself)");
+            assert_eq!(format!("{source:?}"), "KeySource((a key itself))");
+            let error = crate::Signer::open(&source, None).unwrap_err();
+            assert!(matches!(error, KeyError::Literal), "{error}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
+use weir_keys::KeySource;
 use weir_primitives::{DropCode, Fate};
 use weir_rpc::{
     AdminBackend, AdminStatusView, BackendError, HaltView, KeyRotationView, LimitRules,
@@ -252,9 +253,11 @@ impl AdminBackend for NodeAdmin {
         let halts = Arc::clone(&self.controls.halts);
         let (ingress, l1_keys) = (Arc::clone(&self.ingress), self.l1_keys.clone());
         Box::pin(async move {
+            // As it is shown: what was given in its place may be a key itself.
+            let key = request.key.as_deref().and_then(|key| key.parse::<KeySource>().ok());
             let arguments = json!({
-                "role": role, "key": request.key, "password": request.password,
-                "overlapMs": request.overlap_ms,
+                "role": role, "key": key.map(|key| key.to_string()),
+                "password": request.password, "overlapMs": request.overlap_ms,
             });
             let rotated = rotation::rotate(&ingress, l1_keys, &role, request).await;
             write_down(&halts, &caller, ("rotateKey", &arguments), rotated)

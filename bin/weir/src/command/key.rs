@@ -1,10 +1,10 @@
 //! `weir key`: keystores of the keys that a node signs with.
 
-use crate::cli::KeyCommand;
+use crate::{cli::KeyCommand, command::node::block_on};
 use eyre::Context;
 use serde_json::json;
 use std::{fs, path::Path, process::ExitCode};
-use weir_keys::LocalKey;
+use weir_keys::{LocalKey, Signer};
 
 /// Does it, and prints one JSON object a key. No secret is printed.
 pub(crate) fn run(command: KeyCommand) -> eyre::Result<ExitCode> {
@@ -14,6 +14,12 @@ pub(crate) fn run(command: KeyCommand) -> eyre::Result<ExitCode> {
             store(&LocalKey::from_file(&from)?, &dir, &password)?;
         }
         KeyCommand::List { dir } => list(&dir)?,
+        KeyCommand::Check { key, password } => {
+            let signer = Signer::open(&key, password.as_deref())?;
+            let checked = block_on(async { Ok(signer.check().await?) });
+            checked.wrap_err_with(|| format!("key does not sign: key={key}"))?;
+            println!("{}", json!({ "address": signer.address(), "key": key.to_string() }));
+        }
         KeyCommand::Rotate { file, password, new_password } => {
             let key = LocalKey::reencrypt(&file, &password, &new_password)?;
             println!("{}", json!({ "address": key.address(), "path": file }));

@@ -46,6 +46,10 @@ fn a_node_does_not_start_with_a_signer_that_holds_another_key() {
     assert_eq!(output.status.code(), Some(1), "{words}");
     assert!(words.contains("key cannot be used: role=receipt"), "{words}");
     assert!(words.contains("does not hold the key"), "{words}");
+    for (key, code) in [(server.setting(), 0), (other, 1)] {
+        let output = weir().args(["key", "check", &key]).output().expect("the program runs");
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+    }
     let output = weir().args(arguments).arg("https://signer#0x12").output();
     assert_eq!(output.expect("the program runs").status.code(), Some(2));
 }
@@ -115,5 +119,16 @@ async fn keys_and_passwords_are_in_no_log() {
         let bytes = alloy_primitives::hex::decode(DEV_KEY).expect("the key is hexadecimal");
         let numbers = format!("{}, {}, {}, {}", bytes[0], bytes[1], bytes[2], bytes[3]);
         assert!(!log.contains(&numbers), "a secret is in the log");
+    }
+}
+
+#[test]
+fn a_key_in_the_place_of_its_file_is_not_repeated() {
+    for arguments in [["dev", "--ephemeral", "--receipt-key"], ["config", "print", "--receipt-key"]]
+    {
+        let output = weir().args(arguments).arg(DEV_KEY).output().expect("the program runs");
+        let words = [output.stdout, output.stderr].concat();
+        let words = String::from_utf8_lossy(&words).into_owned();
+        assert!(words.contains("a key itself") && !words.contains(&DEV_KEY[..16]), "{words}");
     }
 }

@@ -75,7 +75,7 @@ async fn receipts_of_the_key_before_are_believed_and_the_new_key_stays_over_a_re
     // A signature of the old key that claims a time after it was replaced.
     let (is_believed, words) = verify(folder.path(), &old, &json!([listed[0]]));
     assert!(!is_believed && words.contains("signs no receipts"), "{words}");
-    for bad in ["/nonexistent/key", "https://signer:9000#0x00"] {
+    for bad in ["/nonexistent/key", "https://signer:9000#0x00", THIRD_KEY] {
         let refused = operated.run(&["rotate-key", "receipt", "--key", bad]);
         assert_eq!(refused.status.code(), Some(1));
     }
@@ -97,7 +97,7 @@ async fn receipts_of_the_key_before_are_believed_and_the_new_key_stays_over_a_re
     assert!(verify(folder.path(), &last, &listed).0);
     assert!(!verify(folder.path(), &new, &listed).0);
     let audit = fs::read_to_string(datadir.join("operator/audit.jsonl")).expect("it is there");
-    assert!(audit.contains("rotateKey") && !audit.contains(&SECOND_KEY[..16]), "{audit}");
+    assert!(audit.contains("rotateKey") && !audit.contains(&THIRD_KEY[..16]), "{audit}");
     drop(operated);
 
     // Another setting counts again.
