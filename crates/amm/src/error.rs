@@ -1,7 +1,7 @@
 //! What the arithmetic refuses, where the contracts revert.
 
 use crate::{SqrtPriceX96, Tick};
-use alloy_primitives::U256;
+use alloy_primitives::{Address, U256};
 
 /// A value that the contracts' arithmetic rejects with a revert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -125,6 +125,12 @@ pub enum QuoteError {
     /// The pool's hooks decide about fee or amounts: only a simulated call can tell.
     #[error("hooks of the pool decide the amounts")]
     SimulationOnly,
+    /// A token of the pool delivers less than is sent: what is quoted would not arrive.
+    #[error("token delivers less than is sent: token={token}")]
+    TokenFallsShort {
+        /// The token.
+        token: Address,
+    },
     /// The arithmetic reverts.
     #[error(transparent)]
     Math(#[from] MathError),

@@ -243,9 +243,12 @@ impl Pool {
 
     pub(crate) const fn require_told_by_events(&self) -> Result<(), QuoteError> {
         match self.accuracy_of_state().reason {
-            GradeReason::HooksSetFee
-            | GradeReason::HooksChangeAmounts
-            | GradeReason::TokenFallsShort { .. } => Err(QuoteError::SimulationOnly),
+            GradeReason::HooksSetFee | GradeReason::HooksChangeAmounts => {
+                Err(QuoteError::SimulationOnly)
+            }
+            GradeReason::TokenFallsShort { token, .. } => {
+                Err(QuoteError::TokenFallsShort { token })
+            }
             GradeReason::DynamicFeeUnknown => Err(QuoteError::FeeUnknown),
             _ => Ok(()),
         }

@@ -170,7 +170,7 @@ fn assert_short(pool: &Pool, block: u64) {
     assert_eq!(pool.shortfall(), Some(TokenShortfall { token: TOKEN0, block }));
     let (grade, reason) = (Grade::D, GradeReason::TokenFallsShort { token: TOKEN0, block });
     assert_eq!((pool.accuracy().grade, pool.accuracy().reason), (grade, reason));
-    assert_eq!(quote(pool), Err(QuoteError::SimulationOnly));
+    assert_eq!(quote(pool), Err(QuoteError::TokenFallsShort { token: TOKEN0 }));
     assert!(pool.curve(Direction::OneForZero).is_none(), "nothing is routed through it");
 }
 

@@ -120,9 +120,12 @@ fn the_bound_is_kept_by_whole_files() {
     assert!(compare(&bench, &spill) > 1_000);
     let unknown: PoolStatic = pair();
     assert_eq!(spill.state_at(&unknown.key.id, 5).unwrap(), None);
-    // Less than the states themselves, without the ticks that are there as well.
-    let states = 2 * 52 * spill.blocks();
-    assert!(spill.bytes() < states, "{} bytes for {states}", spill.bytes());
+    // Less than a quarter of the states with their ticks, 36 bytes each.
+    let first = spill.oldest().unwrap();
+    let ticks = |number| bench.chain.world(number).ticks.len() as u64;
+    let ticks: u64 = (first..first + spill.blocks()).map(ticks).sum();
+    let states = 2 * 52 * spill.blocks() + 36 * ticks;
+    assert!(4 * spill.bytes() < states, "{} bytes for {states}", spill.bytes());
     spill.sync().unwrap();
     assert!(is_state(
         bench.view().head.get(&pool().key).unwrap(),
