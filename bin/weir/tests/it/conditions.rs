@@ -5,21 +5,22 @@ use alloy_primitives::{Address, Bytes, TxKind, U256, keccak256};
 use jsonrpsee::rpc_params;
 use serde_json::{Value, json};
 use std::path::Path;
+use weir_load::Wallet;
 use weir_primitives::PoolPrice;
 use weir_testkit::Peers;
 
 const METHOD: &str = "eth_sendRawTransactionConditional";
 
 /// Deploys Uniswap V2, V3 and V4 with pools, and answers where the contract is that swaps.
-fn deploy(node: &Node, artifacts: &Path) -> Address {
+async fn deploy(node: &Node, artifacts: &Path) -> Address {
     let mut command = weir();
     command.args(["load", "--rpc", &node.http, "--scenario", "mixed", "--duration", "1s"]);
     command.args(["--accounts", "4", "--rate", "20", "--json", "--artifacts"]).arg(artifacts);
     let output = command.output().expect("the program runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let report: Value = serde_json::from_slice(&output.stdout).expect("the report is JSON");
-    let swapper = &report["deployment"]["swapper"];
-    serde_json::from_value(swapper.clone()).unwrap_or_else(|_| panic!("no swapper: {report}"))
+    // A second time it finds what is there.
+    let deployment = weir_load::deploy(&node.http, &Wallet::test_account(), artifacts).await;
+    deployment.expect("the contracts are there").swapper
 }
 
 fn word(value: &Value) -> U256 {
@@ -142,7 +143,7 @@ async fn moves(client: &Client, swapper: Address, pool: &Value) {
 async fn a_price_that_moved_in_the_same_block_drops_the_transaction() {
     let Some(peers) = Peers::find() else { return };
     let node = Node::start(&["--ephemeral"]);
-    let swapper = deploy(&node, peers.root());
+    let swapper = deploy(&node, peers.root()).await;
     let client = node.client();
     for protocol in ["v2", "v3", "v4"] {
         let pool = find(&client, protocol).await;

@@ -12,6 +12,11 @@ use std::collections::HashMap;
 /// Levels of a value that are filled in; below them what may be left out is.
 const DEPTH_MAX: usize = 8;
 
+/// The pattern of bytes of any number.
+const ANY_BYTES: &str = "^0x([0-9a-f]{2})*$";
+/// Characters of a hash.
+const HASH_CHARS: usize = 66;
+
 /// A document with schemas under `components`, and where its patterns' texts come from.
 pub(crate) struct Schemas<'a> {
     document: &'a Value,
@@ -86,8 +91,10 @@ impl<'a> Schemas<'a> {
         });
         let tree = strategy.new_tree(&mut self.runner).expect("nothing is filtered");
         let text = tree.current();
-        let same: Vec<usize> =
-            (0..self.known.len()).filter(|at| self.known[*at].len() == text.len()).collect();
+        // Where any bytes fit, an encoded transaction does.
+        let is_any = schema["pattern"] == ANY_BYTES;
+        let fits = |known: &str| known.len() == text.len() || (is_any && known.len() > HASH_CHARS);
+        let same: Vec<usize> = (0..self.known.len()).filter(|at| fits(&self.known[*at])).collect();
         if !same.is_empty() && self.below(2) == 0 {
             let chosen = same[self.below(same.len())];
             return json!(self.known[chosen]);

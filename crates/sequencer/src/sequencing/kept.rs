@@ -9,7 +9,8 @@ use weir_txpool::PoolTransaction;
 /// still be taken off are kept, by the process: after a restart there are none.
 #[derive(Debug, Default)]
 pub(super) struct KeptConditions {
-    by_hash: B256Map<Arc<Conditions>>,
+    /// With the number of the newest block that used them up.
+    by_hash: B256Map<(u64, Arc<Conditions>)>,
     /// The transactions of each block, oldest first.
     blocks: VecDeque<(u64, Vec<B256>)>,
 }
@@ -23,7 +24,7 @@ impl KeptConditions {
         });
         let mut hashes = Vec::new();
         for (hash, conditions) in conditional {
-            self.by_hash.insert(hash, conditions);
+            self.by_hash.insert(hash, (number, conditions));
             hashes.push(hash);
         }
         if !hashes.is_empty() {
@@ -31,10 +32,10 @@ impl KeptConditions {
         }
         let depth = u64::try_from(depth).unwrap_or(u64::MAX);
         while self.blocks.front().is_some_and(|(oldest, _)| oldest.saturating_add(depth) < number) {
-            let (_, forgotten) = self.blocks.pop_front().expect("the front was looked at");
+            let (oldest, forgotten) = self.blocks.pop_front().expect("the front was looked at");
             for hash in forgotten {
-                let is_kept_again = self.blocks.iter().any(|(_, later)| later.contains(&hash));
-                if !is_kept_again {
+                // A reorg may have put it into a later block, too.
+                if self.by_hash.get(&hash).is_some_and(|(newest, _)| *newest <= oldest) {
                     self.by_hash.remove(&hash);
                 }
             }
@@ -43,7 +44,7 @@ impl KeptConditions {
 
     /// The conditions that a transaction was sent with.
     pub(super) fn get(&self, hash: &B256) -> Option<Arc<Conditions>> {
-        self.by_hash.get(hash).cloned()
+        self.by_hash.get(hash).map(|(_, conditions)| Arc::clone(conditions))
     }
 }
 
