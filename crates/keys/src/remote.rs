@@ -98,7 +98,7 @@ impl Shared {
     async fn identify(&self) -> Result<String, KeyError> {
         let answer = match self.call(Method::GET, "/api/v1/eth1/publicKeys", Bytes::new()).await {
             // A signer that does not list its keys still knows them.
-            Err(KeyError::Refused { status: 403 | 404 | 405, .. }) => {
+            Err(KeyError::Refused { status: 403..=405, .. }) => {
                 return Ok(format!("{:#x}", self.address));
             }
             answer => answer?,

@@ -58,18 +58,10 @@ pub fn describe_metrics() {
         "From the arrival of an open block's step that touches pools to its publication, in seconds."
     );
     describe_source_metrics();
+    describe_spill_metrics();
 }
 
-fn describe_source_metrics() {
-    metrics::describe_counter!("weir_arena_undo_hits_total", "Reorgs that undo records covered.");
-    metrics::describe_counter!(
-        "weir_arena_undo_misses_total",
-        "Reorgs and gaps after which pools were read anew."
-    );
-    metrics::describe_counter!(
-        "weir_arena_source_gaps_total",
-        "Times the source lost blocks, by kind: told, unlinked or refused."
-    );
+fn describe_spill_metrics() {
     metrics::describe_gauge!(
         "weir_arena_spill_blocks",
         "Blocks older than the undo ring whose snapshots are on disk."
@@ -90,6 +82,18 @@ fn describe_source_metrics() {
     metrics::describe_counter!(
         "weir_arena_spill_sync_errors_total",
         "Syncs of spilled snapshots that failed: a crash of the machine may take them."
+    );
+}
+
+fn describe_source_metrics() {
+    metrics::describe_counter!("weir_arena_undo_hits_total", "Reorgs that undo records covered.");
+    metrics::describe_counter!(
+        "weir_arena_undo_misses_total",
+        "Reorgs and gaps after which pools were read anew."
+    );
+    metrics::describe_counter!(
+        "weir_arena_source_gaps_total",
+        "Times the source lost blocks, by kind: told, unlinked or refused."
     );
     metrics::describe_counter!(
         "weir_arena_feed_faults_total",

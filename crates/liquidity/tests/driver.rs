@@ -473,7 +473,7 @@ async fn pools_that_the_open_block_creates_are_in_it_and_nowhere_else() {
         assert_eq!(shown(PoolBlock::Pending).unwrap().status, "live");
         assert!(shown(PoolBlock::Latest).is_none());
         let hop = PathHop { pool: PAIR.to_string(), token_in: TOKEN0 };
-        let quote = |block| service.quote(&[hop.clone()], U256::from(1_000), block);
+        let quote = |block| service.quote(std::slice::from_ref(&hop), U256::from(1_000), block);
         assert_eq!(quote(PoolBlock::Pending).unwrap().block_hash, None);
         quote(PoolBlock::Latest).unwrap_err();
         let found = service.best_route(&route(), PoolBlock::Pending).unwrap();

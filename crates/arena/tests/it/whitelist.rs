@@ -186,7 +186,7 @@ fn absolute_reserves_sync_a_pair_and_reverting_them_unsyncs_it() {
     assert_eq!(arena.state_at(&row.key, 3), Ok(expected));
     assert_eq!(arena.state_at(&row.key, 1), Err(LookupError::Unsynced { pool: row.key }));
     // Reserves that the amounts do not explain: another fee, or a token that does as it likes.
-    let applied = extend(&mut arena, &[(row.key, sync(1001, 4000)), (row.key, swap)]);
+    let applied = extend(&mut arena, &[(row.key, sync(1002, 4000)), (row.key, swap)]);
     assert_eq!(applied.halted.len(), 1);
     assert_eq!(status(&arena, &row.key), PoolStatus::Halted);
     let hash = arena.tip().unwrap().hash;
