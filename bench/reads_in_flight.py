@@ -4,9 +4,9 @@
 The reads come in batches over many connections, each sent again once it is answered. Standard library only.
 usage: bench/reads_in_flight.py [--weir target/release/weir] [--rounds 3] [--duration 8s] [--rate 500] [--reads 10000]
 """
-import argparse, asyncio, json, multiprocessing, pathlib, shutil, statistics, subprocess, tempfile
+import argparse, asyncio, json, multiprocessing, statistics
+from nodes import ROOT, load, weir_node
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 CONNECTIONS = 100
 
 
@@ -35,26 +35,18 @@ def keep_reading(url, reads, answered):
 
 
 def run(arguments, reads):
-    folder = tempfile.mkdtemp(prefix="weir-bench-")
-    command = [arguments.weir, "dev", "--datadir", folder, "--http-port", "0", "--metrics-port", "0", "--print-ready", "--log-filter", "error"]
-    node = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    url = json.loads(node.stdout.readline())["http"]
-    answered = multiprocessing.Value("q", 0)
-    readers = multiprocessing.Process(target=keep_reading, args=(url, reads, answered), daemon=True)
-    try:
+    with weir_node(arguments.weir) as (_, url, _):
+        answered = multiprocessing.Value("q", 0)
+        readers = multiprocessing.Process(target=keep_reading, args=(url, reads, answered), daemon=True)
         if reads:
             readers.start()
-        load = [arguments.weir, "load", "--rpc", url, "--scenario", "transfers", "--rate", str(arguments.rate),
-                "--duration", arguments.duration, "--json"]
-        report = json.loads(subprocess.run(load, stdout=subprocess.PIPE, check=True).stdout)
+        try:
+            report = load(arguments.weir, url, "transfers", arguments.rate, arguments.duration)
+        finally:
+            if reads:
+                readers.terminate()
         report["reads"] = answered.value
         return report
-    finally:
-        if reads:
-            readers.terminate()
-        node.kill()
-        node.wait()
-        shutil.rmtree(folder)
 
 
 def main():

@@ -8,8 +8,13 @@ use alloy_primitives::B256;
 use jsonrpsee::rpc_params;
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap, io::Read, os::unix::net::UnixStream, path::Path, path::PathBuf,
-    process::Command, time::Instant,
+    collections::BTreeMap,
+    io::Read,
+    os::unix::net::UnixStream,
+    path::Path,
+    path::PathBuf,
+    process::Command,
+    time::{Duration, Instant},
 };
 use weir_feed::{
     ConsumerOptions, FeedConsumer, FeedEvent, GateState, RecordedFeed, UpstreamMessage,
@@ -21,6 +26,7 @@ use weir_testkit::{Child, NatsServer, Peers};
 struct Daemon {
     _child: Child,
     http: String,
+    metrics: String,
 }
 
 impl Daemon {
@@ -30,12 +36,22 @@ impl Daemon {
         command.args(["--log-filter", "warn"]).args(arguments);
         let child = Child::start(&mut command);
         let ready: Value = serde_json::from_str(&child.line(PATIENCE)).expect("one line of JSON");
-        let http = ready["http"].as_str().expect("an address").to_owned();
-        Self { _child: child, http }
+        let address = |name: &str| ready[name].as_str().expect("an address").to_owned();
+        Self { _child: child, http: address("http"), metrics: address("metrics") }
     }
 
     fn client(&self) -> Client {
         Client::at(&self.http)
+    }
+}
+
+/// Waits until a process hears what is published: before that, nobody keeps it.
+async fn hears_lists(metrics: &str) {
+    let mut interval = tokio::time::interval(Duration::from_millis(20));
+    let deadline = Instant::now() + PATIENCE;
+    while !get(metrics).contains("\nweir_whitelist_connected 1\n") {
+        assert!(Instant::now() < deadline, "the whitelist's server is not connected");
+        interval.tick().await;
     }
 }
 
@@ -345,6 +361,7 @@ async fn a_list_over_nats_says_what_is_followed() {
     let url = format!("{}#61972", nats.url());
     let ws = node.ready["ws"].as_str().expect("an address");
     let daemon = Daemon::start(&["--source", ws, "--whitelist", &url]);
+    hears_lists(&daemon.metrics).await;
     let pools = daemon.client();
     let publish = |kind: &str| {
         let mut command = weir();
@@ -375,6 +392,7 @@ async fn a_node_takes_its_list_over_nats() {
     let folder = folder();
     let url = format!("{}#61972", nats.url());
     let node = Node::start(&["--ephemeral", "--whitelist", &url]);
+    hears_lists(node.ready["metrics"].as_str().expect("an address")).await;
     trade(&node, peers.root());
     let chain = node.client();
     // Behind its barrier the engine follows nothing and says why.
