@@ -20,7 +20,7 @@ fn request(body: &[u8], connection: &str) -> Vec<u8> {
 
 async fn answers(input: Vec<u8>) -> String {
     let config = ServerConfig::new("127.0.0.1:0".parse().expect("an address"));
-    let backends = Backends { chain: None, pools: None, batches: None };
+    let backends = Backends { chain: None, pools: None, batches: None, admin: None };
     let server = RpcServer::bind(config, backends).await.expect("a free port");
     let (mut client, stream) = duplex(64 * 1024);
     let shutdown = Shutdown::new();

@@ -12,7 +12,7 @@ const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrad
 
 async fn talk(input: Vec<u8>) {
     let config = ServerConfig::new("127.0.0.1:0".parse().expect("an address"));
-    let backends = Backends { chain: None, pools: None, batches: None };
+    let backends = Backends { chain: None, pools: None, batches: None, admin: None };
     let server = RpcServer::bind(config, backends).await.expect("a free port");
     let (client, stream) = duplex(64 * 1024);
     let (mut reading, mut writing) = tokio::io::split(client);
