@@ -41,9 +41,20 @@ def anvil_node():
         node.wait()
 
 
-def load(weir, url, scenario, rate, duration, accounts=200):
+@contextlib.contextmanager
+def constant_node(program):
+    """The server of `bench/examples/bound.rs`, and what it measured before it listened."""
+    node = subprocess.Popen([program], stdout=subprocess.PIPE, text=True)
+    try:
+        yield json.loads(node.stdout.readline())
+    finally:
+        node.kill()
+        node.wait()
+
+
+def load(weir, url, scenario, rate, duration, accounts=200, *options):
     command = [weir, "load", "--rpc", url, "--scenario", scenario, "--accounts", str(accounts), "--rate", str(rate),
-               "--duration", duration, "--artifacts", str(ROOT / "e2e"), "--json"]
+               "--duration", duration, "--artifacts", str(ROOT / "e2e"), "--json", *options]
     return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
 
 

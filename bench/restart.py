@@ -29,11 +29,11 @@ def main():
     weir, folder = arguments.weir, tempfile.mkdtemp(prefix="weir-bench-")
     jwt = str(pathlib.Path(folder) / "admin.jwt")
     try:
-        node, ready = start_weir(weir, folder, "--admin-port", "0", "--durability", "none")
+        node, ready = start_weir(weir, folder, "--admin-port", "0", "--durability", "none", "--pool-max-transactions", str(2 * arguments.transactions))
         url = ready["http"]
         # The load funds its accounts first, in blocks; it is stopped once enough transactions wait.
         load = subprocess.Popen([weir, "load", "--rpc", url, "--scenario", "transfers", "--accounts", "200", "--rate", "max",
-                                 "--duration", "10m", "--json"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                 "--duration", "10m", "--pending-max", str(2 * arguments.transactions), "--json"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(5)
         admin = [weir, "admin", "--url", ready["admin"], "--jwt", jwt, "halt", "sealing", "--reason", "benchmark"]
         subprocess.run(admin, check=True, stdout=subprocess.DEVNULL)

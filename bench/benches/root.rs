@@ -58,7 +58,7 @@ fn from_leaves(diff: &HashedDiff) -> B256 {
 
 fn state_roots(criterion: &mut Criterion) {
     // How far is the state root, from changed leaves to the nodes to store, from what cannot be saved: hashing the
-    // bytes of the nodes that changed, on one thread, one after the other and eight at a time?
+    // bytes of the nodes that changed, on one thread, one after the other and several at a time?
     let accounts = std::env::var("ROOT_ACCOUNTS").ok();
     let accounts = accounts.map_or(ACCOUNTS, |text| text.parse().unwrap());
     let all = leaves(0, accounts, 1, 0);
@@ -90,7 +90,7 @@ fn state_roots(criterion: &mut Criterion) {
         group.bench_function("who=hashing lanes=1", |bencher| {
             bencher.iter(|| nodes.iter().map(keccak256).collect::<Vec<_>>());
         });
-        group.bench_function("who=hashing lanes=8", |bencher| {
+        group.bench_function("who=hashing lanes=all", |bencher| {
             bencher.iter(|| keccak256_each(&nodes));
         });
         group.bench_function("who=weir", |bencher| {

@@ -23,7 +23,12 @@ use revm::{
     primitives::hardfork::SpecId,
     state::{AccountInfo, Bytecode},
 };
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    hint::black_box,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use weir_bench as _;
 use weir_builder::{BlockBuilder, SealedOutput, TrieAhead};
 use weir_evm::{
@@ -39,6 +44,8 @@ const GWEI: u128 = 1_000_000_000;
 const ACCOUNTS: u64 = 10_000;
 /// Transactions of a step, as the sequencer takes them at most.
 const STEP_TRANSACTIONS: usize = 256;
+/// Time between steps of a block that fills while it waits for its second to pass.
+const STEP_PACE: Duration = Duration::from_millis(10);
 const BENEFICIARY: Address = address!("0x000000000000000000000000000000000000be0e");
 
 /// The token: balances in a mapping at slot 0, `transfer(address,uint256)` with its event, and nothing else.
@@ -181,19 +188,47 @@ impl Workload {
         self.append().seal(trie, &EmptyNodes).unwrap()
     }
 
-    /// As [`Self::seal`], with a trie that is changed step by step on a thread of its own.
-    fn seal_ahead(&self, trie: StateTrie) -> (SealedOutput, StateTrie) {
+    /// Executes step after step, with a trie that is changed on a thread of its own; `pace` passes after each but the last.
+    fn append_ahead(&self, trie: StateTrie, pace: Duration) -> (BlockBuilder, TrieAhead) {
         let (spec, state) = (Arc::clone(&self.spec), Arc::clone(&self.state));
         let mut block = BlockBuilder::begin(spec, &self.parent, self.attributes(), state).unwrap();
         let ahead = TrieAhead::begin(&mut block, trie, Arc::new(EmptyNodes)).unwrap();
-        for step in self.transactions.chunks(STEP_TRANSACTIONS) {
+        let mut steps = self.transactions.chunks(STEP_TRANSACTIONS).peekable();
+        while let Some(step) = steps.next() {
             for (tx, sender) in step {
                 block.append(Arc::clone(tx), *sender).unwrap().unwrap();
             }
             ahead.advance(&mut block);
+            if steps.peek().is_some() && !pace.is_zero() {
+                std::thread::sleep(pace);
+            }
         }
-        let mut trie = ahead.finish(&mut block).unwrap();
-        (block.seal(&mut trie, &EmptyNodes).unwrap(), trie)
+        (block, ahead)
+    }
+
+    /// As [`Self::seal`], with a trie that is changed step by step on a thread of its own.
+    fn seal_ahead(&self, trie: StateTrie) -> (SealedOutput, StateTrie) {
+        finish(self.append_ahead(trie, Duration::ZERO))
+    }
+
+    /// The time from the last transaction of a block to its hash, summed over `rounds`.
+    fn latency(&self, rounds: u64, pace: Option<Duration>) -> Duration {
+        let mut sum = Duration::ZERO;
+        for _ in 0..rounds {
+            let mut trie = genesis_trie(&self.genesis);
+            if let Some(pace) = pace {
+                let open = self.append_ahead(trie, pace);
+                let began = Instant::now();
+                black_box(finish(open));
+                sum += began.elapsed();
+            } else {
+                let block = self.append();
+                let began = Instant::now();
+                black_box(block.seal(&mut trie, &EmptyNodes).unwrap());
+                sum += began.elapsed();
+            }
+        }
+        sum
     }
 
     /// As [`Self::seal_ahead`], and takes down the block's witness meanwhile: what a node does.
@@ -284,6 +319,17 @@ impl Workload {
                 BatchSize::PerIteration,
             );
         });
+        // What of it a node waits for once it has decided that the block is full: steps at once, and ten milliseconds apart.
+        let latencies = [
+            ("part=seal", None),
+            ("part=seal with=ahead", Some(Duration::ZERO)),
+            ("part=seal with=ahead pace=10ms", Some(STEP_PACE)),
+        ];
+        for (name, pace) in latencies {
+            group.bench_function(format!("who=weir {name}"), |bencher| {
+                bencher.iter_custom(|rounds| self.latency(rounds, pace));
+            });
+        }
         // The same with a witness (at most a tenth more), and checked by it before anybody would hear of it.
         let (ahead, witness, _) = self.witness(genesis_trie(&self.genesis));
         let hash = |sealed: &SealedOutput| sealed.executed.block.hash();
@@ -317,6 +363,12 @@ impl Workload {
         });
         group.finish();
     }
+}
+
+/// Seals a block whose trie is at work on another thread.
+fn finish((mut block, ahead): (BlockBuilder, TrieAhead)) -> (SealedOutput, StateTrie) {
+    let mut trie = ahead.finish(&mut block).unwrap();
+    (block.seal(&mut trie, &EmptyNodes).unwrap(), trie)
 }
 
 /// The trie of the genesis state, in memory and hashed, as it is between blocks.

@@ -128,7 +128,12 @@ fn cases() -> Vec<Case> {
         case("one block, other pools trade instead", 1, TRADES, vec![OTHERS, OTHERS]),
         case("one block, nothing happens instead", 1, TRADES, vec![EMPTY, OTHERS]),
         case("same height, empty block of another hash", 1, TRADES, vec![EMPTY]),
-        case("three blocks, the first of the new ones empty", 3, TRADES, vec![EMPTY, OTHERS, OTHERS]),
+        case(
+            "three blocks, the first of the new ones empty",
+            3,
+            TRADES,
+            vec![EMPTY, OTHERS, OTHERS],
+        ),
         case("three blocks, to a shorter chain", 3, TRADES, vec![OTHERS]),
         case("three blocks, removed without replacement", 3, TRADES, vec![]),
         case("a mint undone", 1, &[Act::Mint(0)], vec![EMPTY, OTHERS]),
@@ -301,15 +306,11 @@ fn amms(story: &Story, knows_height: bool) -> Verdict {
 fn is_peer_right(space: &StateSpace, truth: &Pools) -> bool {
     let v3 = truth.v3.iter().all(|book| {
         let Some(AMM::UniswapV3Pool(ours)) = space.get(&book.address) else { return false };
-        let theirs: HashMap<i32, (u128, i128)> = book
-            .ticks
-            .iter()
-            .map(|(tick, info)| (tick.get(), (info.gross, info.net)))
-            .collect();
+        let theirs: HashMap<i32, (u128, i128)> =
+            book.ticks.iter().map(|(tick, info)| (tick.get(), (info.gross, info.net))).collect();
         let ticks = ours.ticks.iter().filter(|(_, info)| info.liquidity_gross > 0);
-        let ticks: HashMap<i32, (u128, i128)> = ticks
-            .map(|(tick, info)| (*tick, (info.liquidity_gross, info.liquidity_net)))
-            .collect();
+        let ticks: HashMap<i32, (u128, i128)> =
+            ticks.map(|(tick, info)| (*tick, (info.liquidity_gross, info.liquidity_net))).collect();
         let slot = (ours.sqrt_price, ours.tick, ours.liquidity);
         slot == (book.slot.sqrt_price.get(), book.slot.tick, book.slot.liquidity.get())
             && ticks == theirs

@@ -268,6 +268,12 @@ pub(crate) struct LoadArgs {
     /// Connections to the node.
     #[arg(long, default_value_t = 32, value_name = "N")]
     pub(crate) connections: usize,
+    /// Accepted transactions that may wait for a block when the rate is max.
+    #[arg(long, default_value_t = 50_000, value_name = "N")]
+    pub(crate) pending_max: u32,
+    /// How long to wait for the last transactions to be included.
+    #[arg(long, default_value = "30s", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub(crate) drain: Duration,
     /// Key that funds the accounts. Default: the first development account's.
     #[arg(long, value_name = "HEX")]
     pub(crate) key: Option<B256>,

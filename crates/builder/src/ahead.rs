@@ -6,9 +6,10 @@ use std::{
     fmt, io,
     sync::{
         Arc,
-        mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::JoinHandle,
+    time::Instant,
 };
 use weir_evm::{Recent, RecentWrite, StateRead};
 use weir_primitives::{AccountDiff, SlotDiff, StateDiff};
@@ -17,6 +18,10 @@ use weir_trie::{NodeSource, StateTrie, TrieError, keccak256_each};
 
 /// Steps that may wait for the trie; then the block waits, too.
 const STEPS_WAITING_MAX: usize = 64;
+
+/// After hashing, so many times as long passes before it is done again: upper nodes change in each step, and what is hashed
+/// in vain is a small part of the time then.
+const HASHING_RESTS: u32 = 8;
 
 /// What of a block is in the trie before its end: changes of leaves that were there before the block, which leave the
 /// trie's form as it is. Leaves that the block makes or deletes wait for its end, because what is undone again would
@@ -200,24 +205,32 @@ impl Drop for TrieAhead {
     }
 }
 
-/// Applies steps until the block ends. Whatever is changed when no step waits is hashed at once.
+/// Applies steps until the block ends. Whenever no step waits and hashing has rested long enough, it hashes what is
+/// changed.
 fn work(
     mut trie: StateTrie,
     nodes: &dyn NodeSource,
     queue: &Receiver<Recent>,
 ) -> Result<(StateTrie, Applied), TrieError> {
     let mut applied = Applied::default();
-    let mut next = queue.recv().ok();
-    while let Some(recent) = next {
-        applied.advance(&recent, &mut trie, nodes)?;
-        next = match queue.try_recv() {
-            Ok(recent) => Some(recent),
-            Err(TryRecvError::Disconnected) => None,
-            Err(TryRecvError::Empty) => {
-                trie.root();
-                queue.recv().ok()
-            }
+    let (mut is_stale, mut hash_from) = (false, Instant::now());
+    loop {
+        let next = match is_stale {
+            true => queue.recv_timeout(hash_from.saturating_duration_since(Instant::now())),
+            false => queue.recv().map_err(RecvTimeoutError::from),
         };
+        match next {
+            Ok(recent) => {
+                applied.advance(&recent, &mut trie, nodes)?;
+                is_stale = true;
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let began = Instant::now();
+                trie.root();
+                is_stale = false;
+                hash_from = Instant::now() + began.elapsed() * HASHING_RESTS;
+            }
+            Err(RecvTimeoutError::Disconnected) => return Ok((trie, applied)),
+        }
     }
-    Ok((trie, applied))
 }

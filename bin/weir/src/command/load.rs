@@ -48,6 +48,8 @@ fn config(args: LoadArgs) -> eyre::Result<LoadConfig> {
         key,
         artifacts: args.artifacts,
         connections: args.connections,
+        pending_max: args.pending_max,
+        drain: args.drain,
         progress: !args.json,
         ..defaults
     })
