@@ -1,7 +1,7 @@
 //! The state trie at work on a block that is still open.
 
 use crate::{BlockBuilder, BuildError};
-use alloy_primitives::map::AddressMap;
+use alloy_primitives::{U256, map::AddressMap};
 use std::{
     fmt, io,
     sync::{
@@ -11,10 +11,10 @@ use std::{
     thread::JoinHandle,
     time::Instant,
 };
-use weir_evm::{Recent, RecentWrite, StateRead};
+use weir_evm::{BodyRoots, Recent, RecentWrite, StateRead};
 use weir_primitives::{AccountDiff, SlotDiff, StateDiff};
-use weir_storage::hash_diff;
-use weir_trie::{NodeSource, StateTrie, TrieError, keccak256_each};
+use weir_storage::KeyHashes;
+use weir_trie::{HashedDiff, NodeSource, StateTrie, TrieError};
 
 /// Steps that may wait for the trie; then the block waits, too.
 const STEPS_WAITING_MAX: usize = 64;
@@ -23,31 +23,35 @@ const STEPS_WAITING_MAX: usize = 64;
 /// in vain is a small part of the time then.
 const HASHING_RESTS: u32 = 8;
 
-/// What of a block is in the trie before its end: changes of leaves that were there before the block, which leave the
-/// trie's form as it is. Leaves that the block makes or deletes wait for its end, because what is undone again would
-/// visit nodes that the block as a whole does not need.
+/// What of a block is done before its end: the roots of its body so far, and in the trie the changes of leaves that were
+/// there before the block, which leave the trie's form as it is. Leaves that the block makes or deletes wait for its end,
+/// because what is undone again would visit nodes that the block as a whole does not need.
 #[derive(Debug, Default)]
 pub(crate) struct Applied {
     accounts: AddressMap<AccountDiff>,
+    keys: KeyHashes,
+    body: BodyRoots,
 }
 
 impl Applied {
-    /// Walks to what was read, so that it is in memory and a witness shows it, and applies what was written.
+    /// Hashes what joined the body, walks to what was read, so that it is in memory and a witness shows it, and applies
+    /// what was written.
     pub(crate) fn advance(
         &mut self,
         recent: &Recent,
         trie: &mut StateTrie,
         nodes: &dyn NodeSource,
     ) -> Result<(), TrieError> {
-        read(&recent.reads, trie, nodes)?;
-        if recent.writes.is_empty() {
-            return Ok(());
-        }
+        let Recent { reads, writes, executed } = recent;
+        self.body.extend(executed.iter().map(|(tx, receipt)| (&**tx, receipt)));
+        let written = writes.iter().map(|write| write.address);
+        let addresses = reads.iter().map(|(address, _)| *address).chain(written);
+        let slots = writes.iter().flat_map(|write| &write.slots).map(|one| one.slot);
+        self.keys.learn(addresses, reads.iter().filter_map(|(_, slot)| *slot).chain(slots));
         let mut step = StateDiff::default();
-        for RecentWrite { address, before, now, slots } in &recent.writes {
-            let slots = slots.iter();
+        for RecentWrite { address, before, now, slots } in writes {
             let slots =
-                slots.map(|one| (one.slot, SlotDiff { before: one.before, after: one.now }));
+                slots.iter().map(|one| (one.slot, SlotDiff { before: one.before, after: one.now }));
             let change = AccountDiff {
                 before: Some(*before),
                 after: Some(*now),
@@ -59,7 +63,41 @@ impl Applied {
             (applied.before, applied.after) = (change.before, change.after);
             step.accounts.insert(*address, change);
         }
-        trie.apply(&hash_diff(&step), nodes)
+        self.read(reads, &step, trie, nodes)?;
+        if step.accounts.is_empty() { Ok(()) } else { trie.apply(&self.hash_diff(&step), nodes) }
+    }
+
+    /// Walks the trie to what was read and is not written by `diff`, which is applied next and walks there, too.
+    pub(crate) fn read(
+        &self,
+        reads: &[StateRead],
+        diff: &StateDiff,
+        trie: &mut StateTrie,
+        nodes: &dyn NodeSource,
+    ) -> Result<(), TrieError> {
+        for (address, slot) in reads {
+            let change = diff.accounts.get(address);
+            match slot {
+                None if change.is_none() => {
+                    trie.account(self.keys.address(address), nodes)?;
+                }
+                Some(slot) if !change.is_some_and(|change| writes_slot(change, slot)) => {
+                    trie.slot(self.keys.address(address), self.keys.slot(slot), nodes)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Roots of the transactions and receipts so far.
+    pub(crate) fn take_body(&mut self) -> BodyRoots {
+        std::mem::take(&mut self.body)
+    }
+
+    /// Hashes and sorts the keys of a diff, of which most are known.
+    pub(crate) fn hash_diff(&self, diff: &StateDiff) -> HashedDiff {
+        self.keys.hash_diff(diff)
     }
 
     /// What is left to apply so that the trie is that of the state after `diff`; `None` if all of it is.
@@ -114,28 +152,9 @@ const fn inverse(change: SlotDiff) -> SlotDiff {
     SlotDiff { before: change.after, after: change.before }
 }
 
-/// Walks the trie to what was read.
-pub(crate) fn read(
-    reads: &[StateRead],
-    trie: &mut StateTrie,
-    nodes: &dyn NodeSource,
-) -> Result<(), TrieError> {
-    let addresses: Vec<&[u8]> = reads.iter().map(|(address, _)| address.as_slice()).collect();
-    let slots = reads.iter().map(|(_, slot)| slot.unwrap_or_default().to_be_bytes::<32>());
-    let slots: Vec<[u8; 32]> = slots.collect();
-    let slots: Vec<&[u8]> = slots.iter().map(<[u8; 32]>::as_slice).collect();
-    let hashed = keccak256_each(&addresses).into_iter().zip(keccak256_each(&slots));
-    for ((_, slot), (hashed_address, hashed_slot)) in reads.iter().zip(hashed) {
-        match slot {
-            None => {
-                trie.account(hashed_address, nodes)?;
-            }
-            Some(_) => {
-                trie.slot(hashed_address, hashed_slot, nodes)?;
-            }
-        }
-    }
-    Ok(())
+/// Whether the change of an account writes this slot where it is, and does not do away with it together with others.
+fn writes_slot(change: &AccountDiff, slot: &U256) -> bool {
+    change.after.is_some() && !change.is_storage_wiped && change.slots.contains_key(slot)
 }
 
 /// The trie of the parent's state, changed step by step on a thread of its own while the block is executed on another.

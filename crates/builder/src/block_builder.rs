@@ -2,8 +2,7 @@
 
 use crate::{
     BuildError, CandidateSource, LeftOut, ReturnReason, Returned, SealedOutput, Step, StepEnd,
-    StepLimits, StepTransaction, StorageRoots,
-    ahead::{Applied, read},
+    StepLimits, StepTransaction, StorageRoots, ahead::Applied,
 };
 use alloy_primitives::Address;
 use std::sync::Arc;
@@ -14,7 +13,6 @@ use weir_evm::{
 use weir_primitives::{
     ConditionFailure, Conditions, Moment, StateError, StateProvider, Transaction,
 };
-use weir_storage::hash_diff;
 use weir_trie::{NodeSource, StateTrie, TrieError};
 use weir_txpool::PoolTransaction;
 
@@ -255,8 +253,9 @@ impl BlockBuilder {
         self.open.take_recent()
     }
 
-    /// Says what of the block is in the trie already.
-    pub(crate) fn set_applied(&mut self, applied: Applied) {
+    /// Says what of the block is hashed and in the trie already.
+    pub(crate) fn set_applied(&mut self, mut applied: Applied) {
+        self.open.set_body_roots(applied.take_body());
         self.applied = applied;
     }
 
@@ -276,12 +275,12 @@ impl BlockBuilder {
         let (unsealed, state) = open
             .finish_beside(|diff, reads| {
                 if trie.is_witnessed() {
-                    read(reads, trie, nodes)?;
+                    applied.read(reads, diff, trie, nodes)?;
                 }
-                let hashed = hash_diff(diff);
+                let hashed = applied.hash_diff(diff);
                 match applied.rest(diff) {
                     None => trie.apply(&hashed, nodes)?,
-                    Some(rest) => trie.apply(&hash_diff(&rest), nodes)?,
+                    Some(rest) => trie.apply(&applied.hash_diff(&rest), nodes)?,
                 }
                 let root = trie.root();
                 let witness = trie.is_witnessed().then(|| trie.take_witness());

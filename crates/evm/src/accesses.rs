@@ -1,7 +1,8 @@
 //! What a block reads of the state before it.
 
 use alloy_primitives::{Address, B256, U256};
-use weir_primitives::Account;
+use std::sync::Arc;
+use weir_primitives::{Account, Receipt, Transaction};
 
 /// What the calls, transactions and payments of a block read of the state before the block, candidates that did not
 /// join the block left out. Sorted, each once.
@@ -27,6 +28,8 @@ pub struct Recent {
     pub reads: Vec<StateRead>,
     /// What it has written over, as it is now.
     pub writes: Vec<RecentWrite>,
+    /// The transactions that joined it, with their receipts.
+    pub executed: Vec<(Arc<Transaction>, Receipt)>,
 }
 
 /// An account that was there before the block and still is, with all its storage.

@@ -259,10 +259,11 @@ impl Execution {
         self.overlay.as_mut().expect(OVERLAY).note_writes();
     }
 
-    /// What the block has done since the last call.
+    /// What the block has done to the state since the last call.
     pub(crate) fn take_recent(&mut self) -> Recent {
         let overlay = self.overlay.as_mut().expect(OVERLAY);
-        Recent { reads: overlay.take_recent_reads(), writes: overlay.take_recent_writes() }
+        let (reads, writes) = (overlay.take_recent_reads(), overlay.take_recent_writes());
+        Recent { reads, writes, executed: Vec::new() }
     }
 
     pub(crate) const fn env(&self) -> &EvmEnv {

@@ -60,7 +60,7 @@ mod unsealed;
 pub use unsealed::UnsealedBlock;
 
 mod roots;
-pub use roots::{logs_bloom, receipts_root, transactions_root};
+pub use roots::{BodyRoots, logs_bloom, receipts_root, transactions_root};
 
 mod difficulty;
 

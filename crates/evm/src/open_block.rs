@@ -3,7 +3,7 @@
 use crate::{
     ChainSpec, DiffState, ExecutionError, Fork, Recent, SealedHeader, StateRead, TransactionError,
     TransactionOutcome, TransactionRejected, UnsealedBlock, block::BLOCK_RLP_BYTES_MAX,
-    execution::Execution, header_rules, overlay::Peek,
+    execution::Execution, header_rules, overlay::Peek, roots::BodyRoots,
 };
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Transaction as _};
 use alloy_eips::{Encodable2718, eip4895::Withdrawal};
@@ -48,6 +48,9 @@ pub struct OpenBlock {
     senders: Vec<Address>,
     /// Upper bound of the block's RLP so far.
     size_bytes: usize,
+    /// Transactions that [`Self::take_recent`] has given out.
+    told: usize,
+    body_roots: BodyRoots,
 }
 
 impl std::fmt::Debug for OpenBlock {
@@ -88,6 +91,8 @@ impl OpenBlock {
             transactions: Vec::new(),
             senders: Vec::new(),
             size_bytes,
+            told: 0,
+            body_roots: BodyRoots::default(),
         })
     }
 
@@ -163,10 +168,18 @@ impl OpenBlock {
         self.execution.note_writes();
     }
 
-    /// What the block has read of the state before it for the first time, and, if that is noted, what its transactions have
-    /// written over, since the last call.
+    /// What the block has read of the state before it for the first time, what its transactions have written over, if that is
+    /// noted, and the transactions with their receipts, since the last call.
     pub fn take_recent(&mut self) -> Recent {
-        self.execution.take_recent()
+        let told = std::mem::replace(&mut self.told, self.transactions.len());
+        let executed = self.transactions[told..].iter().zip(&self.receipts()[told..]);
+        let executed = executed.map(|(tx, receipt)| (Arc::clone(tx), receipt.clone())).collect();
+        Recent { executed, ..self.execution.take_recent() }
+    }
+
+    /// Says what of the roots of the body is known: those of the first transactions, as many as were added.
+    pub fn set_body_roots(&mut self, roots: BodyRoots) {
+        self.body_roots = roots;
     }
 
     /// What the block has changed so far, its pre-block calls included. Costs time in proportion.
@@ -217,6 +230,7 @@ impl OpenBlock {
             self.senders,
             self.withdrawals,
             finished,
+            self.body_roots,
             beside,
         ))
     }

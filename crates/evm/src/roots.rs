@@ -5,7 +5,7 @@ use alloy_eips::Encodable2718;
 use alloy_primitives::{B256, Bloom};
 use rayon::prelude::*;
 use weir_primitives::{Receipt, Transaction};
-use weir_trie::ordered_root;
+use weir_trie::{OrderedTrie, ordered_root};
 
 /// Receipts whose blooms one thread makes at a time.
 const CHUNK_RECEIPTS: usize = 64;
@@ -27,6 +27,45 @@ pub fn logs_bloom(receipts: &[Receipt]) -> Bloom {
         bloom.accrue_log(log);
     }
     bloom
+}
+
+/// The roots and the bloom of a body that grows.
+#[derive(Debug, Default)]
+pub struct BodyRoots {
+    transactions: OrderedTrie,
+    receipts: OrderedTrie,
+    bloom: Bloom,
+}
+
+impl BodyRoots {
+    /// Adds the next transactions with their receipts and hashes what will not change any more.
+    pub fn extend<'a>(
+        &mut self,
+        executed: impl IntoIterator<Item = (&'a Transaction, &'a Receipt)>,
+    ) {
+        for (tx, receipt) in executed {
+            self.transactions.push(|out| tx.encode_2718(out));
+            let receipt = receipt.with_bloom_ref();
+            self.bloom |= receipt.logs_bloom;
+            self.receipts.push(|out| receipt.encode_2718(out));
+        }
+        self.transactions.root();
+        self.receipts.root();
+    }
+
+    /// Roots of transactions and receipts, and the union of the logs' blooms, of a body that these began with.
+    pub(crate) fn of(
+        mut self,
+        transactions: &[Transaction],
+        receipts: &[Receipt],
+    ) -> (B256, B256, Bloom) {
+        if self.transactions.is_empty() {
+            return all(transactions, receipts);
+        }
+        let done = self.transactions.len();
+        self.extend(transactions.iter().zip(receipts).skip(done));
+        (self.transactions.root(), self.receipts.root(), self.bloom)
+    }
 }
 
 /// All three at once, on the threads that are free.

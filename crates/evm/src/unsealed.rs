@@ -1,6 +1,6 @@
 //! A block that is executed but has no state root yet.
 
-use crate::{BlockAccesses, StateRead, execution::Finished, roots};
+use crate::{BlockAccesses, StateRead, execution::Finished, roots::BodyRoots};
 use alloy_consensus::proofs::calculate_withdrawals_root;
 use alloy_eips::{eip4895::Withdrawal, eip7685::Requests};
 use alloy_primitives::{Address, B256};
@@ -25,7 +25,7 @@ pub struct UnsealedBlock {
 }
 
 impl UnsealedBlock {
-    /// Computes the roots of the body, and beside them, on another thread if one is free, what `beside` makes of the diff
+    /// Computes the roots of the body as far as they are not in `ahead`, and beside them, on another thread if one is free, what `beside` makes of the diff
     /// and of the reads that nobody has asked for yet.
     pub(crate) fn assemble<R: Send>(
         mut header: Header,
@@ -33,12 +33,13 @@ impl UnsealedBlock {
         senders: Vec<Address>,
         withdrawals: Option<Vec<Withdrawal>>,
         finished: Finished,
+        ahead: BodyRoots,
         beside: impl FnOnce(&StateDiff, &[StateRead]) -> R + Send,
     ) -> (Self, R) {
         let receipts = &finished.receipts;
         let body = || {
             let transactions: Vec<_> = transactions.into_iter().map(Arc::unwrap_or_clone).collect();
-            let roots = roots::all(&transactions, receipts);
+            let roots = ahead.of(&transactions, receipts);
             (transactions, roots)
         };
         let (by_caller, (transactions, (transactions_root, receipts_root, bloom))) =

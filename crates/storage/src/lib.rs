@@ -17,7 +17,7 @@ mod log_value;
 pub use log_value::LogValue;
 
 mod hashing;
-pub use hashing::hash_diff;
+pub use hashing::{KeyHashes, hash_diff};
 
 mod inverse;
 pub use inverse::inverse_diff;

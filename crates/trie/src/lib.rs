@@ -27,7 +27,7 @@ mod proof;
 pub use proof::{AccountProof, SlotProof, prove};
 
 mod ordered;
-pub use ordered::ordered_root;
+pub use ordered::{OrderedTrie, ordered_root};
 
 mod keccak;
 pub use keccak::keccak256_each;
