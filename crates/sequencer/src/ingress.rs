@@ -18,7 +18,7 @@ mod telling;
 
 use crate::{Chain, Controls, DropLog, SharedPool, backend::shared, metrics};
 use alloy_eips::Encodable2718;
-use alloy_primitives::{B256, Bytes, keccak256, map::B256Set};
+use alloy_primitives::{Address, B256, Bytes, keccak256, map::B256Set};
 use parking_lot::Mutex;
 use rayon::prelude::*;
 use record::{Accepted, Surviving};
@@ -35,7 +35,7 @@ use weir_evm::{
 };
 use weir_primitives::{
     Account, ConditionFailure, Conditions, DropCode, Fate, Severity, StateError, StateProvider,
-    TransactionStatus,
+    Transaction, TransactionStatus,
 };
 use weir_rpc::Readiness;
 use weir_storage::{Journal, JournalError, JournalRecord};
@@ -302,7 +302,7 @@ impl Ingress {
             return Err(IngressError::JournalFull { bytes, limit });
         }
         let transaction = self.check(&raw)?.under(conditions.clone());
-        let hash = transaction.hash;
+        let (hash, sender) = (transaction.hash, transaction.sender);
         let Some(journal) = &self.journal else {
             self.admit(transaction, gap)?;
             self.tell_standing([hash]);
@@ -315,7 +315,7 @@ impl Ingress {
             // The caller may have gone; the record stays all the same.
             let _ = answer.send(result);
         });
-        let record = record::transaction(raw.into(), conditions.as_deref());
+        let record = record::transaction(&raw, sender, conditions.as_deref());
         let result = match journal.append(record, on_durable) {
             Ok(()) => durable.await.map_err(|_| IngressError::Stopping)?,
             Err(error) => Err(error),
@@ -368,12 +368,17 @@ impl Ingress {
         Ok(restored)
     }
 
-    /// Checks on every core: recovering senders is most of a restart's time.
+    /// Checks on every core. Senders are recovered only where the journal of an older version does not have them.
     fn check_all(&self, accepted: &[Accepted<'_>]) -> Vec<Result<PoolTransaction, IngressError>> {
         let first = self.arrivals.fetch_add(accepted.len() as u64, Ordering::Relaxed);
         let check = |(index, accepted): (usize, &Accepted<'_>)| {
             let conditions = Self::journalled_conditions(*accepted)?;
-            Ok(self.check_at(accepted.encoding, first + index as u64)?.under(conditions))
+            let at = first + index as u64;
+            let transaction = match accepted.sender {
+                Some(sender) => self.check_sent(self.decode(accepted.encoding)?, sender, at)?,
+                None => self.check_at(accepted.encoding, at)?,
+            };
+            Ok(transaction.under(conditions))
         };
         accepted.par_iter().enumerate().map(check).collect()
     }
@@ -415,12 +420,27 @@ impl Ingress {
     }
 
     fn check_at(&self, raw: &[u8], arrival: u64) -> Result<PoolTransaction, IngressError> {
+        let tx = self.decode(raw)?;
+        let sender = recover_sender(&tx)?;
+        self.check_sent(tx, sender, arrival)
+    }
+
+    fn decode(&self, raw: &[u8]) -> Result<Transaction, IngressError> {
         let tx = decode_transaction(raw)?;
         let hash = *tx.tx_hash();
-        if self.drops.is_quarantined(&hash) {
-            return Err(IngressError::Quarantined { hash });
+        match self.drops.is_quarantined(&hash) {
+            true => Err(IngressError::Quarantined { hash }),
+            false => Ok(tx),
         }
-        let sender = recover_sender(&tx)?;
+    }
+
+    /// Checks what needs no state of a transaction whose sender is known.
+    fn check_sent(
+        &self,
+        tx: Transaction,
+        sender: Address,
+        arrival: u64,
+    ) -> Result<PoolTransaction, IngressError> {
         let (fork, rules) = self.rules();
         let gas = intrinsic_gas(&tx, fork);
         let gas = IntrinsicGas { initial: gas.intrinsic, floor: gas.floor };
@@ -497,9 +517,9 @@ impl Ingress {
         let pool = self.pool.lock();
         let mut transactions: Vec<_> = pool.transactions().collect();
         transactions.sort_unstable_by_key(|transaction| transaction.arrival);
-        let transactions = transactions
-            .iter()
-            .map(|one| record::transaction(one.tx.encoded_2718(), one.conditions.as_deref()));
+        let transactions = transactions.iter().map(|one| {
+            record::transaction(&one.tx.encoded_2718(), one.sender, one.conditions.as_deref())
+        });
         let rotation = self.drops.with_all(|fates| {
             let fates = fates.into_iter().map(record::fate);
             // A node without the key keeps the number for one with it.

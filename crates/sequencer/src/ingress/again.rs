@@ -37,10 +37,10 @@ impl Ingress {
     /// Each comes with the conditions that it was sent with, as far as they are known.
     pub(crate) fn journal_again<'a>(
         &self,
-        transactions: impl Iterator<Item = (&'a Transaction, Option<Arc<Conditions>>)>,
+        transactions: impl Iterator<Item = (&'a Transaction, Address, Option<Arc<Conditions>>)>,
     ) -> Result<(), JournalError> {
-        self.append_all(transactions.map(|(transaction, conditions)| {
-            record::transaction(transaction.encoded_2718(), conditions.as_deref())
+        self.append_all(transactions.map(|(transaction, sender, conditions)| {
+            record::transaction(&transaction.encoded_2718(), sender, conditions.as_deref())
         }))
     }
 

@@ -66,8 +66,8 @@ impl Ingress {
         };
         let first = promise.transactions.len();
         let new = &builder.open().transactions()[first..];
-        for transaction in new {
-            self.journal_with_step(journal, builder, transaction)?;
+        for (transaction, sender) in new.iter().zip(&builder.open().senders()[first..]) {
+            self.journal_with_step(journal, builder, (transaction, *sender))?;
         }
         let hashes = new.iter().map(|transaction| *transaction.tx_hash());
         promise.transactions.extend(hashes);
@@ -84,7 +84,7 @@ impl Ingress {
         &self,
         journal: &Journal,
         builder: &BlockBuilder,
-        transaction: &Transaction,
+        (transaction, sender): (&Transaction, Address),
     ) -> Result<(), JournalError> {
         let hash = transaction.tx_hash();
         if !self.being_written.lock().contains(hash) {
@@ -92,7 +92,7 @@ impl Ingress {
         }
         let attempt = builder.attempts().iter().rev().find(|attempt| attempt.tx.tx_hash() == hash);
         let conditions = attempt.and_then(|attempt| attempt.conditions.as_deref());
-        let record = record::transaction(transaction.encoded_2718(), conditions);
+        let record = record::transaction(&transaction.encoded_2718(), sender, conditions);
         journal.append(record, Box::new(|_| {}))
     }
 

@@ -1,7 +1,7 @@
 //! What stands in the journal, and what of it is still true.
 //!
 //! ```text
-//! kind 1   an accepted transaction    its EIP-2718 encoding
+//! kind 1   an accepted transaction    its EIP-2718 encoding (no longer written)
 //! kind 2   a dropped transaction      32 bytes hash (no longer written)
 //! kind 3   a transaction's fate       32 bytes hash
 //!                                      8 bytes Unix time in seconds, little-endian
@@ -9,7 +9,7 @@
 //!                                      n bytes hash of the other transaction, or the reason as UTF-8
 //! kind 4   one that was accepted       4 bytes length of the conditions, little-endian
 //!          under conditions            n bytes conditions as JSON (ERC-7796)
-//!                                      m bytes its EIP-2718 encoding
+//!          (no longer written)         m bytes its EIP-2718 encoding
 //! kind 5   the receipts signed so far  8 bytes the next free sequence number, little-endian
 //! kind 6   a step of the open block   32 bytes hash of the block's parent
 //!                                      8 bytes timestamp in seconds, little-endian
@@ -18,7 +18,14 @@
 //!                                      4 bytes index of the step's first transaction, little-endian
 //!                                      n times 32 bytes hash of a transaction
 //! kind 7   the open block is dropped  32 bytes hash of its parent
+//! kind 8   an accepted transaction    20 bytes its sender
+//!          with its sender             4 bytes length of the conditions, little-endian; 0 if there are none
+//!                                      n bytes conditions as JSON (ERC-7796)
+//!                                      m bytes its EIP-2718 encoding
 //! ```
+//!
+//! The sender was recovered when the transaction came in. A restart takes it from here: recovering it again would be most of
+//! a restart's time, and every record has a checksum.
 
 use super::promise::Promise;
 use crate::drops::KeptFate;
@@ -44,6 +51,8 @@ const SEQUENCE: u8 = 5;
 const STEP: u8 = 6;
 /// What joined it does not hold.
 const RETRACTED: u8 = 7;
+/// An accepted transaction, its sender, and its conditions if there are any.
+const RECOVERED: u8 = 8;
 
 /// Stands for the drop code of a replaced transaction.
 const REPLACED: u8 = 0;
@@ -52,14 +61,15 @@ const REPLACED: u8 = 0;
 const REASON_BYTES_MAX: usize = 512;
 
 /// The record of an accepted transaction, by its EIP-2718 encoding.
-pub(super) fn transaction(encoding: Vec<u8>, conditions: Option<&Conditions>) -> JournalRecord {
-    let Some(conditions) = conditions else {
-        return JournalRecord { kind: TRANSACTION, payload: encoding };
-    };
-    let json = write_conditions(conditions);
+pub(super) fn transaction(
+    encoding: &[u8],
+    sender: Address,
+    conditions: Option<&Conditions>,
+) -> JournalRecord {
+    let json = conditions.map(write_conditions).unwrap_or_default();
     let length = u32::try_from(json.len()).expect("a request is smaller than 4 GiB");
-    let payload = [&length.to_le_bytes(), json.as_bytes(), &encoding].concat();
-    JournalRecord { kind: CONDITIONAL, payload }
+    let payload = [sender.as_slice(), &length.to_le_bytes(), json.as_bytes(), encoding].concat();
+    JournalRecord { kind: RECOVERED, payload }
 }
 
 /// The record of the next free sequence number.
@@ -123,6 +133,8 @@ fn after_step(promised: Option<Promise>, payload: &[u8]) -> Option<Promise> {
 pub(super) struct Accepted<'a> {
     /// Its EIP-2718 encoding.
     pub(super) encoding: &'a [u8],
+    /// Its sender; `None` if an older version of this program wrote the record.
+    pub(super) sender: Option<Address>,
     /// The conditions that it was sent with, as JSON.
     pub(super) conditions: Option<&'a str>,
 }
@@ -130,16 +142,23 @@ pub(super) struct Accepted<'a> {
 impl<'a> Accepted<'a> {
     /// `None` if the record is of another kind, or not whole.
     fn of(record: &'a JournalRecord) -> Option<Self> {
-        match record.kind {
-            TRANSACTION => Some(Self { encoding: &record.payload, conditions: None }),
-            CONDITIONAL => {
-                let (length, rest) = record.payload.split_first_chunk::<4>()?;
-                let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-                let (json, encoding) = rest.split_at_checked(length)?;
-                Some(Self { encoding, conditions: Some(std::str::from_utf8(json).ok()?) })
+        let (sender, rest) = match record.kind {
+            TRANSACTION => {
+                return Some(Self { encoding: &record.payload, sender: None, conditions: None });
             }
-            _ => None,
-        }
+            CONDITIONAL => (None, &*record.payload),
+            RECOVERED => {
+                let (sender, rest) = record.payload.split_first_chunk::<20>()?;
+                (Some(Address::from(*sender)), rest)
+            }
+            _ => return None,
+        };
+        let (length, rest) = rest.split_first_chunk::<4>()?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+        let (json, encoding) = rest.split_at_checked(length)?;
+        let conditions = std::str::from_utf8(json).ok()?;
+        let conditions = Some(conditions).filter(|json| !json.is_empty());
+        Some(Self { encoding, sender, conditions })
     }
 }
 
@@ -261,8 +280,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const SENDER: Address = Address::repeat_byte(6);
+
     fn accepted(payload: &[u8]) -> JournalRecord {
-        transaction(payload.to_vec(), None)
+        transaction(payload, SENDER, None)
     }
 
     fn kept(payload: &[u8], fate: Fate) -> KeptFate {
@@ -308,15 +329,30 @@ mod tests {
     #[test]
     fn conditions_come_back_with_their_transaction() {
         let conditions = Conditions { block_number_max: Some(9), ..Conditions::default() };
-        let record = transaction(b"raw".to_vec(), Some(&conditions));
+        let record = transaction(b"raw", SENDER, Some(&conditions));
         let json = br#"{"blockNumberMax":"0x9"}"#;
-        let expected = [&[24, 0, 0, 0], json.as_slice(), b"raw"].concat();
-        assert_eq!(record, JournalRecord { kind: 4, payload: expected });
+        let older = [&[24, 0, 0, 0], json.as_slice(), b"raw"].concat();
+        let expected = [SENDER.as_slice(), &older].concat();
+        assert_eq!(record, JournalRecord { kind: 8, payload: expected });
         let records = [record];
         let accepted = Surviving::of(&records).accepted;
         assert_eq!(accepted[0].encoding, b"raw");
+        let records = [JournalRecord { kind: CONDITIONAL, payload: older }];
+        let sent_before = Surviving::of(&records).accepted;
+        assert_eq!(sent_before, [Accepted { sender: None, ..accepted[0] }]);
         let again = weir_rpc::read_conditions(accepted[0].conditions.unwrap()).unwrap();
         assert_eq!(again, conditions);
+    }
+
+    #[test]
+    fn a_sender_comes_back_with_its_transaction() {
+        let records = [accepted(b"raw"), JournalRecord { kind: 1, payload: b"old".to_vec() }];
+        let expected = [SENDER.as_slice(), &[0, 0, 0, 0], b"raw"].concat();
+        assert_eq!(records[0], JournalRecord { kind: 8, payload: expected });
+        let accepted = Surviving::of(&records).accepted;
+        let known = accepted.iter().map(|one| (one.encoding, one.sender, one.conditions));
+        let known: Vec<_> = known.collect();
+        assert_eq!(known, [(b"raw".as_slice(), Some(SENDER), None), (b"old", None, None)]);
     }
 
     #[test]
@@ -384,7 +420,7 @@ mod tests {
         }
 
         #[test]
-        fn arbitrary_records_never_panic(kind in 0u8..8, payload in prop::collection::vec(any::<u8>(), 0..90)) {
+        fn arbitrary_records_never_panic(kind in 0u8..9, payload in prop::collection::vec(any::<u8>(), 0..90)) {
             let records = [JournalRecord { kind, payload }];
             prop_assert!(Surviving::of(&records).accepted.len() < 2);
         }

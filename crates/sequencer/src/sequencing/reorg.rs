@@ -97,8 +97,11 @@ impl<C: Clock> SequencingDriver<C> {
     fn prepare(&mut self, request: &ReorgRequest) -> Result<WayBack, ReorgError> {
         let old = self.blocks_to_take_off(request)?;
         if request.transactions != ReorgTransactions::Drop {
-            let again = old.blocks().flat_map(|old| old.block.transactions());
-            let with_conditions = again.map(|one| (one, self.kept.get(one.tx_hash())));
+            let again = old
+                .blocks()
+                .flat_map(|old| old.block.transactions().iter().zip(old.block.senders()));
+            let with_conditions =
+                again.map(|(one, sender)| (one, *sender, self.kept.get(one.tx_hash())));
             self.ingress.journal_again(with_conditions)?;
         }
         match self.way_back(&old) {

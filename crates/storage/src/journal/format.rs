@@ -13,7 +13,8 @@ use crate::JournalError;
 use std::path::Path;
 
 const MAGIC: &[u8; 8] = b"WEIRJRNL";
-pub(super) const FORMAT_VERSION: u32 = 1;
+/// Version 1 had no records of accepted transactions with their sender; a program that knows it alone would pass over them.
+pub(super) const FORMAT_VERSION: u32 = 2;
 
 /// Bytes of the file header.
 pub(super) const HEADER_BYTES: usize = 12;
@@ -121,7 +122,7 @@ mod tests {
     fn format_is_the_documented_one() {
         let mut out = header().to_vec();
         JournalRecord { kind: 7, payload: b"ab".to_vec() }.encode(&mut out);
-        let mut expected = b"WEIRJRNL\x01\0\0\0\x02\0\0\0\x07ab".to_vec();
+        let mut expected = b"WEIRJRNL\x02\0\0\0\x02\0\0\0\x07ab".to_vec();
         expected.extend_from_slice(&0xd0e6_8240_u32.to_le_bytes());
         assert_eq!(out, expected);
     }

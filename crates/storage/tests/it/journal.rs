@@ -188,18 +188,35 @@ fn foreign_and_newer_files_are_refused_untouched() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("journal.log");
     let mut newer = b"WEIRJRNL".to_vec();
-    newer.extend(2u32.to_le_bytes());
+    newer.extend(3u32.to_le_bytes());
     for contents in [&b"something else entirely"[..], b"x", &newer] {
         fs::write(&path, contents).unwrap();
         let error = Journal::open(dir.path(), JournalOptions::default()).unwrap_err();
         let is_typed = matches!(
             error,
             JournalError::NotAJournal { .. }
-                | JournalError::FormatTooNew { found: 2, supported: 1 }
+                | JournalError::FormatTooNew { found: 3, supported: 2 }
         );
         assert!(is_typed, "{error}");
         assert_eq!(fs::read(&path).unwrap(), contents);
     }
+}
+
+#[test]
+fn a_journal_of_the_version_before_is_read_and_rewritten() {
+    let dir = TempDir::new().unwrap();
+    let (journal, _) = open(&dir);
+    append(&journal, record(1, "old")).recv().unwrap().unwrap();
+    drop(journal);
+    let path = dir.path().join("journal.log");
+    let mut file = fs::read(&path).unwrap();
+    file[8] = 1;
+    fs::write(&path, file).unwrap();
+    let (journal, records) = open(&dir);
+    assert_eq!(records, [record(1, "old")]);
+    journal.rotate(records).unwrap();
+    drop(journal);
+    assert_eq!(fs::read(&path).unwrap()[8], 2);
 }
 
 #[test]
