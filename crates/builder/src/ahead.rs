@@ -6,6 +6,7 @@ use std::{
     fmt, io,
     sync::{
         Arc,
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::JoinHandle,
@@ -31,12 +32,14 @@ pub(crate) struct Applied {
     accounts: AddressMap<AccountDiff>,
     keys: KeyHashes,
     body: BodyRoots,
+    /// What was read in steps that nobody came to.
+    unread: Vec<StateRead>,
 }
 
 impl Applied {
     /// Hashes what joined the body, walks to what was read, so that it is in memory and a witness shows it, and applies
     /// what was written.
-    pub(crate) fn advance(
+    fn advance(
         &mut self,
         recent: &Recent,
         trie: &mut StateTrie,
@@ -64,11 +67,15 @@ impl Applied {
             step.accounts.insert(*address, change);
         }
         self.read(reads, &step, trie, nodes)?;
-        if step.accounts.is_empty() { Ok(()) } else { trie.apply(&self.hash_diff(&step), nodes) }
+        if step.accounts.is_empty() {
+            Ok(())
+        } else {
+            trie.apply(&self.keys.hash_diff(&step), nodes)
+        }
     }
 
     /// Walks the trie to what was read and is not written by `diff`, which is applied next and walks there, too.
-    pub(crate) fn read(
+    fn read(
         &self,
         reads: &[StateRead],
         diff: &StateDiff,
@@ -90,18 +97,34 @@ impl Applied {
         Ok(())
     }
 
+    /// Takes the trie to the state after `diff`, the whole block's; `reads` are those after the last step. Answers the diff
+    /// with hashed keys.
+    pub(crate) fn complete(
+        &self,
+        diff: &StateDiff,
+        reads: &[StateRead],
+        trie: &mut StateTrie,
+        nodes: &dyn NodeSource,
+    ) -> Result<HashedDiff, TrieError> {
+        if trie.is_witnessed() {
+            self.read(&self.unread, diff, trie, nodes)?;
+            self.read(reads, diff, trie, nodes)?;
+        }
+        let hashed = self.keys.hash_diff(diff);
+        match self.rest(diff) {
+            None => trie.apply(&hashed, nodes)?,
+            Some(rest) => trie.apply(&self.keys.hash_diff(&rest), nodes)?,
+        }
+        Ok(hashed)
+    }
+
     /// Roots of the transactions and receipts so far.
     pub(crate) fn take_body(&mut self) -> BodyRoots {
         std::mem::take(&mut self.body)
     }
 
-    /// Hashes and sorts the keys of a diff, of which most are known.
-    pub(crate) fn hash_diff(&self, diff: &StateDiff) -> HashedDiff {
-        self.keys.hash_diff(diff)
-    }
-
     /// What is left to apply so that the trie is that of the state after `diff`; `None` if all of it is.
-    pub(crate) fn rest(&self, diff: &StateDiff) -> Option<StateDiff> {
+    fn rest(&self, diff: &StateDiff) -> Option<StateDiff> {
         if self.accounts.is_empty() {
             return None;
         }
@@ -162,6 +185,8 @@ fn writes_slot(change: &AccountDiff, slot: &U256) -> bool {
 /// Dropping it drops the trie, which is of no use when the block is not sealed: it is ahead of the parent's state.
 pub struct TrieAhead {
     steps: Option<SyncSender<Recent>>,
+    /// The block is full: what is left is done at once, on all cores.
+    is_full: Arc<AtomicBool>,
     thread: Option<JoinHandle<Result<(StateTrie, Applied), TrieError>>>,
 }
 
@@ -183,10 +208,11 @@ impl TrieAhead {
     ) -> io::Result<Self> {
         builder.note_writes();
         let (steps, queue) = sync_channel(STEPS_WAITING_MAX);
-        let thread = std::thread::Builder::new()
-            .name("weir-trie".into())
-            .spawn(move || work(trie, &*nodes, &queue))?;
-        Ok(Self { steps: Some(steps), thread: Some(thread) })
+        let is_full = Arc::new(AtomicBool::new(false));
+        let worker = Worker { trie, nodes, queue, is_full: Arc::clone(&is_full) };
+        let thread =
+            std::thread::Builder::new().name("weir-trie".into()).spawn(move || worker.work())?;
+        Ok(Self { steps: Some(steps), is_full, thread: Some(thread) })
     }
 
     /// Hands over what the block has done since the last call.
@@ -197,7 +223,7 @@ impl TrieAhead {
         }
     }
 
-    /// Waits for the trie, with which the block is then sealed.
+    /// Takes the trie back, with which the block is then sealed. Steps that still wait are left to that.
     ///
     /// # Errors
     /// [`BuildError::StateRoot`] if a node cannot be loaded.
@@ -205,6 +231,7 @@ impl TrieAhead {
     /// # Panics
     /// If its thread did.
     pub fn finish(mut self, builder: &mut BlockBuilder) -> Result<StateTrie, BuildError> {
+        self.is_full.store(true, Ordering::Relaxed);
         drop(self.steps.take());
         let thread = self.thread.take().expect("it is taken here and when dropped");
         let worked = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -216,40 +243,51 @@ impl TrieAhead {
 
 impl Drop for TrieAhead {
     fn drop(&mut self) {
+        self.is_full.store(true, Ordering::Relaxed);
         drop(self.steps.take());
         if let Some(thread) = self.thread.take() {
-            // It works off what waits. What it made of it nobody needs.
+            // What it made of the block nobody needs.
             let _ = thread.join();
         }
     }
 }
 
-/// Applies steps until the block ends. Whenever no step waits and hashing has rested long enough, it hashes what is
-/// changed.
-fn work(
-    mut trie: StateTrie,
-    nodes: &dyn NodeSource,
-    queue: &Receiver<Recent>,
-) -> Result<(StateTrie, Applied), TrieError> {
-    let mut applied = Applied::default();
-    let (mut is_stale, mut hash_from) = (false, Instant::now());
-    loop {
-        let next = match is_stale {
-            true => queue.recv_timeout(hash_from.saturating_duration_since(Instant::now())),
-            false => queue.recv().map_err(RecvTimeoutError::from),
-        };
-        match next {
-            Ok(recent) => {
-                applied.advance(&recent, &mut trie, nodes)?;
-                is_stale = true;
+/// The thread beside the execution.
+struct Worker {
+    trie: StateTrie,
+    nodes: Arc<dyn NodeSource>,
+    queue: Receiver<Recent>,
+    is_full: Arc<AtomicBool>,
+}
+
+impl Worker {
+    /// Applies steps until the block is full. Whenever no step waits and hashing has rested long enough, it hashes what is
+    /// changed.
+    fn work(mut self) -> Result<(StateTrie, Applied), TrieError> {
+        let mut applied = Applied::default();
+        let (mut is_stale, mut hash_from) = (false, Instant::now());
+        loop {
+            let rest = hash_from.saturating_duration_since(Instant::now());
+            let next = match is_stale {
+                true => self.queue.recv_timeout(rest),
+                false => self.queue.recv().map_err(RecvTimeoutError::from),
+            };
+            match next {
+                Ok(recent) if self.is_full.load(Ordering::Relaxed) => {
+                    applied.unread.extend(recent.reads);
+                }
+                Ok(recent) => {
+                    applied.advance(&recent, &mut self.trie, &*self.nodes)?;
+                    is_stale = true;
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    let began = Instant::now();
+                    self.trie.root();
+                    is_stale = false;
+                    hash_from = Instant::now() + began.elapsed() * HASHING_RESTS;
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok((self.trie, applied)),
             }
-            Err(RecvTimeoutError::Timeout) => {
-                let began = Instant::now();
-                trie.root();
-                is_stale = false;
-                hash_from = Instant::now() + began.elapsed() * HASHING_RESTS;
-            }
-            Err(RecvTimeoutError::Disconnected) => return Ok((trie, applied)),
         }
     }
 }

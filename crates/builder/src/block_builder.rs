@@ -274,14 +274,7 @@ impl BlockBuilder {
         let Self { open, applied, .. } = self;
         let (unsealed, state) = open
             .finish_beside(|diff, reads| {
-                if trie.is_witnessed() {
-                    applied.read(reads, diff, trie, nodes)?;
-                }
-                let hashed = applied.hash_diff(diff);
-                match applied.rest(diff) {
-                    None => trie.apply(&hashed, nodes)?,
-                    Some(rest) => trie.apply(&applied.hash_diff(&rest), nodes)?,
-                }
+                let hashed = applied.complete(diff, reads, trie, nodes)?;
                 let root = trie.root();
                 let witness = trie.is_witnessed().then(|| trie.take_witness());
                 Ok::<_, TrieError>((root, trie.take_updates(), hashed, witness))
