@@ -97,6 +97,7 @@ fn execute(transactions: &[Transaction], senders: &[Address]) -> f64 {
             .nonce(tx.nonce())
             .gas_limit(tx.gas_limit())
             .gas_price(tx.max_fee_per_gas())
+            .gas_priority_fee(tx.max_priority_fee_per_gas())
             .kind(tx.kind())
             .value(tx.value())
             .build()
