@@ -115,13 +115,8 @@ impl Node {
         let metrics = weir_runtime::install_metrics()?;
         let metrics = bind_metrics(settings.metrics_addr, settings.metrics_port, metrics).await?;
         describe_metrics();
-        let genesis = genesis_path(settings);
-        let spec = Arc::new(chain_spec(genesis.as_deref(), settings.gas_limit)?);
-        let genesis = genesis_state(&spec).wrap_err("genesis state cannot be built")?;
-        let store = open_store(settings, &genesis)?;
         let is_follower = settings.role == RoleSetting::Follower;
-        let chain = Chain::open(Arc::clone(&spec), store, REORG_BLOCKS)?;
-        let chain = Arc::new(if is_follower { chain.settled() } else { chain });
+        let chain = open_chain(settings)?;
         let controls = controls(settings)?;
         let keys = NodeKeys::open(settings).await?;
         let (pool, drops, ingress) = open_ingress(settings, &chain, &controls, &keys)?;
@@ -169,12 +164,12 @@ impl Node {
         tasks.spawn("metrics", metrics.run(shutdown.clone()));
         if !is_follower {
             let config = sequencing_config(settings);
-            let chain = chain.clone();
-            let mut driver = SequencingDriver::new(chain, pool, ingress, config, SystemClock)
+            let driver = SequencingDriver::new(chain.clone(), pool, ingress, config, SystemClock)
                 .with_self_check(self_check(settings));
-            if let Some(inbox) = inbox {
-                driver = driver.with_reorgs(inbox);
-            }
+            let driver = match inbox {
+                Some(inbox) => driver.with_reorgs(inbox),
+                None => driver,
+            };
             tasks.spawn_thread("sequencing", move || driver.run(&shutdown));
         }
         let stop_grace = settings.stop_grace;
@@ -196,6 +191,17 @@ impl Node {
         self.tasks.run(self.stop_grace).await?;
         Ok(())
     }
+}
+
+/// Opens the chain in the store, which begins with the genesis that the settings name if it is empty.
+fn open_chain(settings: &Settings) -> eyre::Result<Arc<Chain>> {
+    let genesis = genesis_path(settings);
+    let spec = Arc::new(chain_spec(genesis.as_deref(), settings.gas_limit)?);
+    let genesis = genesis_state(&spec).wrap_err("genesis state cannot be built")?;
+    let store = open_store(settings, &genesis)?;
+    let chain = Chain::open(spec, store, REORG_BLOCKS)?;
+    let is_follower = settings.role == RoleSetting::Follower;
+    Ok(Arc::new(if is_follower { chain.settled() } else { chain }))
 }
 
 /// Tells Prometheus what the parts of a node measure.

@@ -342,7 +342,7 @@ impl<C: Clock> SequencingDriver<C> {
         // What a whole block could not take, because its fee cap is too low, say, nobody waits for.
         let is_empty = sealed.executed.block.transactions().is_empty();
         self.is_drained = self.controls().drain.is_begun() && is_empty;
-        self.settle_removed(&removed);
+        self.settle_removed(&removed, &sealed.executed);
         let root = started.elapsed();
         let block = sealed.executed.reference();
         let records = self.chain.witnesses().records(block, witness.as_ref());

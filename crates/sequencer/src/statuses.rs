@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::broadcast;
 use weir_primitives::{
     BlockPlace, ChainUpdate, ExecutedBlock, StatusUpdate, TransactionEvent, TransactionStatus,
+    result_hash,
 };
 
 /// Updates a subscriber may fall behind before it is told that it lagged. A step or a block is one update.
@@ -106,6 +107,30 @@ impl StatusFeed {
             drop(open);
             self.tell([(hash, retracted)]);
         }
+    }
+
+    /// Whether anything was told of the open block.
+    pub(crate) fn is_open_told(&self) -> bool {
+        !self.open.read().indices.is_empty()
+    }
+
+    /// The open block is sealed otherwise than it was told: what was told of those that stand elsewhere in it, or ended
+    /// otherwise, does not hold.
+    pub(crate) fn retract_moved(&self, sealed: &ExecutedBlock) {
+        let transactions = sealed.block.transactions().iter().zip(&*sealed.receipts).zip(0..);
+        let placed: B256Map<(u64, B256)> = transactions
+            .map(|((transaction, receipt), index)| {
+                (*transaction.tx_hash(), (index, result_hash(receipt)))
+            })
+            .collect();
+        let mut open = self.open.write();
+        let block = open.block;
+        let moved = open.indices.extract_if(|hash, told| placed.get(hash) != Some(told));
+        let mut moved: Vec<(u64, B256)> = moved.map(|(hash, (index, _))| (index, hash)).collect();
+        drop(open);
+        moved.sort_unstable();
+        let retracted = TransactionStatus::Retracted { block, hash: None };
+        self.tell(moved.into_iter().map(|(_, hash)| (hash, retracted.clone())));
     }
 
     /// Blocks are about to leave the chain.

@@ -11,7 +11,7 @@ use weir_builder::{Attempt, BlockBuilder, ReturnReason, Returned, SealedOutput};
 use weir_evm::{
     BlockAttributes, ExecutionWitness, StatelessError, TransactionRejected, verify_stateless,
 };
-use weir_primitives::Transaction;
+use weir_primitives::{ExecutedBlock, Transaction};
 use weir_runtime::Clock;
 use weir_trie::StateTrie;
 
@@ -244,8 +244,15 @@ impl<C: Clock> SequencingDriver<C> {
         }
     }
 
-    /// Tells the pool of what the sealed block does not include although it was taken for it.
-    pub(super) fn settle_removed(&self, removed: &[Removed]) {
+    /// Tells the pool of what the sealed block does not include although it was taken for it, and everybody that what they
+    /// heard of the open block does not hold.
+    pub(super) fn settle_removed(&self, removed: &[Removed], sealed: &ExecutedBlock) {
+        if removed.is_empty() {
+            return;
+        }
+        if self.chain.statuses().is_open_told() {
+            self.chain.retract_open(sealed.block.header().parent_hash);
+        }
         for Removed { tx, why, .. } in removed {
             let hash = *tx.tx_hash();
             let reason = match why {
@@ -274,6 +281,7 @@ impl<C: Clock> SequencingDriver<C> {
             drop(pool);
             self.ingress.tell_standing([hash]);
         }
+        self.chain.statuses().retract_moved(sealed);
     }
 }
 

@@ -1,12 +1,15 @@
 //! Blocks that do not pass their check are never published, and the chain goes on without what spoils them.
 
-use super::node::{CONTRACT, HISTORY, Node, memory, spec};
+use super::{
+    node::{CONTRACT, HISTORY, Node, memory, spec},
+    statuses::names,
+};
 use crate::{IngressError, SelfCheckOptions};
 use alloy_primitives::Address;
 use std::{fs, path::Path, sync::Arc};
 use tempfile::TempDir;
 use weir_evm::{ExecutionWitness, StatelessError, decode_block, recover_block, verify_stateless};
-use weir_primitives::{ExecutedBlock, StateError, TransactionStatus};
+use weir_primitives::{ExecutedBlock, OpenUpdate, StateError, TransactionStatus};
 use weir_rpc::{ChainBackend, ReorgTransactions};
 
 /// Gas with which a call of the contract fails after its first write.
@@ -57,6 +60,32 @@ fn the_transaction_that_spoils_a_block_is_quarantined() {
     assert_eq!(hashes(&next), [other, behind], "its nonce is free for another");
     node.check();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "the next block has passed");
+}
+
+#[test]
+fn what_was_told_of_a_block_that_is_built_again_is_taken_back() {
+    let folder = TempDir::new().unwrap();
+    let mut node = dirty(folder.path(), true);
+    let to = Address::repeat_byte(0x42);
+    let before = node.transfer(2, to, 1);
+    let cause = node.store_with_gas(0, 1, 5, TOO_LITTLE_GAS);
+    let victim = node.store(1, 1, 6);
+    let bystander = node.transfer(2, to, 1);
+    let told = |node: &Node, hash| (node.chain.statuses().subscribe(), hash);
+    let mut told = [before, cause, victim, bystander].map(|hash| told(&node, hash));
+    let mut steps = node.chain.subscribe_open();
+    let open = node.open_step();
+    node.seal_open(open);
+    assert_eq!(hashes(node.chain.view().head()), [before, victim, bystander]);
+    let told = told.each_mut().map(|(updates, hash)| names(updates, hash));
+    assert_eq!(told[0], ["preconfirmed", "included"], "as it was told");
+    assert_eq!(told[1], ["preconfirmed", "open block dropped", "dropped"]);
+    assert_eq!(told[2], ["preconfirmed", "open block dropped", "included"], "another result");
+    assert_eq!(told[3], ["preconfirmed", "open block dropped", "included"], "another place");
+    assert!(matches!(*steps.try_recv().unwrap(), OpenUpdate::Appended(_)));
+    assert!(matches!(*steps.try_recv().unwrap(), OpenUpdate::Retracted { .. }));
+    assert!(steps.try_recv().is_err());
+    node.check();
 }
 
 #[test]

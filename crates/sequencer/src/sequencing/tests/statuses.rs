@@ -11,7 +11,7 @@ use weir_storage::{Journal, JournalOptions, Store};
 
 const TO: Address = Address::repeat_byte(0x42);
 
-fn names(updates: &mut Receiver<Arc<StatusUpdate>>, hash: &B256) -> Vec<&'static str> {
+pub(super) fn names(updates: &mut Receiver<Arc<StatusUpdate>>, hash: &B256) -> Vec<&'static str> {
     let mut names = Vec::new();
     while let Ok(update) = updates.try_recv() {
         let own = update.events.iter().filter(|event| event.hash == *hash);
