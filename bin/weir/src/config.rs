@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 use weir_keys::KeySource;
 
 /// Variables that tests read; every other `WEIR_*` variable must be a setting.
-const TEST_VARIABLES: [&str; 2] = ["WEIR_FIXTURES", "WEIR_NPM"];
+const TEST_VARIABLES: [&str; 3] = ["WEIR_CRASH_ROUNDS", "WEIR_FIXTURES", "WEIR_NPM"];
 
 /// The settings in a file, as text, by flag name.
 #[derive(Debug, Clone, Default)]

@@ -68,6 +68,15 @@ fn unknown_keys_are_named() {
     assert!(stderr(&output).contains("--http-prot"), "{}", stderr(&output));
 }
 
+/// `make crash` sets one, and the nodes of that test inherit it.
+#[test]
+fn variables_of_tests_are_no_settings_and_harm_none() {
+    for name in ["WEIR_CRASH_ROUNDS", "WEIR_FIXTURES", "WEIR_NPM"] {
+        let output = print_config(&[], &[(name, "1")]);
+        assert!(output.status.success(), "{name}: {}", stderr(&output));
+    }
+}
+
 #[test]
 fn values_out_of_range_are_named() {
     for (arguments, expected) in [
