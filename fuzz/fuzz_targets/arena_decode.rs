@@ -14,8 +14,15 @@ fuzz_target!(|data: &[u8]| {
         let Ok(Some(decoded)) = decode(&log) else { continue };
         let (pool, event) = (decoded.pool, decoded.event);
         let tx_hash = log.topics()[0];
-        let update =
-            Message::PoolUpdate(PoolUpdate { seq: 1, index: 2, tx_index: 3, log_index: 4, tx_hash, pool, event });
+        let update = Message::PoolUpdate(PoolUpdate {
+            seq: 1,
+            index: 2,
+            tx_index: 3,
+            log_index: 4,
+            tx_hash,
+            pool,
+            event,
+        });
         let mut frame = Vec::new();
         encode(&update, &mut frame);
         let read = decode_all(&frame).expect("what decodes can be carried");

@@ -16,7 +16,9 @@ fuzz_target!(|data: &[u8]| {
         let (frame, after) = after.split_at(usize::from(length).min(after.len()));
         rest = after;
         match (decode_frame(frame), pools.last_mut()) {
-            (Ok(Message::SnapshotPool(pool)), _) => pools.push(FeedPool { pool, ticks: Vec::new() }),
+            (Ok(Message::SnapshotPool(pool)), _) => {
+                pools.push(FeedPool { pool, ticks: Vec::new() })
+            }
             (Ok(Message::SnapshotTick(tick)), Some(pool)) => pool.ticks.push(tick),
             _ => {}
         }

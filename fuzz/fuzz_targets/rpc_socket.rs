@@ -7,7 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use weir_rpc::{Backends, RpcServer, ServerConfig};
 use weir_runtime::Shutdown;
 
-const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+const UPGRADE: &[u8] =
+    b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
     sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 async fn talk(input: Vec<u8>) {

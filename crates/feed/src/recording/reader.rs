@@ -116,6 +116,8 @@ impl<R: Read> RecordedFeed<R> {
         let event = self.read_event();
         if event.is_err() {
             self.is_at_end = true;
+            self.chunk.clear();
+            self.taken = 0;
         }
         event
     }

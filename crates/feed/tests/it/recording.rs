@@ -7,9 +7,9 @@ use crate::{
 };
 use std::path::{Path, PathBuf};
 use weir_feed::{
-    Completeness, FeedEvent, FeedProducer, FeedServer, FeedUpdate, Gap, GapReason, Position,
-    RecordOptions, RecordedFeed, RecordingError, RecordingWriter, ServerOptions, Welcome,
-    feed_record, feed_replay,
+    CODEC_FIXED, Completeness, FeedEvent, FeedProducer, FeedServer, FeedUpdate, Gap, GapReason,
+    Position, RECORDING_MAGIC, RECORDING_VERSION, RecordOptions, RecordedFeed, RecordingError,
+    RecordingWriter, ServerOptions, Welcome, feed_record, feed_replay,
 };
 use weir_runtime::{Shutdown, ShutdownReason};
 
@@ -156,6 +156,23 @@ fn damage_is_told_from_a_torn_tail() {
     let mut writer = RecordingWriter::create(&folder.path().join("other"), 5).unwrap();
     let foreign = writer.begin_session(&welcome(6, 0));
     assert!(matches!(foreign, Err(RecordingError::Chain { expected: 5, found: 6 })));
+}
+
+#[test]
+fn nothing_follows_a_fault() {
+    let mut file = RECORDING_MAGIC.to_vec();
+    file.extend(RECORDING_VERSION.to_le_bytes());
+    file.extend(CODEC_FIXED.to_le_bytes());
+    file.extend(1u64.to_le_bytes());
+    file.extend(crc32fast::hash(&file).to_le_bytes());
+    // A sound chunk, too short for the length of a frame.
+    let chunk = [10, 10];
+    file.extend((chunk.len() as u32).to_le_bytes());
+    file.extend(crc32fast::hash(&chunk).to_le_bytes());
+    file.extend(chunk);
+    let mut recorded = RecordedFeed::new(&file[..]).unwrap();
+    assert!(matches!(recorded.next(), Err(RecordingError::Codec { .. })));
+    assert!(matches!(recorded.next(), Ok(None)));
 }
 
 #[test]
