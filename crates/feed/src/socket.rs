@@ -22,7 +22,7 @@ pub(crate) struct PrivateSocket {
     path: PathBuf,
     listener: UnixListener,
     /// Held as long as we serve: tells a living producer from a stale socket file.
-    _lock: File,
+    lock: File,
 }
 
 impl PrivateSocket {
@@ -34,7 +34,7 @@ impl PrivateSocket {
         remove_stale(path)?;
         let listener = UnixListener::bind(path).map_err(failed)?;
         std::fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE)).map_err(failed)?;
-        Ok(Self { path: path.to_owned(), listener, _lock: lock })
+        Ok(Self { path: path.to_owned(), listener, lock })
     }
 
     pub(crate) const fn listener(&self) -> &UnixListener {
@@ -50,6 +50,8 @@ impl Drop for PrivateSocket {
     fn drop(&mut self) {
         // The next producer removes what is left behind, so a failure here loses nothing.
         let _ = std::fs::remove_file(&self.path);
+        // A child that was forked meanwhile holds the file, too, until it runs its program: closing ours would not do.
+        let _ = self.lock.unlock();
     }
 }
 
