@@ -1,5 +1,6 @@
 //! From changed leaves to a block that is durable on disk: state root, and the store's synced commit of block, state, history and
-//! trie nodes.
+//! trie nodes. `who=weir` commits one block after the other, so that the thread behind the log has no rest; `part=commit` is the
+//! store's part of it. `pace=1s` is a chain of a block a second.
 //!
 //! ```sh
 //! cargo bench --manifest-path bench/Cargo.toml --bench commit
@@ -14,7 +15,8 @@ use std::{
     fs::File,
     io::{Seek, SeekFrom, Write},
     sync::Arc,
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 use weir_bench as _;
@@ -26,10 +28,16 @@ use weir_trie::{EMPTY_ROOT_HASH, EmptyNodes, HashedDiff, StateTrie, TrieUpdates}
 
 /// Accounts of the state, unless `COMMIT_ACCOUNTS` says otherwise.
 const ACCOUNTS: u64 = 1_000_000;
+/// Accounts that one block of the chain's beginning makes: bounds the memory of the bench.
+const MADE_AT_ONCE: u64 = 250_000;
 /// Leaves that one block changes.
 const CHANGED: [u64; 4] = [100, 1_000, 5_000, 20_000];
 /// Different sets of leaves, so that the caches do not hold the paths of the last round.
 const SETS: u64 = 16;
+/// Between two blocks of a chain that is not in a hurry.
+const PACE: Duration = Duration::from_secs(1);
+/// Blocks of such a chain: several times as many as one write of the tables takes.
+const PACED_BLOCKS: usize = 33;
 const GWEI: u64 = 1_000_000_000;
 /// Bytes of a leaf in the store, about: its key and an account.
 const LEAF_BYTES: usize = 32 + 12;
@@ -79,17 +87,24 @@ impl Change {
 impl Chain {
     fn new(accounts: u64) -> Self {
         let mut trie = StateTrie::new(EMPTY_ROOT_HASH);
-        let Change { diff, hashed } = Change::new(changes(0, accounts, 1, 0));
+        let first = accounts.min(MADE_AT_ONCE);
+        let Change { diff, hashed } = Change::new(changes(0, first, 1, 0));
         trie.apply(&hashed, &EmptyNodes).unwrap();
         let head = Header { state_root: trie.root(), ..Header::default() };
         let block = executed(&head, diff);
         let genesis = GenesisState { block, hashed, trie: trie.take_updates(), chain_id: 1 };
         let folder = TempDir::new().unwrap();
         let store = MdbxStore::open(StoreOptions::new(folder.path()), &genesis).unwrap();
-        Self { store, trie, head, _folder: folder }
+        let mut chain = Self { store, trie, head, _folder: folder };
+        for made in (first..accounts).step_by(MADE_AT_ONCE as usize) {
+            let count = MADE_AT_ONCE.min(accounts - made);
+            chain.extend(&Change::new(changes(made, count, 1, 0)));
+        }
+        chain
     }
 
-    fn extend(&mut self, change: &Change) -> TrieUpdates {
+    /// Adds a block; answers what the trie changed, and how long the store took.
+    fn extend(&mut self, change: &Change) -> (TrieUpdates, Duration) {
         self.trie.apply(&change.hashed, &EmptyNodes).unwrap();
         let header = Header {
             parent_hash: self.head.hash_slow(),
@@ -102,9 +117,11 @@ impl Chain {
         let block = executed(&header, Arc::clone(&change.diff));
         let commit =
             BlockCommit { block: &block, hashed: &change.hashed, trie: &trie, records: &[] };
+        let started = Instant::now();
         self.store.commit(&commit).unwrap();
+        let took = started.elapsed();
         self.head = header;
-        trie
+        (trie, took)
     }
 }
 
@@ -127,7 +144,7 @@ fn commits(criterion: &mut Criterion) {
             round.set(round.get() + 1);
             Change::new(changes(round.get() % SETS, changed, accounts / changed, round.get()))
         };
-        let updates = chain.extend(&next());
+        let (updates, _) = chain.extend(&next());
         let nodes = updates.account_nodes.iter().filter_map(|(_, node)| node.as_ref());
         let bytes = nodes.map(|node| node.len()).sum::<usize>() + LEAF_BYTES * changed as usize;
         println!("nodes={} bytes={bytes}", updates.account_nodes.len());
@@ -143,8 +160,27 @@ fn commits(criterion: &mut Criterion) {
         group.bench_function("who=weir", |bencher| {
             bencher.iter_batched(next, |change| chain.extend(&change), BatchSize::PerIteration);
         });
+        group.bench_function("who=weir part=commit", |bencher| {
+            bencher.iter_custom(|rounds| (0..rounds).map(|_| chain.extend(&next()).1).sum());
+        });
         group.finish();
+        println!("who=weir pace=1s {}", paced(&mut chain, &next));
     }
+}
+
+/// The median and the longest time of blocks that come at a pace.
+fn paced(chain: &mut Chain, next: &dyn Fn() -> Change) -> String {
+    let mut times: Vec<Duration> = (0..PACED_BLOCKS)
+        .map(|_| {
+            let (change, started) = (next(), Instant::now());
+            chain.extend(&change);
+            let took = started.elapsed();
+            thread::sleep(PACE.saturating_sub(took));
+            took
+        })
+        .collect();
+    times.sort_unstable();
+    format!("median={:?} longest={:?}", times[PACED_BLOCKS / 2], times[PACED_BLOCKS - 1])
 }
 
 criterion_group! {

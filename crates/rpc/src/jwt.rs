@@ -12,6 +12,7 @@ use std::{
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
+use zeroize::Zeroizing;
 
 /// How far a token's time may be from ours, in seconds.
 pub const JWT_SECONDS_MAX: u64 = 60;
@@ -59,9 +60,9 @@ pub enum JwtError {
     Time,
 }
 
-/// The secret that both sides share.
+/// The secret that both sides share. Its memory is wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct JwtSecret([u8; 32]);
+pub struct JwtSecret(Zeroizing<[u8; 32]>);
 
 impl fmt::Debug for JwtSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,15 +88,15 @@ struct Claims {
 
 impl JwtSecret {
     /// Takes a secret as bytes.
-    pub const fn new(secret: [u8; 32]) -> Self {
-        Self(secret)
+    pub fn new(secret: [u8; 32]) -> Self {
+        Self(Zeroizing::new(secret))
     }
 
     /// Reads a secret from a file of hexadecimal, with or without `0x`.
     pub fn read(path: &Path) -> Result<Self, JwtSecretError> {
-        let text = fs::read_to_string(path).map_err(failed(path))?;
-        let mut secret = [0; 32];
-        alloy_primitives::hex::decode_to_slice(text.trim(), &mut secret)
+        let text = Zeroizing::new(fs::read_to_string(path).map_err(failed(path))?);
+        let mut secret = Zeroizing::new([0; 32]);
+        alloy_primitives::hex::decode_to_slice(text.trim(), &mut secret[..])
             .map_err(|_| JwtSecretError::Format { path: path.to_owned() })?;
         Ok(Self(secret))
     }
@@ -108,13 +109,13 @@ impl JwtSecret {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(failed(folder))?;
         }
-        let mut secret = [0; 32];
+        let mut secret = Zeroizing::new([0; 32]);
         let random = Path::new("/dev/urandom");
-        let file = fs::File::open(random).and_then(|mut file| file.read_exact(&mut secret));
+        let file = fs::File::open(random).and_then(|mut file| file.read_exact(&mut secret[..]));
         file.map_err(failed(random))?;
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        file.and_then(|mut file| file.write_all(alloy_primitives::hex::encode(secret).as_bytes()))
-            .map_err(failed(path))?;
+        let text = Zeroizing::new(alloy_primitives::hex::encode(&secret[..]));
+        file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed(path))?;
         Ok(Self(secret))
     }
 
@@ -153,7 +154,7 @@ impl JwtSecret {
 
     fn mac(&self, signed: &str) -> Hmac<Sha256> {
         let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+            Hmac::<Sha256>::new_from_slice(&self.0[..]).expect("HMAC takes keys of any length");
         mac.update(signed.as_bytes());
         mac
     }

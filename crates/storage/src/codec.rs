@@ -5,7 +5,7 @@
 use crate::{
     RecordNamespace, StorageError,
     error::ChainIdentity,
-    kv::{Table, TableRead},
+    kv::{Table, TableRead, TableWrite},
 };
 use alloy_consensus::BlockBody;
 use alloy_primitives::{Address, B256, U256};
@@ -18,7 +18,7 @@ use weir_primitives::{
 use weir_trie::Nibbles;
 
 /// Version of everything in this file and of the list of tables.
-pub(crate) const SCHEMA_VERSION: u32 = 3;
+pub(crate) const SCHEMA_VERSION: u32 = 4;
 
 /// Key of the schema version in [`Table::Meta`].
 pub(crate) const META_SCHEMA: &[u8] = b"schema";
@@ -29,6 +29,8 @@ pub(crate) const META_HEAD: &[u8] = b"head";
 /// Key of the oldest block whose state can be read, in [`Table::Meta`].
 pub(crate) const META_HISTORY: &[u8] = b"history";
 
+/// Key of the number of the last record of the redo log that is in the tables, in [`Table::Meta`].
+pub(crate) const META_APPLIED: &[u8] = b"applied";
 /// Key of the first block from which on logs are indexed, in [`Table::Meta`].
 pub(crate) const META_LOG_INDEX: &[u8] = b"log_index";
 
@@ -97,6 +99,17 @@ pub(crate) fn read_history(tables: &impl TableRead) -> Result<u64, StorageError>
 pub(crate) fn read_log_index(tables: &impl TableRead) -> Result<u64, StorageError> {
     let value = tables.get(Table::Meta, META_LOG_INDEX)?.ok_or_else(|| malformed(Table::Meta))?;
     decode_number(&value, Table::Meta)
+}
+
+/// The last record of the redo log that is in the tables; zero if none ever was.
+pub(crate) fn read_applied(tables: &impl TableRead) -> Result<u64, StorageError> {
+    let value = tables.get(Table::Meta, META_APPLIED)?;
+    value.map_or(Ok(0), |value| decode_number(&value, Table::Meta))
+}
+
+/// Sets the last record of the redo log that is in the tables.
+pub(crate) fn write_applied(tables: &mut impl TableWrite, number: u64) -> Result<(), StorageError> {
+    tables.put(Table::Meta, META_APPLIED, Some(&number.to_be_bytes()))
 }
 
 /// Hash of a value in a log, then the block's number.

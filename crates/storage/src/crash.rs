@@ -24,12 +24,18 @@ pub enum CrashPoint {
     StepTell,
     /// A sealed block is checked, and not stored.
     BlockStore,
-    /// Its tables are written, and the store's transaction is not committed.
+    /// Its writes are gathered, and not in the store's log.
     BlockCommit,
-    /// It is committed, and no reader sees it.
+    /// They are in the log, which is not synced.
+    BlockSync,
+    /// They are synced, and no reader sees them.
     BlockShow,
     /// Readers see it, and nobody is told of it.
     BlockTell,
+    /// Several blocks of the log are written to the store's tables, whose transaction is not committed.
+    FlushCommit,
+    /// It is committed, and readers still look into the log.
+    FlushShow,
     /// The intent to post a batch is durable, and nothing is sent to L1.
     BatchSend,
     /// L1 has the batch, and the outbox does not know it.
@@ -43,7 +49,7 @@ static LEFT: AtomicU64 = AtomicU64::new(0);
 
 impl CrashPoint {
     /// Every point.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::JournalWrite,
         Self::JournalSync,
         Self::JournalAnswer,
@@ -52,8 +58,11 @@ impl CrashPoint {
         Self::StepTell,
         Self::BlockStore,
         Self::BlockCommit,
+        Self::BlockSync,
         Self::BlockShow,
         Self::BlockTell,
+        Self::FlushCommit,
+        Self::FlushShow,
         Self::BatchSend,
         Self::BatchSent,
     ];
@@ -69,8 +78,11 @@ impl CrashPoint {
             Self::StepTell => "step-tell",
             Self::BlockStore => "block-store",
             Self::BlockCommit => "block-commit",
+            Self::BlockSync => "block-sync",
             Self::BlockShow => "block-show",
             Self::BlockTell => "block-tell",
+            Self::FlushCommit => "flush-commit",
+            Self::FlushShow => "flush-show",
             Self::BatchSend => "batch-send",
             Self::BatchSent => "batch-sent",
         }

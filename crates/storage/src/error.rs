@@ -75,6 +75,14 @@ pub enum StorageError {
         /// Longest key.
         bytes_max: usize,
     },
+    /// A commit is larger than a record of the redo log may be; nothing was written.
+    #[error("commit is too large: bytes={bytes} bytes_max={bytes_max}")]
+    CommitTooLarge {
+        /// Bytes of its writes, as far as they were gathered.
+        bytes: usize,
+        /// Most bytes.
+        bytes_max: usize,
+    },
     /// There is no store where one was expected.
     #[error("there is no store: path={}", path.display())]
     Absent {
@@ -120,6 +128,7 @@ impl StorageError {
             Self::SchemaTooNew { .. }
             | Self::ForeignChain { .. }
             | Self::RecordKeyTooLong { .. }
+            | Self::CommitTooLarge { .. }
             | Self::Absent { .. }
             | Self::InUse { .. }
             | Self::Full

@@ -65,6 +65,7 @@ const MIGRATIONS: &[Migration] = &[
         to: 3,
         what: "index of logs begins behind the head; earlier blocks are looked through",
     },
+    Migration { to: 4, what: "commits go through a redo log, which earlier programs do not read" },
 ];
 
 #[cfg(test)]

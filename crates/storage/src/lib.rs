@@ -53,6 +53,7 @@ pub use error::{ChainIdentity, JournalError, StorageError};
 
 mod codec;
 mod kv;
+mod redo;
 
 #[cfg(feature = "test-utils")]
 pub mod conformance;

@@ -2,29 +2,30 @@
 
 use crate::{
     BlockCommit, CrashPoint, GenesisState, HistoryWindow, RecordWrite, RevertCommit, Snapshot,
-    StorageError, Store, StoreStats, TableStats,
-    kv::{self, Entry, EntryVisitor, Table, TableRead, TableWrite},
+    StorageError, Store, StoreStats, TableStats, codec,
+    kv::{self, Table},
+    redo::{self, Layer, Log},
     snapshot::TableSnapshot,
 };
-use parking_lot::Mutex;
 use signet_libmdbx::{
-    Cursor, Database, DatabaseFlags, Environment, EnvironmentFlags, Geometry, MdbxError, Mode, Rw,
-    SyncMode, TransactionKind, WriteFlags,
+    Database, DatabaseFlags, Environment, EnvironmentFlags, Geometry, MdbxError, Mode, SyncMode,
     sys::PageSize,
-    tx::aliases::{RoTxSync, RwTxUnsync},
 };
 use std::{
-    borrow::Cow,
     fmt, fs, io,
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
+    thread::{self, JoinHandle},
 };
+
+mod flush;
+use flush::Shared;
 
 mod meta;
 pub(crate) use meta::MetaTable;
+
+mod tables;
+use tables::{WriteTables, scan};
 
 /// Where a store lies and how large it may grow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,13 +69,13 @@ type Handles = [Database; Table::ALL.len()];
 
 /// A store in a libMDBX database, opened for this process alone.
 ///
-/// Every commit is synced to disk before it returns ([`SyncMode::Durable`]); there is no option for less.
+/// A commit is a record of the redo log, synced before it returns; there is no option for less. A thread writes what several
+/// commits left to the tables of the engine. Dropping the store writes the rest.
 pub struct MdbxStore {
-    environment: Environment,
-    handles: Handles,
+    shared: Arc<Shared>,
+    /// Present until the store is dropped.
+    flusher: Option<JoinHandle<()>>,
     options: StoreOptions,
-    /// One writer at a time waits here rather than in the engine, which polls.
-    writer: Mutex<()>,
 }
 
 impl fmt::Debug for MdbxStore {
@@ -104,15 +105,14 @@ impl MdbxStore {
         })
     }
 
-    /// Opens the tables; `check` looks at them and may write, in one transaction.
+    /// Opens the tables and brings them up to the log; `check` looks at them and may write, in the same transaction.
     fn open_with(
         options: StoreOptions,
         check: impl FnOnce(&mut WriteTables<'_>) -> Result<(), StorageError>,
     ) -> Result<Self, StorageError> {
-        fs::create_dir_all(&options.path).map_err(|error| StorageError::Io {
-            path: options.path.clone(),
-            error: Arc::new(error),
-        })?;
+        let failed =
+            |error| StorageError::Io { path: options.path.clone(), error: Arc::new(error) };
+        fs::create_dir_all(&options.path).map_err(failed)?;
         let sync_mode = SyncMode::Durable;
         let environment = open_environment(&options, Mode::ReadWrite { sync_mode })?;
         let transaction = environment.begin_rw_unsync()?;
@@ -122,36 +122,36 @@ impl MdbxStore {
                 transaction.create_db(Some(table.name()), DatabaseFlags::empty())?;
         }
         let mut tables = WriteTables::new(&transaction, &handles);
+        let schema = codec::read_schema(&tables)?;
+        if schema.is_some_and(|schema| schema <= codec::SCHEMA_VERSION) {
+            let layers = redo::read(&options.path, codec::read_applied(&tables)?)?;
+            let layers: Vec<Arc<Layer>> = layers.into_iter().map(Arc::new).collect();
+            flush::apply(&layers, &mut tables)?;
+        }
         check(&mut tables)?;
+        let applied = codec::read_applied(&tables)?;
         drop(tables);
+        // Before the commit: a store that is new must not find the records of another.
+        let log = Log::open(&options.path, applied, schema.is_none())?;
         transaction.commit()?;
-        Ok(Self { environment, handles, options, writer: Mutex::new(()) })
+        let shared = Arc::new(Shared::new(environment, handles, log, applied));
+        let flusher = {
+            let shared = Arc::clone(&shared);
+            thread::Builder::new().name("weir-flush".into()).spawn(move || shared.run())
+        };
+        let flusher = Some(flusher.map_err(failed)?);
+        Ok(Self { shared, flusher, options })
     }
+}
 
-    /// Runs `write` in one transaction and syncs it.
-    fn write(
-        &self,
-        write: impl FnOnce(&mut WriteTables<'_>) -> Result<(), StorageError>,
-    ) -> Result<(), StorageError> {
-        let _turn = self.writer.lock();
-        let transaction = self.environment.begin_rw_unsync()?;
-        let mut tables = WriteTables::new(&transaction, &self.handles);
-        write(&mut tables)?;
-        drop(tables);
-        transaction.commit()?;
-        Ok(())
-    }
-
-    /// Read transactions that all see the same head.
-    fn begin_readers(&self) -> Result<Vec<RoTxSync>, StorageError> {
-        let readers = StoreOptions::READERS_PER_SNAPSHOT;
-        match self.environment.begin_ro_sync_multi(readers) {
-            Err(MdbxError::SnapshotDivergence) => {
-                // Commits came faster than the transactions could be opened: hold the next one back.
-                let _turn = self.writer.lock();
-                Ok(self.environment.begin_ro_sync_multi(readers)?)
-            }
-            result => Ok(result?),
+impl Drop for MdbxStore {
+    fn drop(&mut self) {
+        self.shared.close();
+        if let Some(flusher) = self.flusher.take()
+            && flusher.join().is_err()
+            && !thread::panicking()
+        {
+            panic!("the thread that flushes the store panicked, which is a bug");
         }
     }
 }
@@ -197,13 +197,13 @@ fn is_in_use(error: MdbxError) -> bool {
 
 impl Store for MdbxStore {
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StorageError> {
-        let tables = ReadTables { transactions: self.begin_readers()?, handles: self.handles };
+        let tables = self.shared.view(StoreOptions::READERS_PER_SNAPSHOT)?;
         Ok(Arc::new(TableSnapshot::new(tables)?))
     }
 
     fn commit(&self, commit: &BlockCommit<'_>) -> Result<(), StorageError> {
         CrashPoint::BlockStore.pass();
-        self.write(|tables| {
+        self.shared.write(|tables| {
             kv::write_commit(tables, commit, self.options.history)?;
             CrashPoint::BlockCommit.pass();
             Ok(())
@@ -213,21 +213,21 @@ impl Store for MdbxStore {
     }
 
     fn revert(&self, revert: &RevertCommit<'_>) -> Result<(), StorageError> {
-        self.write(|tables| kv::write_revert(tables, revert))
+        self.shared.write(|tables| kv::write_revert(tables, revert))
     }
 
     fn write_records(&self, writes: &[RecordWrite]) -> Result<(), StorageError> {
-        self.write(|tables| kv::write_records(tables, writes))
+        self.shared.write(|tables| kv::write_records(tables, writes))
     }
 
     fn stats(&self) -> Result<StoreStats, StorageError> {
         let path = self.options.path.join(DATA_FILE);
         let file = fs::metadata(&path)
             .map_err(|error| StorageError::Io { path, error: Arc::new(error) })?;
-        let transaction = self.environment.begin_ro_sync()?;
+        let transaction = self.shared.environment().begin_ro_sync()?;
         let mut tables = Vec::with_capacity(Table::ALL.len());
         for table in Table::ALL {
-            let stat = transaction.db_stat(&self.handles[table as usize])?;
+            let stat = transaction.db_stat(&self.shared.handles()[table as usize])?;
             let pages = stat.branch_pages() + stat.leaf_pages() + stat.overflow_pages();
             tables.push(TableStats {
                 name: table.name(),
@@ -238,141 +238,4 @@ impl Store for MdbxStore {
         let bytes_max = Some(self.options.map_bytes_max as u64);
         Ok(StoreStats { bytes: file.len(), bytes_max, tables })
     }
-}
-
-/// The tables as one snapshot sees them.
-struct ReadTables {
-    /// Each is behind a lock of its own: threads spread over them.
-    transactions: Vec<RoTxSync>,
-    handles: Handles,
-}
-
-impl ReadTables {
-    /// The transaction of the calling thread.
-    fn transaction(&self) -> &RoTxSync {
-        static THREADS: AtomicUsize = AtomicUsize::new(0);
-        thread_local! {
-            static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
-        }
-        &self.transactions[THREAD.with(|thread| *thread) % self.transactions.len()]
-    }
-}
-
-impl TableRead for ReadTables {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StorageError> {
-        Ok(self.transaction().get(self.handles[table as usize].dbi(), key)?)
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        visit: &mut EntryVisitor<'_>,
-    ) -> Result<(), StorageError> {
-        scan(self.transaction().cursor(self.handles[table as usize])?, prefix, visit)
-    }
-
-    fn walk(
-        &self,
-        table: Table,
-        from: &[u8],
-        visit: &mut EntryVisitor<'_>,
-    ) -> Result<(), StorageError> {
-        let mut cursor = self.transaction().cursor(self.handles[table as usize])?;
-        let mut entries = cursor.iter_from::<Cow<'_, [u8]>, Cow<'_, [u8]>>(from)?;
-        while let Some((key, value)) = entries.borrow_next()? {
-            if visit(&key, &value)?.is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn first_from(&self, table: Table, from: &[u8]) -> Result<Option<Entry>, StorageError> {
-        let mut cursor = self.transaction().cursor(self.handles[table as usize])?;
-        Ok(cursor.set_range::<Vec<u8>, Vec<u8>>(from)?)
-    }
-}
-
-/// The tables in a write transaction.
-struct WriteTables<'a> {
-    transaction: &'a RwTxUnsync,
-    handles: &'a Handles,
-    /// The cursor of the last table written: the next key is often on the same page.
-    cursor: Option<(Table, Cursor<'a, Rw>)>,
-}
-
-impl<'a> WriteTables<'a> {
-    const fn new(transaction: &'a RwTxUnsync, handles: &'a Handles) -> Self {
-        Self { transaction, handles, cursor: None }
-    }
-
-    fn cursor(&mut self, table: Table) -> Result<&mut Cursor<'a, Rw>, StorageError> {
-        if self.cursor.as_ref().is_none_or(|(present, _)| *present != table) {
-            let cursor = self.transaction.cursor(self.handles[table as usize])?;
-            self.cursor = Some((table, cursor));
-        }
-        let (_, cursor) = self.cursor.as_mut().expect("the cursor was set above");
-        Ok(cursor)
-    }
-}
-
-impl TableRead for WriteTables<'_> {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StorageError> {
-        Ok(self.transaction.get(self.handles[table as usize].dbi(), key)?)
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        visit: &mut EntryVisitor<'_>,
-    ) -> Result<(), StorageError> {
-        scan(self.transaction.cursor(self.handles[table as usize])?, prefix, visit)
-    }
-
-    fn first_from(&self, table: Table, from: &[u8]) -> Result<Option<Entry>, StorageError> {
-        let mut cursor = self.transaction.cursor(self.handles[table as usize])?;
-        Ok(cursor.set_range::<Vec<u8>, Vec<u8>>(from)?)
-    }
-}
-
-impl TableWrite for WriteTables<'_> {
-    fn put(&mut self, table: Table, key: &[u8], value: Option<&[u8]>) -> Result<(), StorageError> {
-        let cursor = self.cursor(table)?;
-        match value {
-            Some(value) => cursor.put(key, value, WriteFlags::UPSERT)?,
-            None => {
-                if cursor.set::<()>(key)?.is_some() {
-                    cursor.del()?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn delete_prefix(&mut self, table: Table, prefix: &[u8]) -> Result<(), StorageError> {
-        let cursor = self.cursor(table)?;
-        while let Some((key, ())) = cursor.set_range::<Cow<'_, [u8]>, ()>(prefix)? {
-            if !key.starts_with(prefix) {
-                break;
-            }
-            cursor.del()?;
-        }
-        Ok(())
-    }
-}
-
-fn scan<K: TransactionKind>(
-    mut cursor: Cursor<'_, K>,
-    prefix: &[u8],
-    visit: &mut EntryVisitor<'_>,
-) -> Result<(), StorageError> {
-    let mut entries = cursor.iter_from::<Cow<'_, [u8]>, Cow<'_, [u8]>>(prefix)?;
-    while let Some((key, value)) = entries.borrow_next()? {
-        if !key.starts_with(prefix) || visit(&key, &value)?.is_break() {
-            break;
-        }
-    }
-    Ok(())
 }

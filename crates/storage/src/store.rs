@@ -102,7 +102,7 @@ pub struct StoreStats {
 pub struct TableStats {
     /// Name of the table.
     pub name: &'static str,
-    /// Number of entries.
+    /// Number of entries. Those of the newest commits may be missing that a store still holds in a log.
     pub entries: u64,
     /// Bytes of the pages that hold them.
     pub bytes: u64,

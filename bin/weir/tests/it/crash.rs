@@ -210,7 +210,7 @@ async fn send_until_it_dies(node: &mut Node, first: u64, told: &mut Told) -> Vec
 }
 
 /// The points that a node without L1 passes, each at a moment at which it is in use.
-const POINTS: [(CrashPoint, u64); 12] = [
+const POINTS: [(CrashPoint, u64); 15] = [
     (CrashPoint::JournalWrite, 30),
     (CrashPoint::JournalSync, 31),
     (CrashPoint::JournalAnswer, 32),
@@ -220,8 +220,11 @@ const POINTS: [(CrashPoint, u64); 12] = [
     (CrashPoint::StepTell, 20),
     (CrashPoint::BlockStore, 2),
     (CrashPoint::BlockCommit, 2),
+    (CrashPoint::BlockSync, 2),
     (CrashPoint::BlockShow, 2),
     (CrashPoint::BlockTell, 2),
+    (CrashPoint::FlushCommit, 1),
+    (CrashPoint::FlushShow, 1),
     (CrashPoint::StepTell, 1),
     (CrashPoint::JournalAnswer, 3),
 ];

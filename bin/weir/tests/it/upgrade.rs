@@ -38,7 +38,7 @@ async fn the_data_of_other_versions_is_told_apart() {
     node.child.kill();
     let (code, words) = check(folder.path(), &[]);
     assert_eq!(code, Some(0), "{words}");
-    assert!(words.contains("schema=3 supported=3"), "{words}");
+    assert!(words.contains("schema=4 supported=4"), "{words}");
     assert!(words.contains("journal: format=2 supported=2"), "{words}");
     assert!(words.contains("fork: Osaka active since time 0"), "{words}");
 
@@ -46,12 +46,12 @@ async fn the_data_of_other_versions_is_told_apart() {
     for _ in 0..2 {
         let (code, words) = check(folder.path(), &[]);
         assert_eq!(code, Some(3), "{words}");
-        assert!(words.contains("schema=2") && words.contains("migration: to=3"), "{words}");
+        assert!(words.contains("schema=2") && words.contains("migration: to=4"), "{words}");
     }
-    set_schema(folder.path(), 4);
+    set_schema(folder.path(), 5);
     let (code, words) = check(folder.path(), &[]);
     assert_eq!(code, Some(1), "{words}");
-    assert!(words.contains("schema is newer than this program: found=4 supported=3"), "{words}");
+    assert!(words.contains("schema is newer than this program: found=5 supported=4"), "{words}");
     let folder_text = folder.path().to_str().expect("the path is text");
     let refused = weir().args(["dev", "--http-port", "0", "--datadir", folder_text]).output();
     let refused = refused.expect("the program runs");

@@ -49,13 +49,15 @@ pub(crate) fn open_existing(tables: &mut impl TableWrite) -> Result<bool, Storag
 }
 
 /// Schema 1 kept no history: it begins at the head. Schema 2 had no index of logs: it begins behind the head, and blocks
-/// before that are looked through one by one.
+/// before that are looked through one by one. Schema 3 had no redo log, which is empty then.
 fn upgrade(tables: &mut impl TableWrite, found: u32) -> Result<(), StorageError> {
     let head = codec::read_head(tables)?.ok_or(codec::malformed(Table::Meta))?;
     if found < 2 {
         history::write_oldest(tables, head.number)?;
     }
-    log_index::write_start(tables, head.number + 1)?;
+    if found < 3 {
+        log_index::write_start(tables, head.number + 1)?;
+    }
     tables.put(Table::Meta, META_SCHEMA, Some(&SCHEMA_VERSION.to_be_bytes()))
 }
 

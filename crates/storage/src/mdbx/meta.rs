@@ -2,20 +2,30 @@
 
 use super::{DATA_FILE, open_environment, scan};
 use crate::{
-    StorageError, StoreOptions,
+    StorageError, StoreOptions, codec,
     kv::{Entry, EntryVisitor, Table, TableRead},
+    redo::{self, Overlay},
 };
 use signet_libmdbx::{Database, MdbxError, Mode, tx::aliases::RoTxSync};
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
-/// [`Table::Meta`] of a store that may be of any version, opened for reading. Other tables are not there.
+/// [`Table::Meta`] of a store that may be of any version, opened for reading, without what is in the log alone. Other tables
+/// are not there.
 pub(crate) struct MetaTable {
     transaction: RoTxSync,
     handle: Database,
 }
 
 impl MetaTable {
-    pub(crate) fn open(options: &StoreOptions) -> Result<Self, StorageError> {
+    /// The table as opening the store would leave it, but for migrations.
+    pub(crate) fn open(options: &StoreOptions) -> Result<Overlay<Self>, StorageError> {
+        let table = Self::open_without_log(options)?;
+        let applied = codec::read_applied(&table)?;
+        let layers = redo::read(&options.path, applied)?;
+        Ok(Overlay::new(table, layers.into_iter().map(Arc::new).collect(), applied))
+    }
+
+    fn open_without_log(options: &StoreOptions) -> Result<Self, StorageError> {
         let absent = || StorageError::Absent { path: options.path.clone() };
         if !options.path.join(DATA_FILE).is_file() {
             return Err(absent());

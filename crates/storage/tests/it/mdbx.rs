@@ -31,6 +31,91 @@ fn reopened_store_is_where_it_was() {
 }
 
 #[test]
+fn sizes_are_exact_once_the_log_is_in_the_tables() {
+    let folder = TempDir::new().unwrap();
+    let mut chain = TestChain::new(48);
+    let open = |chain: &TestChain| {
+        MdbxStore::open(StoreOptions::new(folder.path()), chain.genesis()).unwrap()
+    };
+    let store = open(&chain);
+    let mut transactions = 0;
+    for _ in 0..10 {
+        let made = chain.next_block();
+        transactions += made.block.receipts.len() as u64;
+        store.commit(&made.commit()).unwrap();
+    }
+    drop(store);
+    let tables = open(&chain).stats().unwrap().tables;
+    let entries = |name| tables.iter().find(|table| table.name == name).unwrap().entries;
+    let state = chain.state(10);
+    let slots: usize = state.values().map(|(_, slots)| slots.len()).sum();
+    assert_eq!(entries("headers"), 11);
+    assert_eq!(entries("transactions"), transactions);
+    assert_eq!(entries("accounts"), state.len() as u64);
+    assert_eq!(entries("storage"), slots as u64);
+}
+
+/// Many commits, so that readers of all ages see tables that were brought up to the log in between.
+#[test]
+fn snapshots_stay_as_they_are_while_the_log_goes_into_the_tables() {
+    let folder = TempDir::new().unwrap();
+    let mut chain = TestChain::new(49);
+    let store = MdbxStore::open(StoreOptions::new(folder.path()), chain.genesis()).unwrap();
+    let mut held = Vec::new();
+    for _ in 0..120 {
+        held.push(store.snapshot().unwrap());
+        store.commit(&chain.next_block().commit()).unwrap();
+    }
+    for (number, snapshot) in (0..).zip(&held) {
+        assert_eq!(snapshot.head().number, number);
+        let (_, header) = snapshot.header_by_number(number).unwrap().unwrap();
+        assert_eq!(state_root_from_leaves(&**snapshot).unwrap(), header.state_root);
+        assert_eq!(snapshot.block_by_number(number + 1).unwrap(), None);
+    }
+    drop((held, store));
+    let store = MdbxStore::open(StoreOptions::new(folder.path()), chain.genesis()).unwrap();
+    assert_eq!(store.snapshot().unwrap().head(), chain.head());
+    let tables = store.stats().unwrap().tables;
+    assert_eq!(tables.iter().find(|table| table.name == "headers").unwrap().entries, 121);
+}
+
+/// The log is what makes a commit durable: the tables alone are behind.
+#[test]
+fn what_is_in_the_log_alone_is_found_and_what_is_torn_is_not() {
+    let folder = TempDir::new().unwrap();
+    let (live, copy) = (folder.path().join("live"), folder.path().join("copy"));
+    let mut chain = TestChain::new(50);
+    let store = MdbxStore::open(StoreOptions::new(&live), chain.genesis()).unwrap();
+    let mut lengths = Vec::new();
+    for _ in 0..5 {
+        store.commit(&chain.next_block().commit()).unwrap();
+        lengths.push(fs::metadata(live.join("redo.0")).unwrap().len());
+    }
+    // What a crash leaves: the files as they are, the last record cut.
+    fs::create_dir(&copy).unwrap();
+    for entry in fs::read_dir(&live).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, copy.join(path.file_name().unwrap())).unwrap();
+    }
+    let log = fs::OpenOptions::new().write(true).open(copy.join("redo.0")).unwrap();
+    log.set_len(lengths[4] - 1).unwrap();
+    assert_eq!(StoreHeader::read(&StoreOptions::new(&copy)).unwrap().head.number, 4);
+    let reopened = MdbxStore::open(StoreOptions::new(&copy), chain.genesis()).unwrap();
+    let snapshot = reopened.snapshot().unwrap();
+    assert_eq!(snapshot.head().number, 4);
+    let (_, header) = snapshot.header_by_number(4).unwrap().unwrap();
+    assert_eq!(state_root_from_leaves(&*snapshot).unwrap(), header.state_root);
+    drop((snapshot, reopened));
+    // A record that is missing before others is no torn tail.
+    fs::copy(live.join("mdbx.dat"), copy.join("mdbx.dat")).unwrap();
+    let log = fs::read(live.join("redo.0")).unwrap();
+    let without_first = [&log[..8], &log[lengths[0] as usize..]].concat();
+    fs::write(copy.join("redo.0"), without_first).unwrap();
+    let error = MdbxStore::open(StoreOptions::new(&copy), chain.genesis()).unwrap_err();
+    assert!(matches!(error, StorageError::Malformed { table: "redo log" }), "{error}");
+}
+
+#[test]
 fn foreign_chains_are_refused() {
     let folder = TempDir::new().unwrap();
     let options = StoreOptions::new(folder.path());
@@ -57,15 +142,15 @@ fn newer_schemas_are_refused() {
             signet_libmdbx::Environment::builder().set_max_dbs(18).open(folder.path()).unwrap();
         let transaction = environment.begin_rw_unsync().unwrap();
         let meta = transaction.open_db(Some("meta")).unwrap();
-        let newer = 4u32.to_be_bytes();
+        let newer = 5u32.to_be_bytes();
         transaction.put(meta, b"schema", newer, signet_libmdbx::WriteFlags::UPSERT).unwrap();
         transaction.commit().unwrap();
     }
     let options = StoreOptions::new(folder.path());
     let error = StoreHeader::read(&options).unwrap_err();
-    assert!(matches!(error, StorageError::SchemaTooNew { found: 4, supported: 3 }), "{error}");
+    assert!(matches!(error, StorageError::SchemaTooNew { found: 5, supported: 4 }), "{error}");
     let error = MdbxStore::open(options, chain.genesis()).unwrap_err();
-    assert!(matches!(error, StorageError::SchemaTooNew { found: 4, supported: 3 }), "{error}");
+    assert!(matches!(error, StorageError::SchemaTooNew { found: 5, supported: 4 }), "{error}");
 }
 
 #[test]
@@ -94,7 +179,7 @@ fn an_earlier_schema_is_taken_over_and_its_blocks_are_still_found() {
     }
     let before = StoreHeader::read(&options).unwrap();
     assert_eq!((before.schema, before.head.number), (2, 3));
-    assert_eq!(before.migrations().count(), 1);
+    assert_eq!(before.migrations().count(), 2);
     assert_eq!(StoreHeader::read(&options).unwrap(), before, "reading changes nothing");
     let store = MdbxStore::open(options.clone(), chain.genesis()).unwrap();
     let busy = StoreHeader::read(&options).unwrap_err();

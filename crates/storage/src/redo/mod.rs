@@ -1,0 +1,18 @@
+//! The redo log: what is committed and not yet in the tables of the engine, on disk as records and in memory as layers over
+//! those tables. Why it is there: `docs/adr/0018-redo-log.md`.
+
+mod layer;
+pub(crate) use layer::{Layer, Merged};
+
+mod filter;
+
+mod overlay;
+pub(crate) use overlay::{Overlay, Staged};
+
+mod log;
+pub(crate) use log::{Log, read};
+
+mod file;
+
+#[cfg(test)]
+mod faults;
