@@ -304,22 +304,19 @@ impl Ingress {
         let transaction = self.check(&raw)?.under(conditions.clone());
         let (hash, sender) = (transaction.hash, transaction.sender);
         let Some(journal) = &self.journal else {
-            self.admit(transaction, gap)?;
+            self.admit(transaction, gap, || Ok(()))?;
             self.tell_standing([hash]);
             return Ok(hash);
         };
         let written = self.begin_writing(hash);
-        self.admit(transaction, gap)?;
         let (answer, durable) = oneshot::channel();
         let on_durable = Box::new(move |result| {
             // The caller may have gone; the record stays all the same.
             let _ = answer.send(result);
         });
         let record = record::transaction(&raw, sender, conditions.as_deref());
-        let result = match journal.append(record, on_durable) {
-            Ok(()) => durable.await.map_err(|_| IngressError::Stopping)?,
-            Err(error) => Err(error),
-        };
+        self.admit(transaction, gap, || journal.append(record, on_durable))?;
+        let result = durable.await.map_err(|_| IngressError::Stopping)?;
         drop(written);
         if let Err(error) = result {
             // What is in the open block already cannot be taken back: it is then in the block, which is durable itself.
@@ -348,7 +345,8 @@ impl Ingress {
         let mut restored = Restored::default();
         for (checked, accepted) in self.check_all(&accepted).into_iter().zip(accepted) {
             let raw = accepted.encoding;
-            match checked.and_then(|transaction| self.admit(transaction, GapPolicy::Queue)) {
+            let admit = |transaction| self.admit(transaction, GapPolicy::Queue, || Ok(()));
+            match checked.and_then(admit) {
                 Ok(()) => restored.transactions += 1,
                 Err(error @ IngressError::State(_)) => return Err(error),
                 Err(error) if error.is_lost() => {
@@ -450,13 +448,20 @@ impl Ingress {
         Ok(transaction)
     }
 
-    fn admit(&self, transaction: PoolTransaction, gap: GapPolicy) -> Result<(), IngressError> {
+    /// Adds a transaction to the pool. `journal` sends its record on the way before anybody can take it from there, so that the
+    /// record of a step comes behind those of its transactions; if it cannot, the pool does not keep it.
+    fn admit(
+        &self,
+        transaction: PoolTransaction,
+        gap: GapPolicy,
+        journal: impl FnOnce() -> Result<(), JournalError>,
+    ) -> Result<(), IngressError> {
         let view = self.chain.view();
         let account = view.snapshot().account(&transaction.sender)?;
         let state = sender_state(&**view.snapshot(), account)?;
         let shared = (self.accepted.receiver_count() > 0).then(|| shared(&transaction));
         let hash = transaction.hash;
-        let added = {
+        let (added, journalled) = {
             let mut pool = self.pool.lock();
             if gap == GapPolicy::Refuse {
                 let expected = pool.pending_nonce(&transaction.sender, state.nonce);
@@ -470,9 +475,14 @@ impl Ingress {
             }
             let place = (transaction.sender, transaction.nonce);
             let added = pool.add(transaction, &state)?;
-            self.drops.forget(&hash);
-            self.tell_added(&pool, place, hash, &added);
-            added
+            let journalled = journal();
+            if journalled.is_ok() {
+                self.drops.forget(&hash);
+                self.tell_added(&pool, place, hash, &added);
+            } else {
+                pool.remove(hash)?;
+            }
+            (added, journalled)
         };
         for evicted in &added.evicted {
             self.ended(*evicted, Fate::dropped(DropCode::Evicted, EVICTED));
@@ -480,8 +490,9 @@ impl Ingress {
         if let Some(replaced) = added.replaced {
             self.ended(replaced, Fate::Replaced { by: hash });
         }
+        journalled?;
         if added.placement == Placement::Pending {
-            self.pool.ring();
+            self.pool.ring_for_candidate();
         }
         if let Some(transaction) = shared {
             // An error only says that the last subscriber has just left.

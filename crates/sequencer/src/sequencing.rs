@@ -12,6 +12,7 @@ mod tests;
 use crate::{
     Chain, ChainError, ChainView, Controls, Ingress, ReorgInbox, SelfCheckOptions, SharedPool,
     metrics::{self, SealTimes},
+    pool::Awaited,
     sequencing::announcing::StepAnnouncer,
 };
 use alloy_primitives::{Address, B256, Bytes, keccak256, map::AddressSet};
@@ -31,6 +32,8 @@ use weir_trie::{NodeSource, StateTrie};
 
 /// Transactions executed between two looks at the clock and the shutdown.
 const STEP_TRANSACTIONS_MAX: usize = 256;
+/// A step of so many transactions says that more are waiting: the next one follows at once.
+const BUSY_STEP_TRANSACTIONS: usize = 64;
 /// How long the loop sleeps at most before it looks whether sealing goes on or the node stops.
 const HALT_LOOK: Duration = Duration::from_millis(100);
 /// Longest wait for the bell while a step is on its way into the journal: what is there is told soon, also if the bell is
@@ -218,6 +221,7 @@ impl<C: Clock> SequencingDriver<C> {
         let number = builder.open().header().number;
         let failed = |source| SequencingError::Build { number, source };
         let seal_at = self.seal_at(builder.attributes());
+        let mut stepped = 0;
         while !shutdown.is_cancelled() {
             if self.serve_reorg()? || self.controls().is_sealing_halted() {
                 announcer.retract();
@@ -229,13 +233,19 @@ impl<C: Clock> SequencingDriver<C> {
                 self.trie = ahead.finish(&mut builder).map_err(failed)?;
                 return self.seal(builder, &view);
             }
-            let step = self.step(&mut builder, seal_at).map_err(failed)?;
-            announcer.promise(&builder);
-            if step.transactions.is_empty() {
-                let longest = if announcer.is_behind() { JOURNAL_LOOK } else { Duration::MAX };
-                self.pool.wait((seal_at - now).min(self.config.step_time).min(longest));
-            } else {
-                ahead.advance(&mut builder);
+            // What comes while a small step is on its way into the journal could not be told sooner if it were executed now.
+            if !announcer.is_behind() || stepped >= BUSY_STEP_TRANSACTIONS {
+                stepped = self.step(&mut builder, seal_at).map_err(failed)?.transactions.len();
+                announcer.promise(&builder);
+                if stepped > 0 {
+                    ahead.advance(&mut builder);
+                    continue;
+                }
+            }
+            let longest = (seal_at - now).min(self.config.step_time);
+            match announcer.is_behind() {
+                true => self.pool.wait(Awaited::Journal, longest.min(JOURNAL_LOOK)),
+                false => self.pool.wait(Awaited::Candidate, longest),
             }
         }
         Ok(())

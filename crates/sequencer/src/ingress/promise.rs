@@ -1,12 +1,10 @@
 //! What was told of the open block, kept in the journal so that a restart seals it as it was told.
 
 use super::{Ingress, record};
-use alloy_eips::Encodable2718;
 use alloy_primitives::{Address, B256};
 use weir_builder::BlockBuilder;
 use weir_evm::BlockAttributes;
-use weir_primitives::Transaction;
-use weir_storage::{Journal, JournalError, OnDurable};
+use weir_storage::{JournalError, OnDurable};
 
 /// The open block as far as others may have been told of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,9 +64,6 @@ impl Ingress {
         };
         let first = promise.transactions.len();
         let new = &builder.open().transactions()[first..];
-        for (transaction, sender) in new.iter().zip(&builder.open().senders()[first..]) {
-            self.journal_with_step(journal, builder, (transaction, *sender))?;
-        }
         let hashes = new.iter().map(|transaction| *transaction.tx_hash());
         promise.transactions.extend(hashes);
         let queued = journal.append(record::step(promise, first), on_durable);
@@ -76,24 +71,6 @@ impl Ingress {
             promise.transactions.truncate(first);
         }
         queued
-    }
-
-    /// The record of an accepted transaction may still be on its way behind that of the step. Twice is once when they are
-    /// read.
-    fn journal_with_step(
-        &self,
-        journal: &Journal,
-        builder: &BlockBuilder,
-        (transaction, sender): (&Transaction, Address),
-    ) -> Result<(), JournalError> {
-        let hash = transaction.tx_hash();
-        if !self.being_written.lock().contains(hash) {
-            return Ok(());
-        }
-        let attempt = builder.attempts().iter().rev().find(|attempt| attempt.tx.tx_hash() == hash);
-        let conditions = attempt.and_then(|attempt| attempt.conditions.as_deref());
-        let record = record::transaction(&transaction.encoded_2718(), sender, conditions);
-        journal.append(record, Box::new(|_| {}))
     }
 
     /// What is promised of the child of this block: what a restart found, unless the block is under way.
