@@ -232,15 +232,24 @@ impl Workload {
     }
 
     /// As [`Self::seal_ahead`], and takes down the block's witness meanwhile: what a node does.
-    fn witness(&self, mut trie: StateTrie) -> (SealedOutput, ExecutionWitness, StateTrie) {
+    fn witness(&self, trie: StateTrie) -> (SealedOutput, ExecutionWitness, StateTrie) {
+        let (mut sealed, trie) = self.seal_witnessed(trie);
+        let witness = self.take_witness(&mut sealed);
+        (sealed, witness, trie)
+    }
+
+    /// As [`Self::seal_ahead`], by a trie that notes what the block needs of the state before it.
+    fn seal_witnessed(&self, mut trie: StateTrie) -> (SealedOutput, StateTrie) {
         trie.begin_witness();
-        let (mut sealed, trie) = self.seal_ahead(trie);
+        self.seal_ahead(trie)
+    }
+
+    /// What is left to do for a witness once the block is sealed.
+    fn take_witness(&self, sealed: &mut SealedOutput) -> ExecutionWitness {
         let nodes = sealed.witness.take().unwrap();
         let mut headers = |_: u64| Ok(None);
         let (accesses, state) = (&sealed.accesses, &*self.state);
-        let witness =
-            ExecutionWitness::of_nodes(&self.parent, accesses, nodes, state, &mut headers).unwrap();
-        (sealed, witness, trie)
+        ExecutionWitness::of_nodes(&self.parent, accesses, nodes, state, &mut headers).unwrap()
     }
 
     /// Executes every transaction with revm alone; returns the gas used and the state, so that it is not dropped here.
@@ -340,6 +349,13 @@ impl Workload {
             bencher.iter_batched(
                 || genesis_trie(&self.genesis),
                 |trie| self.witness(trie),
+                BatchSize::PerIteration,
+            );
+        });
+        group.bench_function("who=weir part=witness", |bencher| {
+            bencher.iter_batched(
+                || self.seal_witnessed(genesis_trie(&self.genesis)),
+                |(mut sealed, trie)| (self.take_witness(&mut sealed), sealed, trie),
                 BatchSize::PerIteration,
             );
         });
