@@ -79,6 +79,8 @@ pub use witness::{ExecutionWitness, WitnessError};
 mod witness_json;
 pub use witness_json::WitnessFormatError;
 
+mod witness_keys;
+
 mod witness_state;
 pub use witness_state::WitnessGap;
 

@@ -7,13 +7,13 @@
 
 use crate::{
     BlockError, ChainSpec, ExecutionWitness, SealedHeader, WitnessGap, block::execute_beside,
-    witness_state::WitnessState,
+    witness_keys::WitnessKeys, witness_state::WitnessState,
 };
 use alloy_primitives::{B256, keccak256, map::HashMap};
 use alloy_rlp::Decodable;
 use std::sync::Arc;
-use weir_primitives::{AccountDiff, Header, RecoveredBlock, StateDiff};
-use weir_trie::{AccountChange, HashedDiff, LeafAccount, TrieError, keccak256_each};
+use weir_primitives::{Header, RecoveredBlock, StateDiff};
+use weir_trie::TrieError;
 
 /// Most headers of a witness: those whose hash `BLOCKHASH` can give.
 const HEADERS_MAX: usize = 256;
@@ -98,9 +98,10 @@ pub fn verify_stateless(
         return Err(StatelessError::Hash { given: block.hash(), computed });
     }
     let (parent, hashes) = ancestors(witness, header.parent_hash)?;
-    let state = Arc::new(WitnessState::new(parent.state_root, witness, hashes));
+    let keys = WitnessKeys::of_block(block);
+    let state = Arc::new(WitnessState::new(parent.state_root, witness, hashes, keys));
     let provider = Arc::clone(&state) as _;
-    let root = |diff: &StateDiff| state.root_after(&hashed(diff));
+    let root = |diff: &StateDiff| state.root_after(diff);
     let output = execute_beside(spec, &parent, block, &[], provider, Arc::default(), root);
     let (output, root) = output.map_err(|error| match state.gap() {
         Some(gap) => StatelessError::Incomplete(gap),
@@ -150,28 +151,4 @@ fn ancestors(
         return Err(StatelessError::NotParent { expected: parent_hash, found: parent.hash() });
     }
     Ok((parent, hashes))
-}
-
-/// A diff by hashed keys. Not the store's function for it: what is checked must not check itself.
-fn hashed(diff: &StateDiff) -> HashedDiff {
-    let addresses: Vec<&[u8]> = diff.accounts.keys().map(|address| address.as_slice()).collect();
-    let changes = diff.accounts.values().map(hashed_change);
-    let mut accounts: Vec<(B256, AccountChange)> =
-        keccak256_each(&addresses).into_iter().zip(changes).collect();
-    accounts.sort_unstable_by_key(|(key, _)| *key);
-    HashedDiff { accounts }
-}
-
-fn hashed_change(change: &AccountDiff) -> AccountChange {
-    let plain: Vec<[u8; 32]> = change.slots.keys().map(|slot| slot.to_be_bytes()).collect();
-    let plain: Vec<&[u8]> = plain.iter().map(<[u8; 32]>::as_slice).collect();
-    let after = change.slots.values().map(|diff| diff.after);
-    let mut slots: Vec<_> = keccak256_each(&plain).into_iter().zip(after).collect();
-    slots.sort_unstable_by_key(|(key, _)| *key);
-    let account = change.after.map(|account| LeafAccount {
-        nonce: account.nonce,
-        balance: account.balance,
-        code_hash: account.code_hash,
-    });
-    AccountChange { account, is_storage_wiped: change.is_storage_wiped, slots }
 }

@@ -1,14 +1,14 @@
 //! The state that a witness shows.
 
-use crate::ExecutionWitness;
+use crate::{ExecutionWitness, witness_keys::WitnessKeys};
 use alloy_primitives::{
     Address, B256, Bytes, U256, keccak256,
     map::{B256HashMap, HashMap},
 };
 use parking_lot::Mutex;
 use std::sync::OnceLock;
-use weir_primitives::{Account, StateError, StateProvider};
-use weir_trie::{HashedDiff, StateTrie, TrieError, TrieLeaf, WitnessNodes};
+use weir_primitives::{Account, StateDiff, StateError, StateProvider};
+use weir_trie::{StateTrie, TrieError, TrieLeaf, WitnessNodes};
 
 /// What a block needs and its witness does not show.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -33,20 +33,31 @@ pub enum WitnessGap {
 /// Reads of a state of which only a part is known. What is not known is an error, never absent.
 pub(crate) struct WitnessState {
     nodes: WitnessNodes,
-    trie: Mutex<StateTrie>,
+    seen: Mutex<Seen>,
     codes: B256HashMap<Bytes>,
     /// Hashes of the headers shown, by number.
     hashes: HashMap<u64, B256>,
     gap: OnceLock<WitnessGap>,
 }
 
+/// The trie as far as it was read, and the keys under which that is there.
+struct Seen {
+    trie: StateTrie,
+    keys: WitnessKeys,
+}
+
 impl WitnessState {
-    /// The state with this root, of which `witness` is all that is known.
-    pub(crate) fn new(root: B256, witness: &ExecutionWitness, hashes: HashMap<u64, B256>) -> Self {
+    /// The state with this root, of which `witness` is all that is known. `keys` are those known already.
+    pub(crate) fn new(
+        root: B256,
+        witness: &ExecutionWitness,
+        hashes: HashMap<u64, B256>,
+        keys: WitnessKeys,
+    ) -> Self {
         let codes = witness.codes.iter().map(|code| (keccak256(code), code.clone())).collect();
         Self {
             nodes: WitnessNodes::new(&witness.state),
-            trie: Mutex::new(StateTrie::new(root)),
+            seen: Mutex::new(Seen { trie: StateTrie::new(root), keys }),
             codes,
             hashes,
             gap: OnceLock::new(),
@@ -59,9 +70,9 @@ impl WitnessState {
     }
 
     /// The root after a change. The state is then the one after it.
-    pub(crate) fn root_after(&self, diff: &HashedDiff) -> Result<B256, TrieError> {
-        let mut trie = self.trie.lock();
-        trie.apply(diff, &self.nodes)?;
+    pub(crate) fn root_after(&self, diff: &StateDiff) -> Result<B256, TrieError> {
+        let Seen { trie, keys } = &mut *self.seen.lock();
+        trie.apply(&keys.hashed(diff), &self.nodes)?;
         Ok(trie.root())
     }
 
@@ -71,7 +82,8 @@ impl WitnessState {
     }
 
     fn leaf(&self, address: &Address) -> Result<Option<TrieLeaf>, StateError> {
-        let leaf = self.trie.lock().account(keccak256(address), &self.nodes);
+        let Seen { trie, keys } = &mut *self.seen.lock();
+        let leaf = trie.account(keys.account(address), &self.nodes);
         leaf.map_err(|error| self.note(error.into()))
     }
 }
@@ -86,8 +98,8 @@ impl StateProvider for WitnessState {
     }
 
     fn storage(&self, address: &Address, slot: &U256) -> Result<U256, StateError> {
-        let slot = keccak256(B256::from(*slot));
-        let value = self.trie.lock().slot(keccak256(address), slot, &self.nodes);
+        let Seen { trie, keys } = &mut *self.seen.lock();
+        let value = trie.slot(keys.account(address), keys.slot(slot), &self.nodes);
         value.map_err(|error| self.note(error.into()))
     }
 

@@ -6,6 +6,7 @@ use metrics::{
 use std::time::Duration;
 use weir_primitives::ExecutedBlock;
 use weir_rpc::ReorgOutcome;
+use weir_storage::StoreStats;
 use weir_txpool::PoolStatus;
 
 const HEAD: &str = "weir_chain_head_number";
@@ -16,6 +17,8 @@ const REORGS: &str = "weir_chain_reorgs_total";
 const REORGED_BLOCKS: &str = "weir_chain_reorged_blocks_total";
 const ROOT: &str = "weir_seal_root_seconds";
 const STORE: &str = "weir_seal_store_seconds";
+const STORE_BYTES: &str = "weir_store_bytes";
+const STORE_LOG_BYTES: &str = "weir_store_log_bytes";
 const TRIE_NODES: &str = "weir_trie_nodes";
 const TRIE_BYTES: &str = "weir_trie_bytes";
 const WITNESS: &str = "weir_witness_seconds";
@@ -40,6 +43,12 @@ pub fn describe_metrics() {
     describe_counter!(REORGED_BLOCKS, "Blocks that left the own chain by reorgs since the start");
     describe_histogram!(ROOT, Unit::Seconds, "Time to finish a block and compute its roots");
     describe_histogram!(STORE, Unit::Seconds, "Time to store a sealed block durably");
+    describe_gauge!(STORE_BYTES, Unit::Bytes, "Size of the store's tables on disk");
+    describe_gauge!(
+        STORE_LOG_BYTES,
+        Unit::Bytes,
+        "Commits that are durable in the store's log and not in its tables yet"
+    );
     describe_gauge!(TRIE_NODES, "Nodes of the state's tries in memory");
     describe_gauge!(TRIE_BYTES, Unit::Bytes, "Memory that nodes of the state's tries take");
     describe_histogram!(WITNESS, Unit::Seconds, "Time to make the witness of a block");
@@ -66,6 +75,12 @@ pub fn describe_metrics() {
 
 pub(crate) fn promise_broken() {
     counter!(PROMISES_BROKEN).increment(1);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gauges are floating point; 2^53 bytes are far")]
+pub(crate) fn store(stats: &StoreStats) {
+    gauge!(STORE_BYTES).set(stats.bytes as f64);
+    gauge!(STORE_LOG_BYTES).set(stats.log_bytes as f64);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point; 2^53 bytes are far")]

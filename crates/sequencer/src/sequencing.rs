@@ -363,6 +363,10 @@ impl<C: Clock> SequencingDriver<C> {
         self.shrink_trie();
         self.expire();
         metrics::sealed(&sealed.executed, SealTimes { root, store });
+        match self.chain.store().stats() {
+            Ok(stats) => metrics::store(&stats),
+            Err(error) => tracing::warn!(%error, "size of the store is not known"),
+        }
         if let Some(witness) = witness {
             self.chain.witnesses().show(block, witness);
         }

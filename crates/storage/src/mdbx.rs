@@ -236,6 +236,7 @@ impl Store for MdbxStore {
             });
         }
         let bytes_max = Some(self.options.map_bytes_max as u64);
-        Ok(StoreStats { bytes: file.len(), bytes_max, tables })
+        let log_bytes = self.shared.pending_bytes() as u64;
+        Ok(StoreStats { bytes: file.len(), bytes_max, log_bytes, tables })
     }
 }

@@ -117,7 +117,7 @@ impl Store for MemoryStore {
         let tables: Vec<TableStats> =
             Table::ALL.into_iter().map(|table| table_stats(table, &shared)).collect();
         let bytes = tables.iter().map(|table| table.bytes).sum();
-        Ok(StoreStats { bytes, bytes_max: None, tables })
+        Ok(StoreStats { bytes, bytes_max: None, log_bytes: 0, tables })
     }
 }
 

@@ -93,6 +93,8 @@ pub struct StoreStats {
     pub bytes: u64,
     /// Bound that `bytes` may reach, if there is one.
     pub bytes_max: Option<u64>,
+    /// Bytes of commits that are durable in a log and not in the tables yet; they are in memory, too.
+    pub log_bytes: u64,
     /// Each table.
     pub tables: Vec<TableStats>,
 }

@@ -31,6 +31,8 @@ async fn metrics_are_clean_and_count() {
     let (head, body) = answer.split_once("\r\n\r\n").expect("a header and a body");
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert!(body.contains("weir_chain_transactions_total 1\n"), "{body}");
+    assert!(body.contains("\nweir_store_bytes "), "{body}");
+    assert!(body.contains("\nweir_store_log_bytes 0\n"), "{body}");
     let check = Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).spawn();
     let Ok(mut check) = check else {
         println!("skipped: no promtool");

@@ -89,6 +89,11 @@ impl Shared {
         &self.handles
     }
 
+    /// Bytes of layers that are not known to be in the tables.
+    pub(super) fn pending_bytes(&self) -> usize {
+        self.pending.lock().bytes
+    }
+
     /// The newest state, read by so many transactions.
     pub(super) fn view(&self, readers: usize) -> Result<Overlay<ReadTables>, StorageError> {
         loop {
