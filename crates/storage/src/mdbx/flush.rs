@@ -17,7 +17,9 @@ use std::sync::Arc;
 const FLUSH_LAYERS: usize = 16;
 /// Bytes of layers at which they are written to the tables: one write of many blocks touches a page once.
 const FLUSH_BYTES: usize = 32 << 20;
-/// Bytes of layers above which a commit waits for the tables: bounds memory, disk and the time to open after a crash.
+/// Layers at which a commit waits for the tables: bounds what a reader pays while a flush takes its time.
+const PENDING_LAYERS_MAX: usize = 64;
+/// Bytes of layers at which a commit waits for the tables: bounds memory, disk and the time to open after a crash.
 const PENDING_BYTES_MAX: usize = 128 << 20;
 
 /// What the store and its thread share.
@@ -53,6 +55,10 @@ impl Pending {
     fn set(&mut self, layers: impl Iterator<Item = Arc<Layer>>) {
         self.layers = layers.collect();
         self.bytes = self.layers.iter().map(|layer| layer.memory_bytes()).sum();
+    }
+
+    fn has_room(&self) -> bool {
+        self.layers.len() < PENDING_LAYERS_MAX && self.bytes < PENDING_BYTES_MAX
     }
 
     fn is_due(&self) -> bool {
@@ -153,7 +159,7 @@ impl Shared {
             if let Some(failure) = &pending.failure {
                 return Err(failure.clone());
             }
-            if pending.bytes < PENDING_BYTES_MAX {
+            if pending.has_room() {
                 return Ok(());
             }
             self.flushed.wait(&mut pending);
