@@ -89,6 +89,9 @@ pub enum StorageError {
         /// The directory.
         path: PathBuf,
     },
+    /// The store takes nothing any more: its thread has ended.
+    #[error("store is closed")]
+    Closed,
     /// The data directory is in use by another process.
     #[error("data directory is in use: path={}", path.display())]
     InUse {
@@ -130,6 +133,7 @@ impl StorageError {
             | Self::RecordKeyTooLong { .. }
             | Self::CommitTooLarge { .. }
             | Self::Absent { .. }
+            | Self::Closed
             | Self::InUse { .. }
             | Self::Full
             | Self::Malformed { .. }

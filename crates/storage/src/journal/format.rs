@@ -16,6 +16,9 @@ const MAGIC: &[u8; 8] = b"WEIRJRNL";
 /// Version 1 had no records of accepted transactions with their sender; a program that knows it alone would pass over them.
 pub(super) const FORMAT_VERSION: u32 = 2;
 
+/// Where in the file its version stands.
+pub(super) const VERSION_OFFSET: u64 = 8;
+
 /// Bytes of the file header.
 pub(super) const HEADER_BYTES: usize = 12;
 

@@ -9,6 +9,7 @@ use crate::{CrashPoint, JournalError};
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::{
         Arc, OnceLock,
@@ -68,9 +69,21 @@ pub(super) fn open(dir: &Path) -> Result<Opened, JournalError> {
         files.journal.sync_all().map_err(failed(&path))?;
         sync_dir(dir).map_err(failed(dir))?;
     }
+    if format::version(&file).is_some_and(|found| found < format::FORMAT_VERSION) {
+        mark(&path).map_err(failed(&path))?;
+    }
     let file_bytes = whole.max(format::HEADER_BYTES) as u64;
     let cut_bytes = (file.len() - whole) as u64;
     Ok(Opened { files, path, records, file_bytes, cut_bytes })
+}
+
+/// Writes the present version into the header of a journal of an earlier one, whose records are all of the present one, too:
+/// what is appended may not be of the earlier one.
+fn mark(path: &Path) -> io::Result<()> {
+    // A handle that appends would write at the end.
+    let file = OpenOptions::new().write(true).open(path)?;
+    file.write_all_at(&format::FORMAT_VERSION.to_le_bytes(), format::VERSION_OFFSET)?;
+    file.sync_all()
 }
 
 fn lock(path: &Path) -> Result<File, JournalError> {

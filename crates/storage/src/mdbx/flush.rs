@@ -174,10 +174,10 @@ impl Shared {
 
     /// Writes layers to the tables whenever there are enough, until the store closes or a flush fails.
     pub(super) fn run(&self) {
+        let _ending = Ending(self);
         while self.wait_until_due() {
             if let Err(error) = self.flush() {
                 self.pending.lock().failure = Some(error);
-                self.flushed.notify_all();
                 break;
             }
             self.flushed.notify_all();
@@ -218,6 +218,16 @@ impl Shared {
     }
 }
 
+/// Lets nobody wait for a thread that has ended, however it did.
+struct Ending<'a>(&'a Shared);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.pending.lock().failure.get_or_insert(StorageError::Closed);
+        self.0.flushed.notify_all();
+    }
+}
+
 /// Writes layers, oldest first, to tables that do not have them.
 pub(super) fn apply(
     layers: &[Arc<Layer>],
@@ -230,4 +240,35 @@ pub(super) fn apply(
         }
     }
     codec::write_applied(tables, last.sequence())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{GenesisState, MdbxStore, RecordNamespace, RecordWrite, Store, StoreOptions};
+    use weir_primitives::{Block, ExecutedBlock, Header, RecoveredBlock};
+
+    fn genesis() -> GenesisState {
+        let header = Header::default();
+        let hash = header.hash_slow();
+        let block =
+            RecoveredBlock::new(Block { header, body: Default::default() }, hash, Vec::new());
+        let (receipts, diff) = (Arc::default(), Some(Arc::default()));
+        let block = ExecutedBlock { block: Arc::new(block), receipts, diff };
+        GenesisState { block, hashed: Default::default(), trie: Default::default(), chain_id: 1 }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_thread_that_has_ended() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store = MdbxStore::open(StoreOptions::new(folder.path()), &genesis()).unwrap();
+        let write =
+            || store.write_records(&[RecordWrite::put(RecordNamespace::Meta, "key", "value")]);
+        write().unwrap();
+        drop(Ending(&store.shared));
+        let error = write().unwrap_err();
+        assert!(matches!(error, StorageError::Closed), "{error}");
+        let record = store.snapshot().unwrap().record(RecordNamespace::Meta, b"key").unwrap();
+        assert_eq!(record.as_deref(), Some(b"value".as_slice()), "what was taken is shown");
+    }
 }

@@ -203,7 +203,7 @@ fn foreign_and_newer_files_are_refused_untouched() {
 }
 
 #[test]
-fn a_journal_of_the_version_before_is_read_and_rewritten() {
+fn a_journal_of_the_version_before_is_read_and_taken_over() {
     let dir = TempDir::new().unwrap();
     let (journal, _) = open(&dir);
     append(&journal, record(1, "old")).recv().unwrap().unwrap();
@@ -214,8 +214,12 @@ fn a_journal_of_the_version_before_is_read_and_rewritten() {
     fs::write(&path, file).unwrap();
     let (journal, records) = open(&dir);
     assert_eq!(records, [record(1, "old")]);
-    journal.rotate(records).unwrap();
+    assert_eq!(fs::read(&path).unwrap()[8], 2, "before anything is appended");
+    append(&journal, record(8, "new")).recv().unwrap().unwrap();
     drop(journal);
+    let (journal, records) = open(&dir);
+    assert_eq!(records, [record(1, "old"), record(8, "new")]);
+    journal.rotate(records).unwrap();
     assert_eq!(fs::read(&path).unwrap()[8], 2);
 }
 
