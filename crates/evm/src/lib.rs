@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod fork_config;
 mod spec;
 pub use spec::{Activation, ChainSpec, Fork, SealedHeader};
 

@@ -166,6 +166,7 @@ pub(crate) static METHODS: &[Method] = &[
     heavy("eth_call", "request,block?,stateOverrides?,blockOverrides?", eth::call),
     quick("eth_capabilities", "", eth::capabilities),
     quick("eth_chainId", "", eth::chain_id),
+    quick("eth_config", "", eth::config),
     heavy("eth_createAccessList", "request,block?,stateOverrides?", eth::create_access_list),
     heavy("eth_estimateGas", "request,block?,stateOverrides?,blockOverrides?", eth::estimate_gas),
     heavy("eth_feeHistory", "blockCount,newestBlock,rewardPercentiles?", eth::fee_history),

@@ -1,6 +1,7 @@
 //! Metrics, health, and the demonstration as users see them.
 
 use crate::node::{Node, weir};
+use jsonrpsee::rpc_params;
 use std::{
     io::{Read, Write},
     net::TcpStream,
@@ -40,6 +41,21 @@ async fn metrics_are_clean_and_count() {
     };
     check.stdin.take().expect("piped").write_all(body.as_bytes()).expect("promtool reads");
     assert!(check.wait().expect("promtool ends").success(), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rules_of_the_chain_are_told() {
+    let node = Node::start(&["--ephemeral"]);
+    let config = node.client().call("eth_config", rpc_params![]).await;
+    let current = &config["current"];
+    assert_eq!(current["chainId"], format!("{:#x}", 61_972), "{config}");
+    assert_eq!(current["activationTime"], 0, "{config}");
+    assert!(
+        current["precompiles"]["P256VERIFY"].is_string(),
+        "the chain begins with Osaka: {config}"
+    );
+    assert!(current["systemContracts"]["HISTORY_STORAGE_ADDRESS"].is_string(), "{config}");
+    assert!(config["next"].is_null() && config["last"].is_null(), "{config}");
 }
 
 #[test]

@@ -59,3 +59,6 @@ pub(crate) use simulate::simulate;
 
 mod capabilities;
 pub(crate) use capabilities::capabilities;
+
+mod config;
+pub(crate) use config::config;
