@@ -339,10 +339,15 @@ impl Workload {
                 bencher.iter_custom(|rounds| self.latency(rounds, pace));
             });
         }
-        // The same with a witness (at most a tenth more), and checked by it before anybody would hear of it.
+        self.bench_witnessed(&mut group, &sealed);
+        group.finish();
+    }
+
+    /// The same with a witness (at most a tenth more), and checked by it before anybody would hear of it.
+    fn bench_witnessed(&self, group: &mut BenchmarkGroup<'_, WallTime>, sealed: &SealedOutput) {
         let (ahead, witness, _) = self.witness(genesis_trie(&self.genesis));
         let hash = |sealed: &SealedOutput| sealed.executed.block.hash();
-        assert_eq!(hash(&ahead), hash(&sealed), "the same block");
+        assert_eq!(hash(&ahead), hash(sealed), "the same block");
         let bytes = witness.size_bytes();
         println!("witness_bytes={bytes} transactions={}", self.transactions.len());
         group.bench_function("who=weir with=witness", |bencher| {
@@ -377,7 +382,6 @@ impl Workload {
                 BatchSize::PerIteration,
             );
         });
-        group.finish();
     }
 }
 

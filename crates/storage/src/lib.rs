@@ -55,5 +55,8 @@ mod codec;
 mod kv;
 mod redo;
 
+#[cfg(test)]
+mod fault;
+
 #[cfg(feature = "test-utils")]
 pub mod conformance;

@@ -5,7 +5,8 @@
 use crate::{
     BlockCommit, GenesisState, HistoryWindow, RecordWrite, RevertCommit, Snapshot, StorageError,
     Store, StoreStats, TableStats,
-    kv::{self, Entry, EntryVisitor, Table, TableRead, TableWrite},
+    kv::{self, Entry, EntryVisitor, Table, TableRead},
+    redo::{Layer, Merged, Overlay, Staged},
     snapshot::TableSnapshot,
 };
 use parking_lot::{Mutex, RwLock};
@@ -19,6 +20,9 @@ use std::{
 
 /// Versions of a value, oldest first: when it was written, and the value or its absence.
 type Versions = Vec<(u64, Option<Arc<[u8]>>)>;
+
+/// Entries that a reader sees, by key.
+type Visible = Vec<(Box<[u8]>, Arc<[u8]>)>;
 
 /// A store that lives as long as the process.
 ///
@@ -74,15 +78,15 @@ impl MemoryStore {
     /// Collects the writes of `write` and applies them at once, if it succeeds.
     fn write(
         &self,
-        write: impl FnOnce(&mut StagedTables) -> Result<(), StorageError>,
+        write: impl FnOnce(&mut Staged<ReadTables>) -> Result<(), StorageError>,
     ) -> Result<(), StorageError> {
         let _turn = self.writer.lock();
-        let mut staged = StagedTables { base: self.reader(), writes: Default::default() };
+        let mut staged = Staged::new(Overlay::new(self.reader(), Arc::default(), 0), 0);
         write(&mut staged)?;
-        let StagedTables { base, writes } = staged;
-        drop(base);
+        // Its reader ends here.
+        let writes = staged.into_layer();
         let oldest = self.shared.snapshots.lock().keys().next().copied();
-        self.shared.tables.write().apply(writes, oldest);
+        self.shared.tables.write().apply(&writes, oldest);
         Ok(())
     }
 
@@ -133,16 +137,15 @@ fn table_stats(table: Table, shared: &Tables) -> TableStats {
 
 impl Tables {
     /// Makes the writes the next version. `oldest` is the oldest version that a snapshot sees.
-    fn apply(&mut self, writes: StagedWrites, oldest: Option<u64>) {
+    fn apply(&mut self, writes: &Layer, oldest: Option<u64>) {
         let oldest = oldest.unwrap_or(self.version + 1);
         self.version += 1;
-        for (table, writes) in Table::ALL.into_iter().zip(writes) {
-            for (key, value) in writes {
-                let is_deletion = value.is_none();
-                let versions = self.tables[table as usize].entry(key.clone()).or_default();
-                versions.push((self.version, value));
-                if versions.len() > 1 || is_deletion {
-                    self.superseded.push_back((self.version, table, key));
+        for table in Table::ALL {
+            for (key, value) in Merged::new([writes].into_iter(), table, &[]) {
+                let versions = self.tables[table as usize].entry(key.into()).or_default();
+                versions.push((self.version, value.map(Arc::from)));
+                if versions.len() > 1 || value.is_none() {
+                    self.superseded.push_back((self.version, table, key.into()));
                 }
             }
         }
@@ -171,15 +174,6 @@ fn visible(versions: &Versions, version: u64) -> Option<&Arc<[u8]>> {
     at.and_then(|(_, value)| value.as_ref())
 }
 
-/// The entries of an ordered map whose key starts with `prefix`.
-fn with_prefix<'a, V>(
-    table: &'a BTreeMap<Box<[u8]>, V>,
-    prefix: &'a [u8],
-) -> impl Iterator<Item = (&'a Box<[u8]>, &'a V)> {
-    let from = (Bound::Included(prefix), Bound::Unbounded);
-    table.range::<[u8], _>(from).take_while(move |(key, _)| key.starts_with(prefix))
-}
-
 /// The tables as one snapshot sees them.
 struct ReadTables {
     shared: Arc<Shared>,
@@ -187,13 +181,14 @@ struct ReadTables {
 }
 
 impl ReadTables {
-    fn collect(&self, table: Table, prefix: &[u8]) -> BTreeMap<Box<[u8]>, Option<Arc<[u8]>>> {
+    fn collect(&self, table: Table, prefix: &[u8]) -> Visible {
         let shared = self.shared.tables.read();
-        let entries = with_prefix(&shared.tables[table as usize], prefix);
+        let from = (Bound::Included(prefix), Bound::Unbounded);
+        let entries = shared.tables[table as usize].range::<[u8], _>(from);
         entries
+            .take_while(|(key, _)| key.starts_with(prefix))
             .filter_map(|(key, versions)| {
-                let value = visible(versions, self.version)?;
-                Some((key.clone(), Some(Arc::clone(value))))
+                Some((key.clone(), Arc::clone(visible(versions, self.version)?)))
             })
             .collect()
     }
@@ -225,7 +220,13 @@ impl TableRead for ReadTables {
         prefix: &[u8],
         visit: &mut EntryVisitor<'_>,
     ) -> Result<(), StorageError> {
-        visit_entries(self.collect(table, prefix), visit)
+        // The lock is not held while others run.
+        for (key, value) in self.collect(table, prefix) {
+            if visit(&key, &value)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn first_from(&self, table: Table, from: &[u8]) -> Result<Option<Entry>, StorageError> {
@@ -236,84 +237,5 @@ impl TableRead for ReadTables {
             let value = visible(versions, self.version)?;
             Some((key.to_vec(), value.to_vec()))
         }))
-    }
-}
-
-fn visit_entries(
-    entries: BTreeMap<Box<[u8]>, Option<Arc<[u8]>>>,
-    visit: &mut EntryVisitor<'_>,
-) -> Result<(), StorageError> {
-    for (key, value) in entries {
-        if let Some(value) = value
-            && visit(&key, &value)?.is_break()
-        {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// Writes by table, not applied yet.
-type StagedWrites = [BTreeMap<Box<[u8]>, Option<Arc<[u8]>>>; Table::ALL.len()];
-
-/// The tables with writes that nobody else sees.
-struct StagedTables {
-    base: ReadTables,
-    writes: StagedWrites,
-}
-
-impl TableRead for StagedTables {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StorageError> {
-        match self.writes[table as usize].get(key) {
-            Some(value) => Ok(value.as_ref().map(|value| Cow::Owned(value.to_vec()))),
-            None => self.base.get(table, key),
-        }
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        visit: &mut EntryVisitor<'_>,
-    ) -> Result<(), StorageError> {
-        let mut entries = self.base.collect(table, prefix);
-        let staged = with_prefix(&self.writes[table as usize], prefix);
-        entries.extend(staged.map(|(key, value)| (key.clone(), value.clone())));
-        visit_entries(entries, visit)
-    }
-
-    fn first_from(&self, table: Table, from: &[u8]) -> Result<Option<Entry>, StorageError> {
-        let bounds = (Bound::Included(from), Bound::Unbounded);
-        let mut staged = self.writes[table as usize].range::<[u8], _>(bounds);
-        let staged = staged.find_map(|(key, value)| Some((key.to_vec(), value.as_ref()?.to_vec())));
-        // An entry of the base counts unless it is written here.
-        let mut from = from.to_vec();
-        let base = loop {
-            let Some(entry) = self.base.first_from(table, &from)? else { break None };
-            if !self.writes[table as usize].contains_key(entry.0.as_slice()) {
-                break Some(entry);
-            }
-            from = entry.0;
-            from.push(0);
-        };
-        Ok(match (staged, base) {
-            (Some(staged), Some(base)) => Some(if staged.0 < base.0 { staged } else { base }),
-            (staged, base) => staged.or(base),
-        })
-    }
-}
-
-impl TableWrite for StagedTables {
-    fn put(&mut self, table: Table, key: &[u8], value: Option<&[u8]>) -> Result<(), StorageError> {
-        self.writes[table as usize].insert(key.into(), value.map(Arc::from));
-        Ok(())
-    }
-
-    fn delete_prefix(&mut self, table: Table, prefix: &[u8]) -> Result<(), StorageError> {
-        let base = self.base.collect(table, prefix).into_keys();
-        let staged = with_prefix(&self.writes[table as usize], prefix).map(|(key, _)| key.clone());
-        let keys: Vec<Box<[u8]>> = base.chain(staged).collect();
-        self.writes[table as usize].extend(keys.into_iter().map(|key| (key, None)));
-        Ok(())
     }
 }

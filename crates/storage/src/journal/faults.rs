@@ -7,31 +7,16 @@ use super::{
     handle::Durability,
     writer::{Command, Writer},
 };
-use crate::JournalError;
+use crate::{
+    JournalError,
+    fault::{Fault, fault},
+};
 use proptest::{collection::vec, prelude::*};
 use std::{
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, atomic::AtomicU64, mpsc::sync_channel},
 };
-
-/// What goes wrong at one operation of the disk.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Fault {
-    None,
-    /// A part of the bytes is written, in 256ths, and then there is no room.
-    Full(u8),
-    /// The operation fails and does nothing; a sync may have written all the same.
-    Broken,
-}
-
-fn fault() -> impl Strategy<Value = Fault> {
-    prop_oneof![
-        12 => Just(Fault::None),
-        2 => any::<u8>().prop_map(Fault::Full),
-        1 => Just(Fault::Broken),
-    ]
-}
 
 /// A file in memory, of which only a part has reached the disk.
 #[derive(Debug, Default)]

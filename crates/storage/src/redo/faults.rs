@@ -5,31 +5,16 @@ use super::{
     file::LogFile,
     log::{MAGIC, records},
 };
-use crate::kv::Table;
+use crate::{
+    fault::{Fault, fault},
+    kv::Table,
+};
 use proptest::{collection::vec, prelude::*};
 use std::{
     collections::VecDeque,
     io,
     sync::{Arc, Mutex},
 };
-
-/// What goes wrong at one operation of the disk.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Fault {
-    None,
-    /// A part of the bytes is written, in 256ths, and then there is no room.
-    Full(u8),
-    /// The operation fails and does nothing; a sync may have written all the same.
-    Broken,
-}
-
-fn fault() -> impl Strategy<Value = Fault> {
-    prop_oneof![
-        16 => Just(Fault::None),
-        2 => any::<u8>().prop_map(Fault::Full),
-        1 => Just(Fault::Broken),
-    ]
-}
 
 /// A file in memory, of which only a part has reached the disk.
 #[derive(Debug, Clone)]
