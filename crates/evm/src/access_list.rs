@@ -1,11 +1,11 @@
 //! The access list of a block (EIP-7928): what it read, and what each transaction changed.
 
+use alloc::{collections::BTreeMap, vec::Vec};
 use alloy_eips::eip7928::{
     AccountChanges, BalanceChange, BlockAccessIndex, CodeChange, NonceChange, SlotChanges,
     StorageChange, compute_block_access_list_hash,
 };
 use alloy_primitives::{Address, B256, Bytes, U256, map::AddressMap};
-use std::collections::BTreeMap;
 use weir_primitives::{Account, KECCAK_EMPTY};
 
 /// What happened to the accounts of a block, in order. The calls before the transactions are at index 0, transaction

@@ -1,7 +1,7 @@
 //! What a block reads of the state before it.
 
+use alloc::{sync::Arc, vec::Vec};
 use alloy_primitives::{Address, B256, U256};
-use std::sync::Arc;
 use weir_primitives::{Account, Receipt, Transaction};
 
 /// What the calls, transactions and payments of a block read of the state before the block, candidates that did not

@@ -36,7 +36,7 @@ pub(crate) fn transact(
 ) -> Result<ResultAndState, EVMError<ReadError>> {
     let env = EvmEnv { cfg_env: machine.cfg_env().clone(), block_env: machine.block().clone() };
     let vacant = assemble_with(Overlay::vacant(), env, NoOpInspector {}, false);
-    let mut inner = std::mem::replace(machine, vacant).into_inner();
+    let mut inner = core::mem::replace(machine, vacant).into_inner();
     inner.ctx.tx = tx;
     let result = AprilHandler.run(&mut inner);
     let state = inner.ctx.journaled_state.finalize();

@@ -7,8 +7,9 @@ use crate::{
     execution::{self, Execution, Finished},
     header_rules::{self, HeaderError},
     ommers::{self, OmmerError},
-    roots,
+    roots, threads,
 };
+use alloc::{sync::Arc, vec::Vec};
 use alloy_consensus::{
     Transaction as _,
     proofs::{calculate_ommers_root, calculate_withdrawals_root},
@@ -16,7 +17,6 @@ use alloy_consensus::{
 use alloy_eips::eip7685::Requests;
 use alloy_primitives::B256;
 use alloy_rlp::Encodable;
-use std::sync::Arc;
 use weir_primitives::{Block, Header, Receipt, RecoveredBlock, Severity, StateDiff, StateProvider};
 
 /// Most bytes of a block in RLP from Osaka on (EIP-7934): 10 MiB less a margin of 2 MiB.
@@ -187,11 +187,11 @@ pub(crate) fn execute_beside<R: Send>(
     ommers::check(spec, block, ancestors)?;
     // A body that is not what the header says is not worth executing, but it is rare.
     let (is_whole, finished) =
-        rayon::join(|| check_body(spec, block), || execute_body(spec, block, state, codes));
+        threads::join(|| check_body(spec, block), || execute_body(spec, block, state, codes));
     is_whole?;
     let finished = finished?;
     let (beside, is_right) =
-        rayon::join(|| beside(&finished.diff), || check_results(spec, header, &finished));
+        threads::join(|| beside(&finished.diff), || check_results(spec, header, &finished));
     is_right?;
     let output = BlockOutput {
         receipts: finished.receipts,

@@ -1,7 +1,7 @@
 //! Analysed contract code, kept across blocks.
 
+use crate::threads::RwLock;
 use alloy_primitives::{B256, map::B256HashMap};
-use parking_lot::RwLock;
 use revm::state::Bytecode;
 
 /// Bytes of original code that a [`CodeCache`] holds at most.

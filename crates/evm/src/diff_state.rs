@@ -1,7 +1,7 @@
 //! A state with a change on top.
 
+use alloc::sync::Arc;
 use alloy_primitives::{Address, B256, Bytes, U256};
-use std::sync::Arc;
 use weir_primitives::{Account, KECCAK_EMPTY, StateDiff, StateError, StateProvider};
 
 /// The state after a [`StateDiff`] is applied to another state; nothing is copied.
@@ -15,8 +15,8 @@ pub struct DiffState {
     block: Option<(u64, B256)>,
 }
 
-impl std::fmt::Debug for DiffState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Debug for DiffState {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("DiffState")
             .field("block", &self.block)
             .field("accounts", &self.diff.accounts.len())

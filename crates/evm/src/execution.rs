@@ -1,5 +1,8 @@
 //! The transactions of one block, one after the other, and what the block does before and after them.
 
+#[cfg(feature = "std")]
+mod inspected;
+
 use crate::{
     AmsterdamRules, BlockAccesses, ChainSpec, ExecutionError, Fork, TransactionError,
     TransactionRejected,
@@ -10,18 +13,15 @@ use crate::{
     overlay::{Overlay, ReadError},
     post_block,
 };
+use alloc::{sync::Arc, vec::Vec};
 use alloy_consensus::{Transaction as _, Typed2718};
 use alloy_eips::{
     eip2935::HISTORY_STORAGE_ADDRESS, eip4788::BEACON_ROOTS_ADDRESS, eip7685::Requests,
 };
-use alloy_evm::{
-    Evm, EvmEnv, FromRecoveredTx,
-    eth::{EthEvmContext, dao_fork},
-};
+use alloy_evm::{Evm, EvmEnv, FromRecoveredTx, eth::dao_fork};
 use alloy_hardforks::EthereumHardforks;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use revm::{
-    Inspector,
     context::TxEnv,
     context_interface::{
         Cfg,
@@ -30,7 +30,6 @@ use revm::{
     database_interface::DatabaseCommit,
     state::EvmState,
 };
-use std::sync::Arc;
 use weir_primitives::{ConditionFailure, Header, Receipt, StateDiff, StateProvider, Transaction};
 
 /// How an executed transaction ended.
@@ -182,19 +181,6 @@ impl Execution {
         result
     }
 
-    /// Runs `body` with an EVM that calls `inspector`.
-    pub(crate) fn with_inspector<I: Inspector<EthEvmContext<Overlay>>, R>(
-        &mut self,
-        inspector: I,
-        body: impl FnOnce(&mut Machine<I>) -> R,
-    ) -> R {
-        let overlay = self.overlay.take().expect(OVERLAY);
-        let mut machine = machine::assemble_with(overlay, self.env.clone(), inspector, true);
-        let result = body(&mut machine);
-        self.overlay = Some(machine.finish().0);
-        result
-    }
-
     /// Executes one transaction; see [`run`].
     pub(crate) fn execute(
         &mut self,
@@ -226,7 +212,7 @@ impl Execution {
         sender: Address,
         rules: Rules,
     ) -> Result<TransactionOutcome, TransactionError> {
-        let mut stains = std::mem::take(&mut self.stains);
+        let mut stains = core::mem::take(&mut self.stains);
         let outcome = self.with_machine(|machine, tally| {
             stains.put_back(machine).map_err(ExecutionError::from)?;
             run(machine, tally, rules, (tx, sender))

@@ -1,6 +1,11 @@
 //! The forks of a chain as `eth_config` tells of them (EIP-7910).
 
 use crate::{Activation, ChainSpec, Fork};
+use alloc::{
+    borrow::ToOwned,
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+};
 use alloy_eips::{
     eip2124::{ForkFilter, ForkFilterKey, Head},
     eip7910::{EthConfig, EthForkConfig, SystemContract},
@@ -8,7 +13,6 @@ use alloy_eips::{
 use alloy_evm::spec_by_timestamp_and_block_number;
 use alloy_primitives::{Address, B256, Bytes};
 use revm::precompile::{PrecompileSpecId, Precompiles};
-use std::collections::{BTreeMap, BTreeSet};
 
 impl ChainSpec {
     /// The rules in force at a block with this number and time, those of the next fork that is scheduled, and those of the last.

@@ -1,6 +1,7 @@
 //! From a genesis file to a [`ChainSpec`], and the genesis header.
 
 use crate::{ChainSpec, Fork, predeploys};
+use alloc::{borrow::ToOwned, collections::BTreeMap, string::String, sync::Arc};
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH};
 use alloy_eips::{
     eip1559::INITIAL_BASE_FEE,
@@ -12,7 +13,6 @@ use alloy_eips::{
 use alloy_genesis::{ChainConfig, Genesis, GenesisAccount};
 use alloy_hardforks::ForkCondition;
 use alloy_primitives::{Address, B256, U256};
-use std::{collections::BTreeMap, sync::Arc};
 use weir_primitives::Header;
 
 /// Gas limit of the blocks of a development chain.

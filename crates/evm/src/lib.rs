@@ -1,4 +1,9 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+mod threads;
 
 mod fork_config;
 mod spec;
@@ -88,6 +93,8 @@ pub use witness_state::WitnessGap;
 mod stateless;
 pub use stateless::{StatelessError, Verified, verify_stateless};
 
+#[cfg(feature = "std")]
 pub mod simulate;
 
+#[cfg(feature = "std")]
 pub mod trace;

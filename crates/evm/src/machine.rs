@@ -1,11 +1,14 @@
 //! Putting an EVM together around an overlay, and taking it apart again.
 
+mod idle;
+
 use crate::{
     AmsterdamRules, ExecutionError,
     overlay::{Overlay, ReadError},
 };
+use alloc::boxed::Box;
 use alloy_evm::{EthEvm, Evm, EvmEnv, eth::EthEvmContext};
-use alloy_primitives::{Address, Bytes, KECCAK256_EMPTY, U256};
+use alloy_primitives::{Address, Bytes, KECCAK256_EMPTY};
 use revm::{
     Context, MainBuilder, MainContext,
     bytecode::opcode,
@@ -22,7 +25,6 @@ use revm::{
         interpreter::EthInterpreter,
     },
 };
-use std::cell::Cell;
 
 /// An EVM over the state of an open block.
 ///
@@ -32,15 +34,9 @@ pub(crate) type Machine<I = NoOpInspector> = EthEvm<Overlay, I, EthPrecompiles>;
 
 type Host = EthEvmContext<Overlay>;
 
-thread_local! {
-    /// Buffers and instruction table of the EVM that this thread used last. No state: its journal is empty and its
-    /// overlay vacant. Boxed: it is large, and taken and put back for each transaction.
-    static IDLE: Cell<Option<Box<Machine>>> = const { Cell::new(None) };
-}
-
 /// An EVM that executes in the block `env` on the state `overlay`.
 pub(crate) fn assemble(overlay: Overlay, env: &EvmEnv) -> Box<Machine> {
-    match IDLE.take() {
+    match idle::take() {
         // What the EVM derives from its configuration is the same for the same fork.
         Some(mut machine) if machine.ctx().cfg.spec == env.cfg_env.spec => {
             let context = machine.ctx_mut();
@@ -58,8 +54,8 @@ pub(crate) fn assemble(overlay: Overlay, env: &EvmEnv) -> Box<Machine> {
 pub(crate) fn dismantle(mut machine: Box<Machine>) -> Overlay {
     discard(&mut machine);
     let database = &mut machine.ctx_mut().journaled_state.database;
-    let overlay = std::mem::replace(database, Overlay::vacant());
-    IDLE.set(Some(machine));
+    let overlay = core::mem::replace(database, Overlay::vacant());
+    idle::keep(machine);
     overlay
 }
 
@@ -96,7 +92,8 @@ fn ext_code_hash(
         interpreter: &mut *context.interpreter,
         host: &mut *context.host,
     })?;
-    if let (Ok(address), Ok(U256::ZERO)) = (address, context.interpreter.stack.peek(0))
+    if let (Ok(address), Ok(hash)) = (address, context.interpreter.stack.peek(0))
+        && hash.is_zero()
         && context.host.balance(address).is_some_and(|balance| !balance.data.is_zero())
     {
         // The instruction has just left a word there, so it can be replaced.
@@ -108,17 +105,6 @@ fn ext_code_hash(
 /// Forgets everything that a transaction left in the EVM without committing it.
 pub(crate) fn discard(machine: &mut Machine) {
     drop(machine.ctx_mut().journaled_state.finalize());
-}
-
-/// [`assemble_with`] with precompiles that are not those of the fork; the inspector is always called.
-pub(crate) fn assemble_with_precompiles<I, P>(
-    overlay: Overlay,
-    env: EvmEnv,
-    inspector: I,
-    precompiles: P,
-) -> EthEvm<Overlay, I, P> {
-    let inner = assemble_with(overlay, env, inspector, true).into_inner();
-    EthEvm::new(inner.with_precompiles(precompiles), true)
 }
 
 /// An EVM over an overlay, whatever its inspector and its precompiles.

@@ -1,6 +1,7 @@
 //! Ommers of proof-of-work blocks (yellow paper 11.1).
 
 use crate::{BlockError, ChainSpec, SealedHeader, header_rules};
+use alloc::{vec, vec::Vec};
 use alloy_consensus::Sealable;
 use alloy_primitives::B256;
 use weir_primitives::{Block, Header, RecoveredBlock};

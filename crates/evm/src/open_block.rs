@@ -5,10 +5,10 @@ use crate::{
     TransactionOutcome, TransactionRejected, UnsealedBlock, block::BLOCK_RLP_BYTES_MAX,
     execution::Execution, header_rules, overlay::Peek, roots::BodyRoots,
 };
+use alloc::{sync::Arc, vec::Vec};
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Transaction as _};
 use alloy_eips::{Encodable2718, eip4895::Withdrawal};
 use alloy_primitives::{Address, B256, Bytes, U256};
-use std::sync::Arc;
 use weir_primitives::{
     AccountDiff, Header, Receipt, StateDiff, StateError, StateProvider, Transaction,
 };
@@ -53,8 +53,8 @@ pub struct OpenBlock {
     body_roots: BodyRoots,
 }
 
-impl std::fmt::Debug for OpenBlock {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Debug for OpenBlock {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("OpenBlock")
             .field("number", &self.header.number)
             .field("parent_hash", &self.header.parent_hash)
@@ -171,7 +171,7 @@ impl OpenBlock {
     /// What the block has read of the state before it for the first time, what its transactions have written over, if that is
     /// noted, and the transactions with their receipts, since the last call.
     pub fn take_recent(&mut self) -> Recent {
-        let told = std::mem::replace(&mut self.told, self.transactions.len());
+        let told = core::mem::replace(&mut self.told, self.transactions.len());
         let executed = self.transactions[told..].iter().zip(&self.receipts()[told..]);
         let executed = executed.map(|(tx, receipt)| (Arc::clone(tx), receipt.clone())).collect();
         Recent { executed, ..self.execution.take_recent() }

@@ -5,21 +5,20 @@ mod notes;
 mod peek;
 pub(crate) use peek::Peek;
 
-use crate::{
-    access_list::ChangeLog, accesses::Read, bytecode::CodeCache, simulate::AccountOverride,
-};
+#[cfg(feature = "std")]
+mod pretend;
+
+use crate::{access_list::ChangeLog, accesses::Read, bytecode::CodeCache, threads::LazyLock};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use alloy_primitives::{
-    Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256,
+    Address, B256, Bytes, KECCAK256_EMPTY, U256,
     map::{AddressMap, B256HashMap, B256Set, HashMap},
 };
+use core::convert::Infallible;
 use revm::{
     Database, DatabaseCommit,
     database_interface::DBErrorMarker,
     state::{Account as EvmAccount, AccountInfo, Bytecode},
-};
-use std::{
-    convert::Infallible,
-    sync::{Arc, LazyLock},
 };
 use weir_primitives::{
     Account, AccountDiff, EmptyState, SlotDiff, StateDiff, StateError, StateProvider,
@@ -62,8 +61,8 @@ pub(crate) struct Overlay {
     changes: Option<Box<ChangeLog>>,
 }
 
-impl std::fmt::Debug for Overlay {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Debug for Overlay {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Overlay").field("accounts", &self.entries.len()).finish_non_exhaustive()
     }
 }
@@ -200,7 +199,7 @@ impl Overlay {
     fn entry(&mut self, address: Address) -> Result<&mut Entry, ReadError> {
         let place = self.place(address)?;
         let entry = &mut self.entries[place as usize].1;
-        if !std::mem::replace(&mut entry.is_read, true) {
+        if !core::mem::replace(&mut entry.is_read, true) {
             self.recent.push(Read::Account(place));
         }
         Ok(entry)
@@ -263,7 +262,7 @@ impl Overlay {
     /// Takes the whole balance of an account, which stays (the DAO fork).
     pub(crate) fn drain_balance(&mut self, address: Address) -> Result<U256, ReadError> {
         let entry = self.entry(address)?;
-        Ok(entry.now.as_mut().map_or(U256::ZERO, |account| std::mem::take(&mut account.balance)))
+        Ok(entry.now.as_mut().map_or(U256::ZERO, |account| core::mem::take(&mut account.balance)))
     }
 
     /// The slots of an account that were read.
@@ -289,34 +288,6 @@ impl Overlay {
             diff.accounts.insert(*address, account);
         }
         Ok(diff)
-    }
-
-    /// Pretends that an account is as `change` says. Codes and slots that it does not name stay.
-    pub(crate) fn pretend(
-        &mut self,
-        address: Address,
-        change: &AccountOverride,
-    ) -> Result<(), ReadError> {
-        let code = change.code.as_ref().map(|code| (keccak256(code), code));
-        if let Some((hash, code)) = code.filter(|(_, code)| !code.is_empty()) {
-            let code = Bytecode::new_raw_checked(code.clone())
-                .unwrap_or_else(|_| Bytecode::new_legacy(code.clone()));
-            self.created_codes.insert(hash, code);
-        }
-        let entry = self.entry(address)?;
-        let mut account = entry.now.unwrap_or_default();
-        account.nonce = change.nonce.unwrap_or(account.nonce);
-        account.balance = change.balance.unwrap_or(account.balance);
-        account.code_hash = code.map_or(account.code_hash, |(hash, _)| hash);
-        entry.now = Some(account);
-        if change.state.is_some() {
-            entry.wipe();
-        }
-        let slots = change.state.as_ref().or(change.state_diff.as_ref());
-        for (slot, value) in slots.into_iter().flatten() {
-            entry.write((*slot).into(), (*value).into());
-        }
-        Ok(())
     }
 
     /// The state on which the block stands.

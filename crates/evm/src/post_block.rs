@@ -6,6 +6,7 @@ use crate::{
     machine::{self, OverlayEvm},
     overlay::Overlay,
 };
+use alloc::vec::Vec;
 use alloy_eips::{
     eip4895::Withdrawal,
     eip6110::DEPOSIT_REQUEST_TYPE,

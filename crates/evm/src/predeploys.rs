@@ -1,5 +1,6 @@
 //! System contracts that a chain with all forks from genesis must hold in its first state.
 
+use alloc::{vec, vec::Vec};
 use alloy_eips::{eip2935, eip4788, eip7002, eip7251};
 use alloy_primitives::{Address, Bytes};
 

@@ -154,8 +154,8 @@ pub enum TransactionRejected {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidReason(InvalidTransaction);
 
-impl std::fmt::Display for InvalidReason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Display for InvalidReason {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         self.0.fmt(f)
     }
 }

@@ -1,9 +1,10 @@
 //! Roots and blooms over the body of a block.
 
+use crate::threads::{self, prelude::*};
+use alloc::vec::Vec;
 use alloy_consensus::{ReceiptWithBloom, TxReceipt};
 use alloy_eips::Encodable2718;
 use alloy_primitives::{B256, Bloom};
-use rayon::prelude::*;
 use weir_primitives::{Receipt, Transaction};
 use weir_trie::{OrderedTrie, ordered_root};
 
@@ -71,7 +72,7 @@ impl BodyRoots {
 /// All three at once, on the threads that are free.
 pub(crate) fn all(transactions: &[Transaction], receipts: &[Receipt]) -> (B256, B256, Bloom) {
     let (transactions_root, (receipts_root, bloom)) =
-        rayon::join(|| transactions_root(transactions), || of_receipts(receipts));
+        threads::join(|| transactions_root(transactions), || of_receipts(receipts));
     (transactions_root, receipts_root, bloom)
 }
 

@@ -1,8 +1,8 @@
 //! One transaction on its own, without the calls and payments of a block around it.
 
 use crate::{ChainSpec, TransactionError, TransactionOutcome, execution::Execution};
+use alloc::sync::Arc;
 use alloy_primitives::Address;
-use std::sync::Arc;
 use weir_primitives::{Header, Receipt, StateDiff, StateProvider, Transaction};
 
 /// What executing one transaction gave.

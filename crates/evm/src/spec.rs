@@ -1,6 +1,7 @@
 //! The rules of one chain.
 
 use crate::{AmsterdamRules, bytecode::CodeCache, genesis};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use alloy_consensus::{BlockHeader, Sealed};
 use alloy_eips::{
     eip1559::{BaseFeeParams, INITIAL_BASE_FEE},
@@ -10,7 +11,6 @@ use alloy_evm::{EvmEnv, eth::spec::EthExecutorSpec};
 use alloy_genesis::Genesis;
 use alloy_hardforks::{EthereumHardfork, EthereumHardforks, ForkCondition};
 use alloy_primitives::{Address, B256, Bytes, U256, map::HashMap};
-use std::{collections::BTreeMap, sync::Arc};
 use weir_primitives::{Account, AccountDiff, Header, KECCAK_EMPTY, SlotDiff, StateDiff};
 
 /// A named set of rules, in order of activation; blob-parameter forks (EIP-7892) included.

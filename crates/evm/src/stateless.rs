@@ -1,17 +1,16 @@
 //! Checking a block with its witness and nothing else.
 //!
 //! The verifier shares the executor with the rest of the crate and no state: it has its own reader, its own trie and
-//! its own code cache, all made for one block. What it depends on can be built without `std`, but for `parking_lot` and
-//! `std::sync` (interior mutability of the reader) and `rayon` below `weir-trie` and the roots of the body, which do
-//! not ask for threads on blocks this small; a guest program would replace these.
+//! its own code cache, all made for one block. It is built without `std`, too, for guest programs of zkVMs: the same code
+//! on one thread, with Rust's implementations of what precompiles and signatures need (`scripts/check-no-std`).
 
 use crate::{
     BlockError, ChainSpec, ExecutionWitness, SealedHeader, WitnessGap, block::execute_beside,
     witness_keys::WitnessKeys, witness_state::WitnessState,
 };
+use alloc::sync::Arc;
 use alloy_primitives::{B256, keccak256, map::HashMap};
 use alloy_rlp::Decodable;
-use std::sync::Arc;
 use weir_primitives::{Header, RecoveredBlock, StateDiff};
 use weir_trie::TrieError;
 

@@ -1,6 +1,6 @@
 //! Raw bytes to transactions, their senders, and what they cost at least.
 
-use crate::{ChainSpec, Fork};
+use crate::{ChainSpec, Fork, threads::prelude::*};
 use alloy_consensus::{
     Transaction as _, TxLegacy,
     crypto::SECP256K1N_HALF,
@@ -11,7 +11,6 @@ use alloy_eips::eip2718::{
 };
 use alloy_primitives::{Address, B256};
 use alloy_rlp::Header as RlpHeader;
-use rayon::prelude::*;
 use revm::{context_interface::cfg::GasParams, primitives::hardfork::SpecId};
 use weir_primitives::{Block, RecoveredBlock, SenderError, Transaction};
 

@@ -1,10 +1,10 @@
 //! A block that is executed but has no state root yet.
 
-use crate::{BlockAccesses, StateRead, execution::Finished, roots::BodyRoots};
+use crate::{BlockAccesses, StateRead, execution::Finished, roots::BodyRoots, threads};
+use alloc::{sync::Arc, vec::Vec};
 use alloy_consensus::proofs::calculate_withdrawals_root;
 use alloy_eips::{eip4895::Withdrawal, eip7685::Requests};
 use alloy_primitives::{Address, B256};
-use std::sync::Arc;
 use weir_primitives::{
     Block, ExecutedBlock, Header, Receipt, RecoveredBlock, StateDiff, Transaction,
 };
@@ -43,7 +43,7 @@ impl UnsealedBlock {
             (transactions, roots)
         };
         let (by_caller, (transactions, (transactions_root, receipts_root, bloom))) =
-            rayon::join(|| beside(&finished.diff, &finished.recent_reads), body);
+            threads::join(|| beside(&finished.diff, &finished.recent_reads), body);
         header.transactions_root = transactions_root;
         header.receipts_root = receipts_root;
         header.logs_bloom = bloom;

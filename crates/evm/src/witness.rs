@@ -1,6 +1,7 @@
 //! All that executing a block needs of the state before it.
 
 use crate::BlockAccesses;
+use alloc::{vec, vec::Vec};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
 use weir_primitives::{Header, StateError, StateProvider};

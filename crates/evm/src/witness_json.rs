@@ -1,6 +1,7 @@
 //! Witnesses in JSON: the answer of `debug_executionWitness`.
 
 use crate::ExecutionWitness;
+use alloc::{boxed::Box, vec::Vec};
 use alloy_primitives::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

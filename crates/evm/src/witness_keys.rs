@@ -1,5 +1,6 @@
 //! The keys under which a verifier finds accounts and slots in its trie.
 
+use alloc::vec::Vec;
 use alloy_consensus::Transaction;
 use alloy_primitives::{
     Address, B256, U256, keccak256,

@@ -1,12 +1,10 @@
 //! The state that a witness shows.
 
-use crate::{ExecutionWitness, witness_keys::WitnessKeys};
+use crate::{ExecutionWitness, threads::Mutex, witness_keys::WitnessKeys};
 use alloy_primitives::{
     Address, B256, Bytes, U256, keccak256,
     map::{B256HashMap, HashMap},
 };
-use parking_lot::Mutex;
-use std::sync::OnceLock;
 use weir_primitives::{Account, StateDiff, StateError, StateProvider};
 use weir_trie::{StateTrie, TrieError, TrieLeaf, WitnessNodes};
 
@@ -37,7 +35,8 @@ pub(crate) struct WitnessState {
     codes: B256HashMap<Bytes>,
     /// Hashes of the headers shown, by number.
     hashes: HashMap<u64, B256>,
-    gap: OnceLock<WitnessGap>,
+    /// The first thing that was needed and not shown.
+    gap: Mutex<Option<WitnessGap>>,
 }
 
 /// The trie as far as it was read, and the keys under which that is there.
@@ -60,13 +59,13 @@ impl WitnessState {
             seen: Mutex::new(Seen { trie: StateTrie::new(root), keys }),
             codes,
             hashes,
-            gap: OnceLock::new(),
+            gap: Mutex::new(None),
         }
     }
 
     /// The first thing that was needed and not shown.
     pub(crate) fn gap(&self) -> Option<WitnessGap> {
-        self.gap.get().cloned()
+        self.gap.lock().clone()
     }
 
     /// The root after a change. The state is then the one after it.
@@ -77,7 +76,7 @@ impl WitnessState {
     }
 
     fn note(&self, gap: WitnessGap) -> StateError {
-        let _ = self.gap.set(gap.clone());
+        self.gap.lock().get_or_insert_with(|| gap.clone());
         StateError::store(gap)
     }
 

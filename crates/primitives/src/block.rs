@@ -1,11 +1,11 @@
 //! Blocks on their way from execution to the consumers.
 
 use crate::StateDiff;
+use alloc::{sync::Arc, vec::Vec};
 use alloy_consensus::{
     EthereumReceipt, EthereumTxEnvelope, TxEip4844, transaction::SignerRecoverable,
 };
 use alloy_primitives::{Address, B256};
-use std::sync::Arc;
 
 /// An Ethereum block header.
 pub type Header = alloy_consensus::Header;

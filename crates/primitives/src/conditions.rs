@@ -1,6 +1,7 @@
 //! What must hold for a transaction to be executed (ERC-7796).
 
 use crate::{PoolCondition, PoolId, PriceMiss, StateError, StateProvider};
+use alloc::{boxed::Box, vec::Vec};
 use alloy_primitives::{Address, B256, Bytes, U256};
 
 /// What a sender expects of an account.

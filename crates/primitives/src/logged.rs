@@ -1,6 +1,7 @@
 //! Blocks as far as their logs.
 
 use crate::BlockRef;
+use alloc::vec::Vec;
 use alloy_primitives::{B256, Log};
 
 /// What a source that does not execute knows of a block: its place in the chain and the logs of its transactions.

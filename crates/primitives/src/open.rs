@@ -1,6 +1,7 @@
 //! The block under construction, as others are told of it.
 
 use crate::{BlockRef, LoggedTransaction};
+use alloc::vec::Vec;
 use alloy_primitives::B256;
 
 /// A run of transactions appended to the open block. It is provisional until the block is sealed.

@@ -3,8 +3,9 @@
 use crate::{
     ConditionFailure, PoolId, PoolPrice, PriceBound, PriceForm, StateError, StateProvider,
 };
+use alloc::boxed::Box;
 use alloy_primitives::{Address, U256};
-use std::cmp::Ordering;
+use core::cmp::Ordering;
 
 /// Where the chain's state holds a pool's price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

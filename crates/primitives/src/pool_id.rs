@@ -1,7 +1,7 @@
 //! What names a pool on its chain.
 
 use alloy_primitives::{Address, B256};
-use std::fmt;
+use core::fmt;
 
 /// A pool on one chain: its contract's address, or the id under which a singleton contract keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

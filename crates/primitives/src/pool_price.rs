@@ -1,7 +1,8 @@
 //! Prices of pools as the chain's state holds them, and bounds that they are compared with, exactly.
 
+use alloc::{format, string::ToString};
 use alloy_primitives::{U256, Uint};
-use std::{cmp::Ordering, fmt, str::FromStr};
+use core::{cmp::Ordering, fmt, str::FromStr};
 
 /// Wide enough for every product that a comparison needs: 320 bits of a squared root times 10^77, and a bound of 256 bits
 /// times 2^192.

@@ -1,6 +1,7 @@
 //! A run of linked blocks.
 
 use crate::{BlockRef, ExecutedBlock};
+use alloc::vec::Vec;
 
 /// Why blocks do not form a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -64,7 +65,7 @@ impl ChainSegment {
 
     /// The blocks, oldest first; reverse it to undo.
     pub fn blocks(&self) -> impl DoubleEndedIterator<Item = &ExecutedBlock> {
-        std::iter::once(&self.first).chain(&self.rest)
+        core::iter::once(&self.first).chain(&self.rest)
     }
 
     /// Number of blocks, at least one.

@@ -1,8 +1,9 @@
 //! Read access to the state after one block.
 
 use crate::Account;
+use alloc::sync::Arc;
 use alloy_primitives::{Address, B256, Bytes, U256};
-use std::{error::Error, sync::Arc};
+use core::error::Error;
 
 /// Why state could not be read.
 #[derive(Debug, Clone, thiserror::Error)]

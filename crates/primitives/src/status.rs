@@ -1,5 +1,6 @@
 //! Where a transaction is in its life.
 
+use alloc::{string::String, vec::Vec};
 use alloy_primitives::B256;
 
 /// A place in a sealed block.

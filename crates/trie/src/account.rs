@@ -1,5 +1,6 @@
 //! The account as the state trie holds it.
 
+use alloc::vec::Vec;
 use alloy_primitives::{B256, U256, keccak256};
 use alloy_rlp::{Decodable, Encodable, Header};
 use alloy_trie::EMPTY_ROOT_HASH;

@@ -1,6 +1,7 @@
 //! A walk over every stored node of a state.
 
 use crate::{NodeSource, TrieError, TrieLeaf, codec, node::Node, source::Loader};
+use alloc::vec;
 use alloy_primitives::{B256, Bytes};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
 

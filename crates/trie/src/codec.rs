@@ -1,6 +1,7 @@
 //! Nodes as bytes (Yellow Paper, appendix D).
 
 use crate::node::{Branch, Child, HASHED_NODE_BYTES, Node};
+use alloc::vec::Vec;
 use alloy_rlp::{EMPTY_STRING_CODE, Header};
 use alloy_trie::{Nibbles, nodes::encode_path_leaf};
 

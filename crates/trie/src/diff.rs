@@ -1,6 +1,7 @@
 //! What a block changed, by hashed key.
 
 use crate::LeafAccount;
+use alloc::vec::Vec;
 use alloy_primitives::{B256, U256};
 
 /// What happened to one account.

@@ -1,8 +1,9 @@
 //! What can go wrong between the trie and the nodes it is loaded from.
 
 use crate::NodePath;
+use alloc::sync::Arc;
 use alloy_primitives::B256;
-use std::{error::Error, sync::Arc};
+use core::error::Error;
 
 /// Why a trie could not be changed or read.
 ///

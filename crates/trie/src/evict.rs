@@ -4,9 +4,10 @@ use crate::{
     StateTrie,
     merkle::{MerkleTrie, Slot},
     node::{NO_LINK, Node},
+    threads::prelude::*,
 };
-use rayon::prelude::*;
-use std::{cmp::Reverse, collections::BTreeMap};
+use alloc::{collections::BTreeMap, vec::Vec};
+use core::cmp::Reverse;
 
 /// How warm a node is: the epoch of its last use (newest first), then its distance from the root.
 ///
@@ -58,7 +59,7 @@ impl MerkleTrie {
         if limit.is_none_or(|limit| (Reverse(epoch), depth) > limit) {
             return NO_LINK;
         }
-        let mut node = std::mem::replace(&mut slot.node, Node::Vacant);
+        let mut node = core::mem::replace(&mut slot.node, Node::Vacant);
         let new = kept.len();
         kept.push(Slot { node: Node::Vacant, epoch, is_stored });
         for child in node.children_mut() {

@@ -6,10 +6,11 @@ use crate::{
     codec, keccak256_each,
     merkle::{MerkleTrie, Place},
     node::{Child, HASHED_NODE_BYTES, Node},
+    threads::prelude::*,
 };
+use alloc::{vec, vec::Vec};
 use alloy_primitives::{B256, Bytes};
 use alloy_trie::Nibbles;
-use rayon::prelude::*;
 
 /// Fewest nodes of a level that are worth handing to other threads (about 20 us of hashing).
 const PARALLEL_NODES_MIN: usize = 128;
@@ -110,7 +111,7 @@ impl MerkleTrie {
         }
         let mut start = 0;
         let encoded: Vec<&[u8]> =
-            ends.iter().map(|end| &rlp[std::mem::replace(&mut start, *end)..*end]).collect();
+            ends.iter().map(|end| &rlp[core::mem::replace(&mut start, *end)..*end]).collect();
         let is_hashed = |index: usize| {
             encoded[index].len() >= HASHED_NODE_BYTES || chunk[index].place == Place::Root
         };

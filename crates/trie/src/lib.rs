@@ -1,4 +1,7 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
 
 mod diff;
 pub use diff::{AccountChange, HashedDiff};
@@ -46,6 +49,7 @@ mod node;
 mod notes;
 mod remove;
 mod split;
+mod threads;
 
 pub use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
 

@@ -6,6 +6,7 @@ use crate::{
     notes::Notes,
     source::Loader,
 };
+use alloc::vec::Vec;
 use alloy_primitives::{B256, Bytes};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
 
@@ -380,7 +381,7 @@ impl MerkleTrie {
 
     /// Takes the node out of its slot, which is then vacant but still owned by the caller.
     pub(crate) fn take(&mut self, index: u32) -> Node {
-        let node = std::mem::replace(&mut self.slots[index as usize].node, Node::Vacant);
+        let node = core::mem::replace(&mut self.slots[index as usize].node, Node::Vacant);
         self.heap_bytes -= node.heap_bytes();
         node
     }
@@ -407,12 +408,12 @@ impl MerkleTrie {
 
     /// The changes since the last call: sorted by path, the last of each path.
     pub(crate) fn take_updates(&mut self) -> Vec<(Nibbles, Option<Bytes>)> {
-        let mut updates = std::mem::take(&mut self.updates);
+        let mut updates = core::mem::take(&mut self.updates);
         updates.sort_by_key(|(path, _)| *path);
         updates.dedup_by(|later, kept| {
             let is_same = later.0 == kept.0;
             if is_same {
-                std::mem::swap(later, kept);
+                core::mem::swap(later, kept);
             }
             is_same
         });
@@ -421,7 +422,7 @@ impl MerkleTrie {
 
     /// A scratch buffer for a walk; give it back with [`Self::return_trail`].
     pub(crate) fn borrow_trail(&mut self) -> Vec<Place> {
-        let mut trail = std::mem::take(&mut self.trail);
+        let mut trail = core::mem::take(&mut self.trail);
         trail.clear();
         trail
     }

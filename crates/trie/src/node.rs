@@ -1,5 +1,6 @@
 //! Nodes as they lie in memory.
 
+use alloc::{boxed::Box, vec::Vec};
 use alloy_primitives::B256;
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
 
@@ -162,7 +163,7 @@ impl Node {
     pub(crate) fn children(&self) -> &[Child] {
         match self {
             Self::Vacant | Self::Leaf { .. } => &[],
-            Self::Extension(extension) => std::slice::from_ref(&extension.child),
+            Self::Extension(extension) => core::slice::from_ref(&extension.child),
             Self::Branch(branch) => &branch.children,
         }
     }
@@ -171,7 +172,7 @@ impl Node {
     pub(crate) fn children_mut(&mut self) -> &mut [Child] {
         match self {
             Self::Vacant | Self::Leaf { .. } => &mut [],
-            Self::Extension(extension) => std::slice::from_mut(&mut extension.child),
+            Self::Extension(extension) => core::slice::from_mut(&mut extension.child),
             Self::Branch(branch) => &mut branch.children,
         }
     }

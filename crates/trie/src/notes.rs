@@ -1,6 +1,7 @@
 //! Noting the nodes that are visited, as they were before any change: what a witness shows.
 
 use crate::{StateTrie, codec, merkle::MerkleTrie};
+use alloc::vec::Vec;
 use alloy_primitives::{B256, Bytes};
 
 /// Nodes in RLP, one after the other.
@@ -19,7 +20,7 @@ impl Notes {
 
     /// Moves what another has noted to the end.
     pub(crate) fn append(&mut self, other: &mut Self) {
-        let Self { rlp, ends } = std::mem::take(other);
+        let Self { rlp, ends } = core::mem::take(other);
         let start = self.rlp.len();
         self.rlp.extend(rlp);
         self.ends.extend(ends.into_iter().map(|end| start + end));
@@ -27,10 +28,10 @@ impl Notes {
 
     /// Moves what is noted to the end of `out`.
     fn drain_into(&mut self, out: &mut Vec<Bytes>) {
-        let Self { rlp, ends } = std::mem::take(self);
+        let Self { rlp, ends } = core::mem::take(self);
         let rlp = Bytes::from(rlp);
         let mut start = 0;
-        out.extend(ends.into_iter().map(|end| rlp.slice(std::mem::replace(&mut start, end)..end)));
+        out.extend(ends.into_iter().map(|end| rlp.slice(core::mem::replace(&mut start, end)..end)));
     }
 }
 

@@ -4,9 +4,10 @@ use crate::{
     merkle::MerkleTrie,
     source::{EmptyNodes, Loader},
 };
+use alloc::vec::Vec;
 use alloy_primitives::B256;
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
-use std::fmt;
+use core::fmt;
 
 /// The trie of a list that grows: values at the keys `rlp(0)`, `rlp(1)` and so on (Yellow Paper, section 4.3.2).
 pub struct OrderedTrie {

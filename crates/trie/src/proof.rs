@@ -1,6 +1,7 @@
 //! Merkle proofs read from stored nodes (EIP-1186).
 
 use crate::{NodeSource, TrieError, TrieLeaf, codec, node::Node, source::Loader};
+use alloc::{boxed::Box, vec::Vec};
 use alloy_primitives::{B256, Bytes, U256};
 use alloy_rlp::Decodable;
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};

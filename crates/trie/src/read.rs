@@ -1,6 +1,7 @@
 //! Reading the state trie.
 
 use crate::{NodeSource, StateTrie, TrieError, TrieLeaf, source::Loader, split::SplitTrie};
+use alloc::boxed::Box;
 use alloy_primitives::{B256, U256};
 use alloy_rlp::Decodable;
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};

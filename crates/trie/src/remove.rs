@@ -6,6 +6,7 @@ use crate::{
     node::{Child, Node},
     source::Loader,
 };
+use alloc::vec::Vec;
 use alloy_trie::Nibbles;
 
 impl MerkleTrie {
@@ -176,7 +177,7 @@ impl MerkleTrie {
         is_branch_stored: bool,
         loader: &Loader<'_>,
     ) -> Result<(), TrieError> {
-        let prefix = std::mem::take(&mut self.prefix);
+        let prefix = core::mem::take(&mut self.prefix);
         let index = self.open(Place::Root, || prefix, loader)?;
         let index = index.expect("the part holds keys");
         let node = match &self.slots[index as usize].node {

@@ -3,7 +3,7 @@
 use crate::TrieError;
 use alloy_primitives::{B256, Bytes};
 use alloy_trie::Nibbles;
-use std::fmt;
+use core::fmt;
 
 /// Read access to the stored nodes of one state, by path.
 ///
@@ -33,7 +33,7 @@ pub trait NodeSource: Send + Sync {
     }
 }
 
-impl<T: NodeSource + ?Sized> NodeSource for std::sync::Arc<T> {
+impl<T: NodeSource + ?Sized> NodeSource for alloc::sync::Arc<T> {
     fn account_node(&self, path: &Nibbles) -> Result<Option<Bytes>, TrieError> {
         (**self).account_node(path)
     }

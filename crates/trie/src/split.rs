@@ -7,11 +7,12 @@ use crate::{
     node::{Branch, Child, NO_LINK, Node},
     notes::Notes,
     source::Loader,
+    threads::prelude::*,
 };
+use alloc::{boxed::Box, collections::BTreeMap, vec, vec::Vec};
 use alloy_primitives::{B256, Bytes, keccak256};
 use alloy_trie::Nibbles;
-use rayon::prelude::*;
-use std::{cmp::Reverse, collections::BTreeMap};
+use core::cmp::Reverse;
 
 /// Parts of a split trie: one for each first nibble.
 const SHARDS: usize = 16;
@@ -57,14 +58,14 @@ impl SplitTrie {
 
     fn tries(&self) -> &[MerkleTrie] {
         match self {
-            Self::Whole(trie) => std::slice::from_ref(trie),
+            Self::Whole(trie) => core::slice::from_ref(trie),
             Self::Split(shards) => &shards.tries,
         }
     }
 
     fn tries_mut(&mut self) -> &mut [MerkleTrie] {
         match self {
-            Self::Whole(trie) => std::slice::from_mut(trie),
+            Self::Whole(trie) => core::slice::from_mut(trie),
             Self::Split(shards) => &mut shards.tries,
         }
     }
@@ -300,7 +301,7 @@ impl Shards {
         let (epoch, since) = (self.tries[0].epoch, self.tries[0].since);
         let mut updates: Vec<_> =
             self.update.take().map(|rlp| (Nibbles::new(), Some(rlp))).into_iter().collect();
-        let mut notes = std::mem::take(&mut self.notes);
+        let mut notes = core::mem::take(&mut self.notes);
         for trie in &mut self.tries {
             updates.append(&mut trie.updates);
             notes.append(&mut trie.notes);

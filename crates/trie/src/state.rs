@@ -6,15 +6,16 @@ use crate::{
     notes::Notes,
     source::{EmptyNodes, Loader},
     split::SplitTrie,
+    threads::prelude::*,
 };
+use alloc::{boxed::Box, vec::Vec};
 use alloy_primitives::{
     B256, Bytes, U256,
     map::{B256Map, B256Set},
 };
 use alloy_rlp::Encodable;
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
-use rayon::prelude::*;
-use std::fmt;
+use core::fmt;
 
 /// Fewest changed slots of an `apply` for which storage tries are changed on several threads.
 const PARALLEL_SLOTS_MIN: usize = 64;
@@ -177,7 +178,7 @@ impl StateTrie {
     /// If an earlier [`Self::apply`] failed: there is no root then, and none must be made up.
     pub fn root(&mut self) -> B256 {
         assert!(!self.is_poisoned, "the root of a poisoned trie does not exist");
-        let unrooted = std::mem::take(&mut self.unrooted);
+        let unrooted = core::mem::take(&mut self.unrooted);
         let mut tries: Vec<(B256, Box<SplitTrie>)> = unrooted
             .into_iter()
             .filter_map(|account| Some((account, self.storages.remove(&account)?)))

@@ -1,5 +1,6 @@
 //! What a store must write so that the trie can be loaded from it later.
 
+use alloc::vec::Vec;
 use alloy_primitives::{B256, Bytes};
 use alloy_trie::Nibbles;
 

@@ -1,9 +1,11 @@
 //! The nodes of a state that a change to it needs, and a state that consists of such nodes alone.
 
-use crate::{HashedDiff, NodePath, NodeSource, StateTrie, TrieError, keccak256_each};
+use crate::{
+    HashedDiff, NodePath, NodeSource, StateTrie, TrieError, keccak256_each, threads::prelude::*,
+};
+use alloc::vec::Vec;
 use alloy_primitives::{B256, Bytes, keccak256, map::B256Map};
 use alloy_trie::Nibbles;
-use rayon::prelude::*;
 
 /// Nodes that one thread hashes at a time: a tenth of a millisecond or less.
 const CHUNK_NODES: usize = 128;

@@ -2,6 +2,7 @@
 
 use super::{Overlay, Slot};
 use crate::accesses::{BlockAccesses, Read, RecentSlot, RecentWrite, StateRead};
+use alloc::{boxed::Box, vec::Vec};
 use alloy_primitives::{Address, B256, U256};
 use revm::state::{Account as EvmAccount, Bytecode};
 
@@ -12,14 +13,14 @@ impl Overlay {
             match read {
                 Read::Account(place) => {
                     let entry = &mut self.entries[place as usize].1;
-                    if !std::mem::replace(&mut entry.is_read, true) {
+                    if !core::mem::replace(&mut entry.is_read, true) {
                         self.recent.push(read);
                     }
                 }
                 Read::Slot(place, key) => {
                     let entry = &mut self.entries[place as usize].1;
                     if let Some(slot) = entry.slots.get_mut(&key)
-                        && !std::mem::replace(&mut slot.is_read, true)
+                        && !core::mem::replace(&mut slot.is_read, true)
                         && entry.before.is_some()
                     {
                         self.recent.push(read);
@@ -60,7 +61,7 @@ impl Overlay {
 
     /// What transactions have written over since the last call. What they made or deleted is left out: it may yet be undone.
     pub(crate) fn take_recent_writes(&mut self) -> Vec<RecentWrite> {
-        let mut written = std::mem::take(&mut self.recent_writes);
+        let mut written = core::mem::take(&mut self.recent_writes);
         written.sort_unstable();
         written.dedup();
         let accounts = written.chunk_by(|left, right| left.0 == right.0);

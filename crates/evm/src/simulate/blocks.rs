@@ -13,7 +13,6 @@ use super::{BlockOverrides, CallOutcome, CallRequest, StateOverrides};
 use crate::{
     ChainSpec, ExecutionError, Fork, SealedHeader,
     execution::pre_block_calls,
-    machine,
     overlay::{Overlay, ReadError},
     post_block, roots,
     transaction::spec_id,
@@ -173,7 +172,7 @@ impl Simulator {
         let mut precompiles = SimulatedPrecompiles::of_fork(spec_id(fork));
         precompiles::apply(&mut overlay, precompiles.active(), &planned.state)?;
         let tracer = LogTracer::new(self.traces_transfers);
-        let mut evm = machine::assemble_with_precompiles(overlay, env.clone(), tracer, precompiles);
+        let mut evm = precompiles::assemble(overlay, env.clone(), tracer, precompiles);
         pre_block_calls(&mut evm, fork, &header)?;
         let mut progress = Progress::default();
         for call in planned.calls {

@@ -1,8 +1,8 @@
 //! State overrides of whole blocks, and precompiles that they move or replace.
 
 use super::BlockSimulationError;
-use crate::{ExecutionError, overlay::Overlay, simulate::StateOverrides};
-use alloy_evm::{eth::EthEvmContext, precompiles::PrecompilesMap};
+use crate::{ExecutionError, machine, overlay::Overlay, simulate::StateOverrides};
+use alloy_evm::{EthEvm, EvmEnv, eth::EthEvmContext, precompiles::PrecompilesMap};
 use alloy_primitives::{
     Address,
     map::{AddressSet, HashSet},
@@ -12,6 +12,17 @@ use revm::{
     interpreter::{CallInputs, InterpreterResult},
     primitives::hardfork::SpecId,
 };
+
+/// An EVM with precompiles that are not those of the fork; the inspector is always called.
+pub(super) fn assemble<I, P>(
+    overlay: Overlay,
+    env: EvmEnv,
+    inspector: I,
+    precompiles: P,
+) -> EthEvm<Overlay, I, P> {
+    let inner = machine::assemble_with(overlay, env, inspector, true).into_inner();
+    EthEvm::new(inner.with_precompiles(precompiles), true)
+}
 
 /// The precompiles of a block that may move or replace some. The addresses that the fork gives them stay warm, and no others
 /// become so (EIP-2929): a transaction's access list does not depend on overrides.
