@@ -21,6 +21,7 @@ run: check-cargo
 
 ## Every test, end-to-end ones included. Ends with the test runner's summary.
 test: check-cargo setup
+	scripts/check-no-std
 	cargo test --release --workspace --doc
 	@if cargo nextest --version >/dev/null 2>&1; then echo "cargo nextest run --release --workspace"; cargo nextest run --release --workspace; \
 	else echo "cargo test --release --workspace --lib --bins --tests"; cargo test --release --workspace --lib --bins --tests; fi
