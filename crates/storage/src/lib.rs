@@ -53,7 +53,10 @@ pub use error::{ChainIdentity, JournalError, StorageError};
 
 mod codec;
 mod kv;
+
 mod redo;
+#[cfg(feature = "test-utils")]
+pub use redo::list_redo_log;
 
 #[cfg(test)]
 mod fault;

@@ -27,7 +27,12 @@ impl JournalContents {
         let path = if path.is_dir() { path.join(JOURNAL_FILE) } else { path.to_owned() };
         let file = fs::read(&path)
             .map_err(|error| JournalError::Io { path: path.clone(), error: Arc::new(error) })?;
-        let (records, whole) = format::parse(&file, &path)?;
+        Self::parse(&file, &path)
+    }
+
+    /// Reads the contents of a journal's file; `path` is what errors call it.
+    pub fn parse(file: &[u8], path: &Path) -> Result<Self, JournalError> {
+        let (records, whole) = format::parse(file, path)?;
         let mut offset = format::HEADER_BYTES as u64;
         let records = records.into_iter().map(|record| {
             let start = offset;
@@ -36,7 +41,7 @@ impl JournalContents {
         });
         let records = records.collect();
         let torn_bytes = (file.len() - whole) as u64;
-        let format = format::version(&file).unwrap_or(Self::SUPPORTED_FORMAT);
+        let format = format::version(file).unwrap_or(Self::SUPPORTED_FORMAT);
         Ok(Self { format, records, whole_bytes: whole as u64, torn_bytes })
     }
 }

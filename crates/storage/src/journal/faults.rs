@@ -5,7 +5,7 @@ use super::{
     disk::{Disk, ReplaceError},
     format,
     handle::Durability,
-    writer::{Command, Writer},
+    writer::{Command, GROUP_BYTES_MAX, Writer},
 };
 use crate::{
     JournalError,
@@ -15,7 +15,11 @@ use proptest::{collection::vec, prelude::*};
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, OnceLock, atomic::AtomicU64, mpsc::sync_channel},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicU64, Ordering},
+        mpsc::sync_channel,
+    },
 };
 
 /// A file in memory, of which only a part has reached the disk.
@@ -108,6 +112,7 @@ fn ask() -> impl Strategy<Value = Ask> {
 struct Rig {
     writer: Writer<FaultyDisk>,
     disk: FaultyDisk,
+    unanswered: Arc<AtomicU64>,
     next: u32,
     acknowledged: Vec<u32>,
     /// Refused, so that it may be there or not.
@@ -126,9 +131,11 @@ impl Rig {
         let bytes = Arc::new(AtomicU64::new(format::HEADER_BYTES as u64));
         let path = PathBuf::from("journal.log");
         let poison = Arc::new(OnceLock::new());
+        let unanswered = Arc::new(AtomicU64::new(0));
         let writer =
-            Writer::new(disk.clone(), path, Durability::Always, bytes, Arc::default(), poison);
-        Self { writer, disk, next: 0, acknowledged: Vec::new(), refused: Vec::new() }
+            Writer::new(disk.clone(), path, Durability::Always, bytes, unanswered.clone(), poison);
+        let (acknowledged, refused) = (Vec::new(), Vec::new());
+        Self { writer, disk, unanswered, next: 0, acknowledged, refused }
     }
 
     fn record(number: u32) -> JournalRecord {
@@ -136,6 +143,11 @@ impl Rig {
     }
 
     fn append(&mut self, count: u8) {
+        self.append_long(count, 3);
+    }
+
+    /// Appends so many records, the first of which repeats its number so often.
+    fn append_long(&mut self, count: u8, mut repeats: usize) {
         let (commands, queue) = sync_channel(8);
         let answers = Arc::new(Mutex::new(Vec::<(u32, Result<(), JournalError>)>::new()));
         for _ in 0..count {
@@ -143,7 +155,10 @@ impl Rig {
             self.next += 1;
             let on_durable =
                 Box::new(move |result| heard.lock().expect("one thread").push((number, result)));
-            let command = Command::Append { record: Self::record(number), on_durable };
+            let payload = number.to_be_bytes().repeat(std::mem::replace(&mut repeats, 3));
+            let command =
+                Command::Append { record: JournalRecord { kind: 1, payload }, on_durable };
+            self.unanswered.fetch_add(1, Ordering::Relaxed);
             commands.send(command).expect("the queue has room");
         }
         let first = queue.recv().expect("a command was sent");
@@ -220,6 +235,17 @@ fn a_full_disk_refuses_and_takes_records_again_when_it_has_room() {
     assert_eq!(rig.acknowledged, [2, 3, 4]);
     let platter = rig.disk.0.lock().expect("one thread");
     assert_eq!(Rig::read(&platter.durable), [2, 3, 4]);
+}
+
+#[test]
+fn what_is_queued_behind_a_refused_record_is_refused_with_it() {
+    let mut rig = Rig::new(vec![Fault::Full(200)]);
+    // The first is a group of its own; the disk has room again for the others.
+    rig.append_long(3, GROUP_BYTES_MAX / 4);
+    assert_eq!((rig.acknowledged.len(), rig.refused.len()), (0, 3));
+    assert_eq!(rig.unanswered.load(Ordering::Relaxed), 0);
+    rig.append(1);
+    assert_eq!(rig.acknowledged, [3]);
 }
 
 #[test]

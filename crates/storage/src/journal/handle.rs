@@ -108,6 +108,9 @@ impl Journal {
     }
 
     /// Queues a record; never blocks. `on_durable` is called once if, and only if, this answers `Ok`.
+    ///
+    /// A record that is refused takes those with it that are queued behind it: none is in the file without what was appended
+    /// before it, unless it was appended after that had been refused.
     pub fn append(&self, record: JournalRecord, on_durable: OnDurable) -> Result<(), JournalError> {
         record.check()?;
         let commands = self.commands.as_ref().ok_or(JournalError::Closed)?;

@@ -22,7 +22,7 @@ use std::{
 const LOCK_FILE: &str = "journal.lock";
 
 /// Bytes after which a group is written even if more records wait: bounds latency and memory.
-const GROUP_BYTES_MAX: usize = 4 << 20;
+pub(super) const GROUP_BYTES_MAX: usize = 4 << 20;
 
 /// A group at least this large says that the journal is busy: the next one is given time to gather.
 const BUSY_RECORDS_MIN: usize = 4;
@@ -193,21 +193,47 @@ impl<D: Disk> Writer<D> {
                     }
                 }
                 Command::Rotate { keep, done } => {
-                    self.flush();
-                    let result = self.rotate(&keep);
-                    // The caller waits for the answer; if it is gone, nobody needs it.
-                    let _ = done.send(result);
+                    // What it keeps stands in for records before it, also for those that are refused here.
+                    let _ = self.flush();
+                    self.serve_rotation(&keep, &done);
                 }
             }
         }
-        self.flush();
+        if let Err(error) = self.flush() {
+            self.refuse_queued(&error, queue);
+        }
         self.sync_if_due();
     }
 
+    fn serve_rotation(
+        &mut self,
+        keep: &[JournalRecord],
+        done: &SyncSender<Result<(), JournalError>>,
+    ) {
+        let result = self.rotate(keep);
+        // The caller waits for the answer; if it is gone, nobody needs it.
+        let _ = done.send(result);
+    }
+
+    /// Refuses what was queued behind a group that was not written, up to a rotation: a record may build upon one before it,
+    /// and must not be there without that.
+    fn refuse_queued(&mut self, error: &JournalError, queue: &Receiver<Command>) {
+        for _ in 0..self.unanswered.load(Ordering::Relaxed) {
+            match queue.try_recv() {
+                Ok(Command::Append { on_durable, .. }) => {
+                    self.unanswered.fetch_sub(1, Ordering::Relaxed);
+                    on_durable(Err(error.clone()));
+                }
+                Ok(Command::Rotate { keep, done }) => return self.serve_rotation(&keep, &done),
+                Err(_) => return,
+            }
+        }
+    }
+
     /// Writes the group and answers its records.
-    fn flush(&mut self) {
+    fn flush(&mut self) -> Result<(), JournalError> {
         if self.waiting.is_empty() {
-            return;
+            return Ok(());
         }
         self.last_group = self.waiting.len();
         let result = match self.poison.get() {
@@ -219,6 +245,7 @@ impl<D: Disk> Writer<D> {
         for on_durable in self.waiting.drain(..) {
             on_durable(result.clone());
         }
+        result
     }
 
     fn write_group(&mut self) -> Result<(), JournalError> {

@@ -14,5 +14,10 @@ pub(crate) use log::{Log, read};
 
 mod file;
 
+#[cfg(feature = "test-utils")]
+mod listing;
+#[cfg(feature = "test-utils")]
+pub use listing::list_redo_log;
+
 #[cfg(test)]
 mod faults;
