@@ -14,7 +14,7 @@ use weir_primitives::{
     ConditionFailure, Conditions, Moment, StateError, StateProvider, Transaction,
 };
 use weir_trie::{NodeSource, StateTrie, TrieError};
-use weir_txpool::PoolTransaction;
+use weir_txpool::{Bundle, PoolTransaction};
 
 /// Candidates taken from the source in one call: few enough that a better one which arrives meanwhile waits for less
 /// than a millisecond, and enough that the source's lock costs little.
@@ -28,9 +28,9 @@ const MIN_TRANSACTION_GAS: u64 = 21_000;
 /// then returns what is in flight to the pool.
 #[derive(Debug)]
 pub struct BlockBuilder {
-    open: OpenBlock,
+    pub(crate) open: OpenBlock,
     attributes: BlockAttributes,
-    attempts: Vec<Attempt>,
+    pub(crate) attempts: Vec<Attempt>,
     /// `None` if nobody looks for them: conditions that name a storage root cannot be judged then.
     roots: Option<StorageRoots>,
     now_ms: u64,
@@ -46,6 +46,8 @@ pub struct Attempt {
     pub sender: Address,
     /// What it was sent with (ERC-7796).
     pub conditions: Option<Arc<Conditions>>,
+    /// The bundle that it joined the block with.
+    pub bundle: Option<Arc<Bundle>>,
     /// Whether it joined the block.
     pub is_included: bool,
 }
@@ -141,7 +143,8 @@ impl BlockBuilder {
                 return Err(BuildError::Execute { hash, source });
             }
         };
-        self.attempts.push(Attempt { tx, sender, conditions, is_included: outcome.is_ok() });
+        let is_included = outcome.is_ok();
+        self.attempts.push(Attempt { tx, sender, conditions, bundle: None, is_included });
         Ok(outcome)
     }
 

@@ -9,6 +9,9 @@ pub use step::{LeftOut, Step, StepEnd, StepLimits, StepTransaction};
 mod block_builder;
 pub use block_builder::{Attempt, BlockBuilder};
 
+mod bundle;
+pub use bundle::BundleFailure;
+
 mod roots;
 pub use roots::StorageRoots;
 

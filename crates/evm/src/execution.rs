@@ -10,7 +10,7 @@ use crate::{
     amsterdam_handler,
     bytecode::CodeCache,
     machine::{self, Machine, OverlayEvm},
-    overlay::{Overlay, ReadError},
+    overlay::{Overlay, OverlayMark, ReadError},
     post_block,
 };
 use alloc::{sync::Arc, vec::Vec};
@@ -74,6 +74,27 @@ pub(crate) struct Tally {
     regular_gas_used: u64,
     state_gas_used: u64,
     pub(crate) blob_gas_used: u64,
+}
+
+/// Where the execution of a block stood.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ExecutionMark {
+    overlay: OverlayMark,
+    receipts: usize,
+    cumulative_gas_used: u64,
+    regular_gas_used: u64,
+    state_gas_used: u64,
+    blob_gas_used: u64,
+}
+
+impl Tally {
+    fn roll_back(&mut self, mark: &ExecutionMark) {
+        self.receipts.truncate(mark.receipts);
+        self.cumulative_gas_used = mark.cumulative_gas_used;
+        self.regular_gas_used = mark.regular_gas_used;
+        self.state_gas_used = mark.state_gas_used;
+        self.blob_gas_used = mark.blob_gas_used;
+    }
 }
 
 /// One block being executed: the shared core of building and of checking blocks.
@@ -238,6 +259,37 @@ impl Execution {
 
     pub(crate) fn overlay(&self) -> &Overlay {
         self.overlay.as_ref().expect(OVERLAY)
+    }
+
+    /// Notes from now on how to come back here. A block with an access list cannot: its list would keep what is undone.
+    pub(crate) fn mark(&mut self) -> ExecutionMark {
+        let overlay = self.overlay.as_mut().expect(OVERLAY).mark();
+        let Tally {
+            receipts,
+            cumulative_gas_used,
+            regular_gas_used,
+            state_gas_used,
+            blob_gas_used,
+        } = &self.tally;
+        ExecutionMark {
+            overlay,
+            receipts: receipts.len(),
+            cumulative_gas_used: *cumulative_gas_used,
+            regular_gas_used: *regular_gas_used,
+            state_gas_used: *state_gas_used,
+            blob_gas_used: *blob_gas_used,
+        }
+    }
+
+    /// Undoes every transaction since the mark; see [`Overlay::roll_back`].
+    pub(crate) fn roll_back(&mut self, mark: &ExecutionMark) {
+        self.overlay.as_mut().expect(OVERLAY).roll_back(&mark.overlay);
+        self.tally.roll_back(mark);
+    }
+
+    /// Forgets how to come back to any mark.
+    pub(crate) fn forget_marks(&mut self) {
+        self.overlay.as_mut().expect(OVERLAY).forget_marks();
     }
 
     /// Notes what is written from now on, too.

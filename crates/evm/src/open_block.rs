@@ -2,8 +2,12 @@
 
 use crate::{
     ChainSpec, DiffState, ExecutionError, Fork, Recent, SealedHeader, StateRead, TransactionError,
-    TransactionOutcome, TransactionRejected, UnsealedBlock, block::BLOCK_RLP_BYTES_MAX,
-    execution::Execution, header_rules, overlay::Peek, roots::BodyRoots,
+    TransactionOutcome, TransactionRejected, UnsealedBlock,
+    block::BLOCK_RLP_BYTES_MAX,
+    execution::{Execution, ExecutionMark},
+    header_rules,
+    overlay::Peek,
+    roots::BodyRoots,
 };
 use alloc::{sync::Arc, vec::Vec};
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Transaction as _};
@@ -51,6 +55,15 @@ pub struct OpenBlock {
     /// Transactions that [`Self::take_recent`] has given out.
     told: usize,
     body_roots: BodyRoots,
+    /// How many calls of [`Self::atomically`] are under way, one in the other.
+    depth: usize,
+}
+
+/// Where an open block stood.
+struct Mark {
+    execution: ExecutionMark,
+    transactions: usize,
+    size_bytes: usize,
 }
 
 impl core::fmt::Debug for OpenBlock {
@@ -93,6 +106,7 @@ impl OpenBlock {
             size_bytes,
             told: 0,
             body_roots: BodyRoots::default(),
+            depth: 0,
         })
     }
 
@@ -126,6 +140,34 @@ impl OpenBlock {
         self.transactions.push(tx);
         self.senders.push(sender);
         Ok(outcome)
+    }
+
+    /// Lets `body` execute transactions. If it answers an error, all of them are undone and leave no trace in the block, as if
+    /// they had been rejected. Calls may stand in one another.
+    ///
+    /// `body` must not call [`Self::take_recent`]: what it gives out cannot be undone.
+    pub fn atomically<R, E>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let mark = Mark {
+            execution: self.execution.mark(),
+            transactions: self.transactions.len(),
+            size_bytes: self.size_bytes,
+        };
+        self.depth += 1;
+        let result = body(self);
+        self.depth -= 1;
+        if result.is_err() {
+            self.execution.roll_back(&mark.execution);
+            self.transactions.truncate(mark.transactions);
+            self.senders.truncate(mark.transactions);
+            self.size_bytes = mark.size_bytes;
+        }
+        if self.depth == 0 {
+            self.execution.forget_marks();
+        }
+        result
     }
 
     /// The header as far as it is known: without gas used, bloom and roots.

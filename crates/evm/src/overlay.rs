@@ -5,6 +5,10 @@ mod notes;
 mod peek;
 pub(crate) use peek::Peek;
 
+mod undo;
+use undo::Change;
+pub(crate) use undo::OverlayMark;
+
 #[cfg(feature = "std")]
 mod pretend;
 
@@ -59,6 +63,8 @@ pub(crate) struct Overlay {
     lowest_block_hash: Option<u64>,
     /// Where each change is noted, if the block has an access list.
     changes: Option<Box<ChangeLog>>,
+    /// How to come back to the marks, oldest change first; `None` if there are none.
+    undo: Option<Vec<Change>>,
 }
 
 impl core::fmt::Debug for Overlay {
@@ -174,6 +180,7 @@ impl Overlay {
             read_codes: B256Set::default(),
             lowest_block_hash: None,
             changes: None,
+            undo: None,
         }
     }
 
@@ -302,6 +309,7 @@ impl Overlay {
         let Ok(place) = Self::place_or(&mut self.places, &mut self.entries, address, || {
             Ok::<_, Infallible>(Entry::default())
         });
+        self.note_account(place, &account);
         let entry = &mut self.entries[place as usize].1;
         if account.is_selfdestructed() {
             entry.now = None;
@@ -327,7 +335,10 @@ impl Overlay {
             && entry.now.is_none_or(|now| now.code_hash != code_hash)
             && let Some(code) = account.info.code
         {
-            self.created_codes.insert(code_hash, code);
+            let is_new = self.created_codes.insert(code_hash, code).is_none();
+            if is_new && let Some(undo) = &mut self.undo {
+                undo.push(Change::Code(code_hash));
+            }
         }
         entry.now =
             Some(Account { nonce: account.info.nonce, balance: account.info.balance, code_hash });
@@ -390,6 +401,7 @@ impl Database for Overlay {
             if entry.before.is_none() { U256::ZERO } else { self.state.storage(&address, &key)? };
         let now = if entry.is_wiped { U256::ZERO } else { before };
         entry.slots.insert(key, Slot { before: Some(before), now, is_read: false });
+        self.note_new(Change::Slot { place, key, slot: None });
         self.pending.push(Read::Slot(place, key));
         Ok(now)
     }

@@ -6,15 +6,15 @@ pub use config::{Hosts, Origins, ServerConfig};
 mod backend;
 pub use backend::{
     AccountProof, AdminBackend, AdminStatusView, BackendError, Backends, BatchState, BatchView,
-    BatchesBackend, BestRouteRequest, BestRouteView, ChainBackend, CoverageView, DepthView,
-    GateView, GoneView, HaltView, HopView, KeyRotationView, LevelView, ListOpportunities,
-    ListPools, LocatedPrice, LogValue, NonceGap, OpportunitiesView, OpportunityChangesView,
-    OpportunityView, OrderBookRequest, OrderBookView, PathHop, PendingTransactions, PendingView,
-    PoolBlock, PoolContent, PoolFeesView, PoolGateView, PoolStatus, PoolTransaction, PoolUnusable,
-    PoolUpdatesView, PoolView, PoolsBackend, PoolsReceiver, QuoteView, Readiness, ReceiptError,
-    ReceiptSigner, ReorgOutcome, ReorgRequest, ReorgTransactions, RotateKeyRequest, RouteLegView,
-    SignedReceipt, SlotProof, StatusReceiver, StepReceiver, SubmitError, SyncStatus, TickView,
-    UpdateReceiver,
+    BatchesBackend, BestRouteRequest, BestRouteView, BundleRequest, BundleStatus, ChainBackend,
+    CoverageView, DepthView, GateView, GoneView, HaltView, HopView, KeyRotationView, LevelView,
+    ListOpportunities, ListPools, LocatedPrice, LogValue, NonceGap, OpportunitiesView,
+    OpportunityChangesView, OpportunityView, OrderBookRequest, OrderBookView, PathHop,
+    PendingTransactions, PendingView, PoolBlock, PoolContent, PoolFeesView, PoolGateView,
+    PoolStatus, PoolTransaction, PoolUnusable, PoolUpdatesView, PoolView, PoolsBackend,
+    PoolsReceiver, QuoteView, Readiness, ReceiptError, ReceiptSigner, ReorgOutcome, ReorgRequest,
+    ReorgTransactions, RotateKeyRequest, RouteLegView, SignedReceipt, SlotProof, StatusReceiver,
+    StepReceiver, SubmitError, SyncStatus, TickView, UpdateReceiver,
 };
 
 pub mod error;
@@ -53,6 +53,7 @@ mod dev;
 mod eth;
 mod net;
 mod openrpc;
+mod testing;
 mod txpool;
 mod web3;
 mod weir;

@@ -1,8 +1,8 @@
 //! The method table: the one list of what this server answers.
 
 use crate::{
-    api::Api, args::Args, debug, dev, eth, json::Answer, message::Params, net, openrpc, txpool,
-    web3, weir, witness,
+    api::Api, args::Args, debug, dev, eth, json::Answer, message::Params, net, openrpc, testing,
+    txpool, web3, weir, witness,
 };
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -164,6 +164,12 @@ pub(crate) static METHODS: &[Method] = &[
     quick("eth_blobBaseFee", "", eth::blob_base_fee),
     quick("eth_blockNumber", "", eth::block_number),
     heavy("eth_call", "request,block?,stateOverrides?,blockOverrides?", eth::call),
+    trace("eth_callBundle", "simulatedBundle", eth::call_bundle),
+    Method {
+        name: "eth_cancelBundle",
+        params: "cancellation",
+        handler: Handler::Async(eth::cancel_bundle),
+    },
     quick("eth_capabilities", "", eth::capabilities),
     quick("eth_chainId", "", eth::chain_id),
     quick("eth_config", "", eth::config),
@@ -212,6 +218,7 @@ pub(crate) static METHODS: &[Method] = &[
     heavy("eth_newBlockFilter", "", eth::new_block_filter),
     heavy("eth_newFilter", "filter", eth::new_filter),
     quick("eth_newPendingTransactionFilter", "fullTransactions?", eth::new_pending_filter),
+    Method { name: "eth_sendBundle", params: "bundle", handler: Handler::Async(eth::send_bundle) },
     Method {
         name: "eth_sendRawTransaction",
         params: "transaction",
@@ -241,6 +248,11 @@ pub(crate) static METHODS: &[Method] = &[
     quick("net_version", "", net::version),
     heavy("rpc.discover", "", openrpc::discover),
     quick("rpc_modules", "", net::modules),
+    trace(
+        "testing_buildBlockV1",
+        "parentHash,payloadAttributes,transactions?,extraData?",
+        testing::build_block,
+    ),
     heavy("txpool_content", "", txpool::content),
     quick("txpool_contentFrom", "address", txpool::content_from),
     heavy("txpool_inspect", "", txpool::inspect),
@@ -264,6 +276,7 @@ pub(crate) static METHODS: &[Method] = &[
     quick("weir_adminStatus", "", weir::admin_status),
     quick("weir_batches", "first?,limit?", weir::batches),
     heavy("weir_bestRoute", "request,block?", weir::best_route),
+    quick("weir_bundleStatus", "hash", weir::bundle_status),
     quick("weir_chains", "", weir::chains),
     Method { name: "weir_devReorg", params: "depth,options?", handler: Handler::Async(dev::reorg) },
     quick("weir_gate", "chainId?", weir::gate),

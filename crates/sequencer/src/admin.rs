@@ -116,7 +116,7 @@ impl NodeAdmin {
         if is_gone {
             self.ingress.ended(hash, Fate::dropped(DropCode::Removed, DROPPED));
         }
-        is_gone
+        is_gone || self.ingress.drop_bundle(hash, DROPPED)
     }
 }
 
@@ -190,11 +190,12 @@ impl AdminBackend for NodeAdmin {
 
     fn drop_sender(&self, caller: &str, sender: Address) -> Result<Vec<B256>, BackendError> {
         self.audited(caller, "dropSender", &json!({ "sender": sender }), || {
-            let hashes: Vec<B256> = {
+            let mut hashes: Vec<B256> = {
                 let pool = self.pool.lock();
                 let of_sender = pool.transactions().filter(|one| one.sender == sender);
                 of_sender.map(|one| one.hash).collect()
             };
+            hashes.extend(self.ingress.bundles().of_sender(sender));
             Ok(hashes.into_iter().filter(|hash| self.drop_one(*hash)).collect())
         })
     }

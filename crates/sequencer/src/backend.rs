@@ -1,5 +1,6 @@
 //! The chain as the JSON-RPC server reads it.
 
+mod bundle;
 mod status;
 
 use crate::{
@@ -17,12 +18,13 @@ use weir_primitives::{
     TransactionStatus,
 };
 use weir_rpc::{
-    AccountProof, BackendError, ChainBackend, LogValue, NonceGap, PendingView, PoolContent,
-    PoolStatus, PoolTransaction, Readiness, ReceiptSigner, ReorgOutcome, ReorgRequest, RpcError,
-    SignedReceipt, SlotProof, StatusReceiver, StepReceiver, SubmitError, error::HALTED,
+    AccountProof, BackendError, BundleRequest, BundleStatus, ChainBackend, LogValue, NonceGap,
+    PendingView, PoolContent, PoolStatus, PoolTransaction, Readiness, ReceiptSigner, ReorgOutcome,
+    ReorgRequest, RpcError, SignedReceipt, SlotProof, StatusReceiver, StepReceiver, SubmitError,
+    error::HALTED,
 };
 use weir_trie::{EMPTY_ROOT_HASH, prove};
-use weir_txpool::{PoolError, SenderView};
+use weir_txpool::{BundleError, PoolError, SenderView};
 
 /// JSON-RPC code of a transaction that is not valid (geth's default code).
 const INVALID_TRANSACTION: i32 = -32_000;
@@ -225,6 +227,23 @@ impl ChainBackend for NodeBackend {
         Box::pin(async move { ingress.submit_signed(raw).await.map_err(submit_error) })
     }
 
+    fn submit_bundle(
+        &self,
+        bundle: BundleRequest,
+    ) -> BoxFuture<'static, Result<B256, SubmitError>> {
+        let ingress = Arc::clone(&self.ingress);
+        Box::pin(async move { ingress.submit_bundle(bundle).await.map_err(submit_error) })
+    }
+
+    fn cancel_bundle(&self, name: String) -> BoxFuture<'static, Result<bool, SubmitError>> {
+        let ingress = Arc::clone(&self.ingress);
+        Box::pin(async move { ingress.cancel_bundle(&name).await.map_err(submit_error) })
+    }
+
+    fn bundle_status(&self, hash: &B256) -> Result<Option<BundleStatus>, BackendError> {
+        self.bundle(hash)
+    }
+
     fn receipt_signers(&self) -> Result<Vec<ReceiptSigner>, BackendError> {
         let keys = self.ingress.receipt_keys().ok_or(BackendError::Unsupported)?;
         Ok(keys.signers())
@@ -328,11 +347,13 @@ fn submit_error(error: IngressError) -> SubmitError {
         IngressError::NotReady { hash, .. } => (NOT_READY, Some(hash.to_string())),
         IngressError::Condition(_) => (CONDITION_FAILED, None),
         IngressError::Pool(PoolError::Full { .. })
+        | IngressError::Bundle(BundleError::Full { .. })
         | IngressError::ConditionsTooLarge { .. }
         | IngressError::JournalFull { .. } => (LIMIT_REACHED, None),
         IngressError::Decode(_)
         | IngressError::Signature(_)
         | IngressError::Pool(_)
+        | IngressError::Bundle(_)
         | IngressError::ConditionsUnreadable { .. }
         | IngressError::Quarantined { .. } => (INVALID_TRANSACTION, None),
         IngressError::Halted { .. } => (HALTED, None),

@@ -1,14 +1,12 @@
 //! How transactions ended that no block includes.
 
-use crate::metrics;
-use alloy_primitives::{B256, map::B256Map};
-use parking_lot::Mutex;
-use std::{
-    collections::{HashSet, VecDeque},
-    fmt,
-    sync::Arc,
-    time::Duration,
+use crate::{
+    metrics,
+    remembered::{Kept, Remembered},
 };
+use alloy_primitives::B256;
+use parking_lot::Mutex;
+use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 use weir_primitives::{DropCode, Fate};
 use weir_runtime::{Clock, SystemClock};
 
@@ -40,13 +38,7 @@ impl Default for StatusRetention {
 }
 
 /// A fate as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct KeptFate {
-    pub(crate) hash: B256,
-    /// Unix time in seconds at which the transaction left.
-    pub(crate) at: u64,
-    pub(crate) fate: Fate,
-}
+pub(crate) type KeptFate = Kept<Fate>;
 
 /// A bounded memory of how transactions ended, so that "what became of it" has an answer. [`Ingress`](crate::Ingress)
 /// keeps it in the journal.
@@ -68,20 +60,17 @@ impl fmt::Debug for DropLog {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
-    /// With the number of the entry in `order` that is the transaction's own.
-    fates: B256Map<(u64, KeptFate)>,
-    /// Oldest first; entries of transactions that were forgotten, or that left again, are stale.
-    order: VecDeque<(u64, B256)>,
-    next: u64,
+    fates: Remembered<Fate>,
     quarantined: VecDeque<B256>,
 }
 
 impl DropLog {
     /// An empty memory.
     pub fn new(retention: StatusRetention, clock: Arc<dyn Clock>) -> Self {
-        Self { retention, clock, inner: Mutex::default() }
+        let inner = Inner { fates: Remembered::new(retention), quarantined: VecDeque::new() };
+        Self { retention, clock, inner: Mutex::new(inner) }
     }
 
     /// The clock by which fates are dated.
@@ -89,32 +78,36 @@ impl DropLog {
         &*self.clock
     }
 
+    /// How long fates are remembered.
+    pub(crate) const fn retention(&self) -> StatusRetention {
+        self.retention
+    }
+
     /// Remembers how a transaction ended. `keep` is called with it before anybody can take the next snapshot.
     pub(crate) fn record_with(&self, hash: B256, fate: Fate, keep: impl FnOnce(&KeptFate)) {
         metrics::dropped();
-        let kept = KeptFate { hash, at: self.clock.unix_seconds(), fate };
+        let now = self.clock.unix_seconds();
+        let kept = KeptFate { hash, at: now, end: fate };
         let mut inner = self.inner.lock();
         keep(&kept);
-        self.insert(&mut inner, kept);
+        inner.fates.insert(kept, now);
     }
 
     /// Takes back what was remembered before a restart.
     pub(crate) fn restore(&self, fates: impl IntoIterator<Item = KeptFate>) {
+        let now = self.clock.unix_seconds();
         let mut inner = self.inner.lock();
         for kept in fates {
-            if matches!(kept.fate, Fate::Dropped { code: DropCode::Quarantined, .. }) {
+            if matches!(kept.end, Fate::Dropped { code: DropCode::Quarantined, .. }) {
                 inner.quarantine(kept.hash);
             }
-            self.insert(&mut inner, kept);
+            inner.fates.insert(kept, now);
         }
     }
 
     /// Hands everything remembered, oldest first, to `keep`; nothing is recorded meanwhile.
     pub(crate) fn with_all<T>(&self, keep: impl FnOnce(Vec<&KeptFate>) -> T) -> T {
-        let mut inner = self.inner.lock();
-        self.trim(&mut inner);
-        let inner = &*inner;
-        keep(inner.order.iter().filter_map(|(number, hash)| inner.current(*number, hash)).collect())
+        keep(self.inner.lock().fates.all(self.clock.unix_seconds()))
     }
 
     /// Remembers that a transaction must not come again, and answers its fate.
@@ -130,48 +123,16 @@ impl DropLog {
 
     /// Forgets a transaction that was accepted after all.
     pub fn forget(&self, hash: &B256) {
-        self.inner.lock().fates.remove(hash);
+        self.inner.lock().fates.forget(hash);
     }
 
     /// How the transaction ended, if it did and that is still remembered.
     pub fn fate(&self, hash: &B256) -> Option<Fate> {
-        let mut inner = self.inner.lock();
-        self.trim(&mut inner);
-        inner.fates.get(hash).map(|(_, kept)| kept.fate.clone())
-    }
-
-    fn insert(&self, inner: &mut Inner, kept: KeptFate) {
-        let number = inner.next;
-        inner.next += 1;
-        inner.order.push_back((number, kept.hash));
-        inner.fates.insert(kept.hash, (number, kept));
-        self.trim(inner);
-    }
-
-    /// Forgets what is too old or too much.
-    fn trim(&self, inner: &mut Inner) {
-        let oldest = self.clock.unix_seconds().saturating_sub(self.retention.time.as_secs());
-        while let Some((number, hash)) = inner.order.front().copied() {
-            let is_over = inner.fates.len() > self.retention.transactions_max;
-            match inner.current(number, &hash) {
-                Some(kept) if kept.at >= oldest && !is_over => break,
-                Some(_) => drop(inner.fates.remove(&hash)),
-                None => {}
-            }
-            inner.order.pop_front();
-        }
-        if inner.order.len() > 2 * self.retention.transactions_max.max(1) {
-            let live: HashSet<u64> = inner.fates.values().map(|(number, _)| *number).collect();
-            inner.order.retain(|(number, _)| live.contains(number));
-        }
+        self.inner.lock().fates.get(hash, self.clock.unix_seconds()).cloned()
     }
 }
 
 impl Inner {
-    fn current(&self, number: u64, hash: &B256) -> Option<&KeptFate> {
-        self.fates.get(hash).filter(|(current, _)| *current == number).map(|(_, kept)| kept)
-    }
-
     fn quarantine(&mut self, hash: B256) {
         self.quarantined.push_back(hash);
         while self.quarantined.len() > QUARANTINED_MAX {
@@ -236,7 +197,7 @@ mod tests {
             log.with_all(|kept| kept.iter().map(|kept| kept.hash).collect::<Vec<_>>()),
             [hash(1), hash(2)]
         );
-        assert!(log.inner.lock().order.len() <= 8);
+        assert!(log.inner.lock().fates.entries() <= 8);
     }
 
     #[test]

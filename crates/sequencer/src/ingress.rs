@@ -3,6 +3,8 @@
 mod again;
 pub(crate) use again::Readmitted;
 
+mod bundle;
+
 mod error;
 pub use error::IngressError;
 
@@ -19,7 +21,7 @@ use signed::ReceiptSigning;
 
 mod telling;
 
-use crate::{Chain, Controls, DropLog, SharedPool, backend::shared, metrics};
+use crate::{Chain, Controls, DropLog, SharedPool, backend::shared, bundles::Bundles, metrics};
 use alloy_eips::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, keccak256, map::B256Set};
 use parking_lot::Mutex;
@@ -101,6 +103,10 @@ pub struct Ingress {
     receipts: Option<ReceiptSigning>,
     /// What was told of the open block.
     promised: Mutex<Option<Promise>>,
+    /// Transactions whose records were refused, perhaps after the open block had taken them. Noted on the journal's thread
+    /// before that takes anything else.
+    unjournalled: Arc<Mutex<B256Set>>,
+    bundles: Mutex<Bundles>,
 }
 
 impl fmt::Debug for Ingress {
@@ -119,6 +125,7 @@ impl Ingress {
     ) -> Self {
         let accepted = broadcast::Sender::new(PENDING_QUEUE_TRANSACTIONS);
         let (arrivals, being_written) = (AtomicU64::new(0), Mutex::default());
+        let bundles = Mutex::new(Bundles::new(drops.retention()));
         Self {
             chain,
             pool,
@@ -133,6 +140,8 @@ impl Ingress {
             journalled_sequence: AtomicU64::new(0),
             receipts: None,
             promised: Mutex::default(),
+            unjournalled: Arc::default(),
+            bundles,
         }
     }
 
@@ -197,16 +206,7 @@ impl Ingress {
         gap: GapPolicy,
         conditions: Option<Arc<Conditions>>,
     ) -> Result<B256, IngressError> {
-        if let Some(reason) = self.controls.ingress_halt() {
-            return Err(IngressError::Halted { reason });
-        }
-        if let Some(failure) = self.journal_failure() {
-            return Err(failure.clone().into());
-        }
-        let (bytes, limit) = (self.journal_bytes(), self.journal_bytes_max);
-        if bytes >= limit {
-            return Err(IngressError::JournalFull { bytes, limit });
-        }
+        self.check_open()?;
         let transaction = self.check(&raw)?.under(conditions.clone());
         let (hash, sender) = (transaction.hash, transaction.sender);
         let Some(journal) = &self.journal else {
@@ -216,7 +216,11 @@ impl Ingress {
         };
         let written = self.begin_writing(hash);
         let (answer, durable) = oneshot::channel();
-        let on_durable = Box::new(move |result| {
+        let unjournalled = Arc::clone(&self.unjournalled);
+        let on_durable = Box::new(move |result: Result<(), JournalError>| {
+            if result.is_err() {
+                unjournalled.lock().insert(hash);
+            }
             // The caller may have gone; the record stays all the same.
             let _ = answer.send(result);
         });
@@ -227,6 +231,7 @@ impl Ingress {
         if let Err(error) = result {
             // What is in the open block already cannot be taken back: it is then in the block, which is durable itself.
             if self.pool.lock().remove(hash).is_ok() {
+                self.unjournalled.lock().remove(&hash);
                 let fate = Fate::dropped(DropCode::NotDurable, error.to_string());
                 self.chain.statuses().tell([(hash, fate.into())]);
             }
@@ -236,12 +241,29 @@ impl Ingress {
         Ok(hash)
     }
 
+    /// Whether anything is taken at all.
+    fn check_open(&self) -> Result<(), IngressError> {
+        if let Some(reason) = self.controls.ingress_halt() {
+            return Err(IngressError::Halted { reason });
+        }
+        if let Some(failure) = self.journal_failure() {
+            return Err(failure.clone().into());
+        }
+        let (bytes, limit) = (self.journal_bytes(), self.journal_bytes_max);
+        if bytes >= limit {
+            return Err(IngressError::JournalFull { bytes, limit });
+        }
+        Ok(())
+    }
+
     /// Puts back into the pool what the journal holds: accepted, not dropped since, and not included.
     ///
     /// # Errors
     /// If the state cannot be read or the journal cannot be rewritten; nothing is lost then.
     pub fn restore(&self, records: &[JournalRecord]) -> Result<Restored, IngressError> {
-        let Surviving { accepted, fates, next_sequence, promised } = Surviving::of(records);
+        let surviving = Surviving::of(records);
+        let Surviving { accepted, fates, next_sequence, promised, bundles, bundle_ends } =
+            surviving;
         *self.promised.lock() = promised;
         if let Some(receipts) = &self.receipts {
             receipts.go_on_from(next_sequence);
@@ -268,6 +290,7 @@ impl Ingress {
                 }
             }
         }
+        self.restore_bundles(&bundles, bundle_ends)?;
         self.compact_journal()?;
         Ok(restored)
     }
@@ -424,10 +447,10 @@ impl Ingress {
         (fork, rules)
     }
 
-    /// Rewrites the journal so that it holds what the pool holds, how others ended, what was told of the open block, and
+    /// Rewrites the journal so that it holds what the pool and the bundles hold, how others ended, what was told of the open block, and
     /// nothing else.
     ///
-    /// The pool, the fates and the promise are locked while the rewrite is queued: what was accepted or ended before is in the
+    /// The pool, the bundles, the fates and the promise are locked while the rewrite is queued: what was accepted or ended before is in the
     /// snapshot, what follows is appended behind it. If the disk has no room for it, the journal stays as it is.
     pub fn compact_journal(&self) -> Result<(), JournalError> {
         let Some(journal) = &self.journal else { return Ok(()) };
@@ -437,6 +460,10 @@ impl Ingress {
         let transactions = transactions.iter().map(|one| {
             record::transaction(&one.tx.encoded_2718(), one.sender, one.conditions.as_deref())
         });
+        let mut bundles = self.bundles();
+        let Bundles { pool: waiting, ends, .. } = &mut *bundles;
+        let ends = ends.all(self.drops.clock().unix_seconds()).into_iter().map(record::bundle_end);
+        let bundled = ends.chain(waiting.bundles().map(|bundle| record::bundle(bundle)));
         let rotation = self.drops.with_all(|fates| {
             let fates = fates.into_iter().map(record::fate);
             // A node without the key keeps the number for one with it.
@@ -445,9 +472,10 @@ impl Ingress {
             let sequence = (next > 0).then(|| record::sequence(next));
             let promised = self.promised.lock();
             let step = promised.as_ref().map(|promise| record::step(promise, 0));
-            let records = sequence.into_iter().chain(fates).chain(transactions).chain(step);
-            journal.begin_rotate(records.collect())
+            let records = sequence.into_iter().chain(fates).chain(transactions);
+            journal.begin_rotate(records.chain(bundled).chain(step).collect())
         })?;
+        drop(bundles);
         drop(pool);
         match rotation.wait() {
             Err(error) if error.severity() == Severity::Retry => {

@@ -6,6 +6,10 @@ pub use chain::{Chain, ChainError, ChainView, ReorgLock};
 mod pool;
 pub use pool::SharedPool;
 
+mod remembered;
+
+mod bundles;
+
 mod drops;
 pub use drops::{DEFAULT_STATUS_MAX, DEFAULT_STATUS_RETENTION, DropLog, StatusRetention};
 

@@ -31,6 +31,8 @@ const PENDING: &str = "weir_txpool_pending";
 const QUEUED: &str = "weir_txpool_queued";
 const JOURNAL: &str = "weir_journal_bytes";
 const JOURNAL_WAITING: &str = "weir_journal_waiting_records";
+const BUNDLES_TRIED: &str = "weir_bundles_tried_total";
+const BUNDLES_WAITING: &str = "weir_bundles_waiting";
 const PROMISES_BROKEN: &str = "weir_promises_broken_total";
 
 /// Describes every metric of this crate; call it once, after the recorder is installed.
@@ -62,6 +64,8 @@ pub fn describe_metrics() {
     describe_counter!(DROPPED, "Transactions that left the pool without being included");
     describe_gauge!(PENDING, "Transactions in the pool that are executable next or behind such");
     describe_gauge!(QUEUED, "Transactions in the pool that wait for a missing nonce");
+    describe_counter!(BUNDLES_TRIED, "Trials of bundles in open blocks, by whether they joined");
+    describe_gauge!(BUNDLES_WAITING, "Bundles that wait, at the end of the newest block");
     describe_counter!(
         PROMISES_BROKEN,
         "Open blocks that a restart did not seal as they were told before it"
@@ -71,6 +75,15 @@ pub fn describe_metrics() {
         "Records that are not yet as durable as the journal promises, at the end of the newest block"
     );
     describe_gauge!(JOURNAL, Unit::Bytes, "Size of the journal of accepted transactions");
+}
+
+pub(crate) fn bundle_tried(has_joined: bool) {
+    counter!(BUNDLES_TRIED, "joined" => has_joined.to_string()).increment(1);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gauges are floating point; bundles are bounded")]
+pub(crate) fn bundles(waiting: usize) {
+    gauge!(BUNDLES_WAITING).set(waiting as f64);
 }
 
 pub(crate) fn promise_broken() {

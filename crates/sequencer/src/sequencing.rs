@@ -1,6 +1,7 @@
 //! The loop that turns the pool into blocks.
 
 mod announcing;
+mod bundled;
 mod checked;
 mod kept;
 mod pooled;
@@ -16,6 +17,7 @@ use crate::{
     sequencing::announcing::StepAnnouncer,
 };
 use alloy_primitives::{Address, B256, Bytes, keccak256, map::AddressSet};
+use bundled::BundleTrials;
 use checked::Checked;
 use kept::KeptConditions;
 use std::{
@@ -23,7 +25,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use weir_builder::{BlockBuilder, BuildError, Step, StepLimits, StorageRoots, TrieAhead};
+use weir_builder::{BlockBuilder, BuildError, StepLimits, StorageRoots, TrieAhead};
 use weir_evm::{BlockAttributes, SealedHeader, StatelessError, TransactionRejected, WitnessError};
 use weir_primitives::{DropCode, ExecutedBlock, Fate, StateError, StateProvider};
 use weir_runtime::{Clock, Scope, Shutdown, ShutdownReason};
@@ -138,6 +140,8 @@ pub struct SequencingDriver<C> {
     mistaken: AddressSet,
     /// Conditions of included transactions, where reorgs may bring those back.
     kept: KeptConditions,
+    /// What became of bundles in the open block.
+    trials: BundleTrials,
 }
 
 impl<C> fmt::Debug for SequencingDriver<C> {
@@ -170,6 +174,7 @@ impl<C: Clock> SequencingDriver<C> {
             self_check: SelfCheckOptions::default(),
             mistaken: AddressSet::default(),
             kept: KeptConditions::default(),
+            trials: BundleTrials::default(),
         };
         driver.with_self_check(SelfCheckOptions::default())
     }
@@ -235,7 +240,7 @@ impl<C: Clock> SequencingDriver<C> {
             }
             // What comes while a small step is on its way into the journal could not be told sooner if it were executed now.
             if !announcer.is_behind() || stepped >= BUSY_STEP_TRANSACTIONS {
-                stepped = self.step(&mut builder, seal_at).map_err(failed)?.transactions.len();
+                stepped = self.step(&mut builder, seal_at).map_err(failed)?;
                 announcer.promise(&builder);
                 if stepped > 0 {
                     ahead.advance(&mut builder);
@@ -276,6 +281,7 @@ impl<C: Clock> SequencingDriver<C> {
             }
             ahead.advance(&mut builder);
         }
+        self.begin_bundles(&builder);
         Ok(Underway { builder, announcer, ahead })
     }
 
@@ -333,17 +339,22 @@ impl<C: Clock> SequencingDriver<C> {
         now + self.config.block_time
     }
 
-    fn step(&mut self, builder: &mut BlockBuilder, seal_at: Duration) -> Result<Step, BuildError> {
+    /// Appends bundles and transactions, and answers how many transactions joined.
+    fn step(&mut self, builder: &mut BlockBuilder, seal_at: Duration) -> Result<usize, BuildError> {
         builder.set_time(unix_millis(&self.clock));
+        let before = builder.open().transactions().len();
+        self.try_bundles(builder, seal_at)?;
         let limits = StepLimits { max_transactions: STEP_TRANSACTIONS_MAX };
         let should_stop = || self.clock.now() >= seal_at;
         let mut candidates = &*self.pool;
         let step = builder.step(&mut candidates, &limits, &should_stop)?;
         for left_out in &step.rejected {
-            self.ingress.ended(left_out.hash, rejected(&left_out.reason));
+            if !self.is_bundled(builder, &left_out.hash) {
+                self.ingress.ended(left_out.hash, rejected(&left_out.reason));
+            }
         }
         self.note_mistaken(&step);
-        Ok(step)
+        Ok(builder.open().transactions().len() - before)
     }
 
     fn seal(&mut self, builder: BlockBuilder, view: &ChainView) -> Result<(), SequencingError> {
@@ -353,11 +364,12 @@ impl<C: Clock> SequencingDriver<C> {
         let is_empty = sealed.executed.block.transactions().is_empty();
         self.is_drained = self.controls().drain.is_begun() && is_empty;
         self.settle_removed(&removed, &sealed.executed);
+        self.ingress.settle_bundles(&sealed.executed);
         let root = started.elapsed();
         let block = sealed.executed.reference();
         let records = self.chain.witnesses().records(block, witness.as_ref());
         self.chain.append(&sealed.executed, &sealed.hashed, &sealed.updates, &records)?;
-        self.ingress.settle_promise();
+        self.ingress.settle_promise(&sealed.executed.block);
         let store = started.elapsed() - root;
         self.update_pool(&sealed.executed)?;
         self.shrink_trie();

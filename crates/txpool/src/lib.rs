@@ -36,5 +36,14 @@ mod expiry;
 mod sealed;
 pub use sealed::SealEffects;
 
+mod bundle;
+pub use bundle::{Bundle, Leeway};
+
+mod bundle_pool;
+pub use bundle_pool::{
+    BundleError, BundlePool, DEFAULT_MAX_BUNDLES, MAX_BUNDLE_BLOCKS, MAX_BUNDLE_BYTES,
+    MAX_BUNDLE_TRANSACTIONS, MAX_REPLACEMENT_BYTES,
+};
+
 mod query;
 pub use query::{PoolStatus, SenderView};

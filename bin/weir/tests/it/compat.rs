@@ -11,10 +11,8 @@ use std::{
 use weir_testkit::fixtures;
 
 /// Files whose method is not served, and why.
-const NOT_SERVED: &[(&str, &str)] = &[
-    ("eth_sendRawTransaction/send-blob-tx.io", "a rollup's pool takes no blobs"),
-    ("testing_buildBlockV1", "a follower builds no blocks"),
-];
+const NOT_SERVED: &[(&str, &str)] =
+    &[("eth_sendRawTransaction/send-blob-tx.io", "a rollup's pool takes no blobs")];
 
 /// One request and the answer that clients agree on.
 struct Exchange {

@@ -1,11 +1,13 @@
 //! The program end to end: as a child process, against real peers and stock clients.
 
 mod admin;
+mod bundles;
 mod clients;
 mod compat;
 mod conditions;
 mod config;
 mod crash;
+mod deploy;
 mod history;
 mod keys;
 mod l1;

@@ -39,7 +39,7 @@ async fn the_data_of_other_versions_is_told_apart() {
     let (code, words) = check(folder.path(), &[]);
     assert_eq!(code, Some(0), "{words}");
     assert!(words.contains("schema=4 supported=4"), "{words}");
-    assert!(words.contains("journal: format=2 supported=2"), "{words}");
+    assert!(words.contains("journal: format=3 supported=3"), "{words}");
     assert!(words.contains("fork: Osaka active since time 0"), "{words}");
 
     set_schema(folder.path(), 2);
@@ -64,10 +64,10 @@ async fn the_data_of_other_versions_is_told_apart() {
     assert_eq!(check(folder.path(), &[]).0, Some(0));
     let journal = folder.path().join("journal/journal.log");
     let mut file = fs::read(&journal).expect("the journal is there");
-    file[8..12].copy_from_slice(&3u32.to_le_bytes());
+    file[8..12].copy_from_slice(&4u32.to_le_bytes());
     fs::write(&journal, file).expect("the journal is written");
     let (code, words) = check(folder.path(), &[]);
-    assert!(code == Some(1) && words.contains("found=3 supported=2"), "{words}");
+    assert!(code == Some(1) && words.contains("found=4 supported=3"), "{words}");
 }
 
 #[test]

@@ -8,10 +8,11 @@ use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address, bytes};
 use alloy_signer::SignerSync;
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
-use weir_builder::TrieAhead;
+use weir_builder::{BlockBuilder, BundleFailure, TrieAhead};
 use weir_evm::{ExecutionWitness, StatelessError, Verified, verify_stateless};
 use weir_primitives::{Header, RecoveredBlock, StateProvider, Transaction};
 use weir_trie::{EmptyNodes, Nibbles, NodeSource, StateTrie, TrieError, TrieUpdates};
+use weir_txpool::{Bundle, Leeway, PoolTransaction};
 
 /// Writes its second word to the slot that its first word names.
 const WRITER: Address = address!("0x00000000000000000000000000000000000c0011");
@@ -216,8 +217,46 @@ impl World {
         tx.into_signed(signature).into()
     }
 
+    /// A bundle of these actions, by one sender. With an action that fails at its end it cannot join a block.
+    fn bundle(&mut self, sender: u8, actions: &[Action]) -> Arc<Bundle> {
+        let signed = actions.iter().map(|action| {
+            let (tx, sender) = self.sign(sender, action);
+            let transaction = PoolTransaction::new(Arc::new(tx), sender, 0);
+            let is_good = !matches!(action, Action::Revert);
+            (Arc::new(transaction), Leeway { may_revert: is_good, may_drop: false })
+        });
+        let transactions: Vec<_> = signed.collect();
+        Arc::new(Bundle {
+            hash: Bundle::hash_of(transactions.iter().map(|(one, _)| &one.hash)),
+            transactions,
+            blocks: 0..=u64::MAX,
+            timestamps: 0..=u64::MAX,
+            replacement: None,
+            arrival: 0,
+        })
+    }
+
+    /// Tries these actions and undoes them.
+    fn try_in_vain(&mut self, builder: &mut BlockBuilder, sender: u8, actions: &[Action]) {
+        let nonces = self.nonces;
+        let doomed: Vec<Action> = actions.iter().cloned().chain([Action::Revert]).collect();
+        let bundle = self.bundle(sender, &doomed);
+        let failure = builder.try_bundle(&bundle).unwrap().unwrap_err();
+        assert!(matches!(failure, BundleFailure::Reverted { .. }), "{failure}");
+        self.nonces = nonces;
+    }
+
     /// Seals a block of these actions and returns it with its witness.
     fn grow(&mut self, actions: &[Action]) -> (Arc<RecoveredBlock>, ExecutionWitness) {
+        self.grow_around(actions, &[])
+    }
+
+    /// As [`Self::grow`]; before each action, some that are undone.
+    fn grow_around(
+        &mut self,
+        actions: &[Action],
+        undone: &[Vec<Action>],
+    ) -> (Arc<RecoveredBlock>, ExecutionWitness) {
         let state = Arc::clone(&self.chain.state);
         let parent = self.chain.head.inner().clone();
         let mut builder = self.chain.begin();
@@ -225,6 +264,9 @@ impl World {
         let trie = std::mem::replace(&mut self.chain.trie, StateTrie::new(B256::ZERO));
         let ahead = TrieAhead::begin(&mut builder, trie, Arc::new(EmptyNodes)).unwrap();
         for (index, action) in (0u8..).zip(actions) {
+            if let Some(undone) = undone.get(usize::from(index)) {
+                self.try_in_vain(&mut builder, (index + 1) % FUNDED, undone);
+            }
             let (tx, sender) = self.sign(index % FUNDED, action);
             builder.append(Arc::new(tx), sender).unwrap().unwrap();
             if index % 3 == 1 {
@@ -311,6 +353,87 @@ proptest! {
             }
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    /// `Chain::seal` executes the block again without what was undone, and compares results, reads and roots.
+    #[test]
+    fn what_a_bundle_did_leaves_no_trace_when_it_is_undone(
+        blocks in prop::collection::vec(
+            (actions(), prop::collection::vec(actions(), 0..6)),
+            1..5,
+        ),
+    ) {
+        let (mut plain, mut around) = (World::new(), World::new());
+        for (actions, undone) in &blocks {
+            let (block, witness) = plain.grow(actions);
+            let (other, same) = around.grow_around(actions, undone);
+            prop_assert_eq!(block.hash(), other.hash());
+            prop_assert_eq!(witness, same);
+        }
+    }
+
+    /// One block of bundles and one of their transactions alone.
+    #[test]
+    fn a_bundle_that_joins_does_what_its_transactions_do(
+        bundles in prop::collection::vec(actions(), 1..5),
+    ) {
+        let (mut plain, mut world) = (World::new(), World::new());
+        let (mut alone, mut together) = (plain.chain.begin(), world.chain.begin());
+        for (sender, actions) in (0..FUNDED).cycle().zip(&bundles) {
+            let actions: Vec<Action> =
+                actions.iter().filter(|one| !matches!(one, Action::Revert)).cloned().collect();
+            for action in &actions {
+                let (tx, sender) = plain.sign(sender, action);
+                alone.append(Arc::new(tx), sender).unwrap().unwrap();
+            }
+            let bundle = world.bundle(sender, &actions);
+            let outcome = together.try_bundle(&bundle).unwrap();
+            prop_assert_eq!(outcome.is_ok(), !actions.is_empty());
+        }
+        let (alone, together) = (plain.chain.seal(alone), world.chain.seal(together));
+        prop_assert_eq!(alone.executed, together.executed);
+    }
+}
+
+#[test]
+fn what_may_be_left_out_of_a_bundle_is_and_the_rest_stays() {
+    let mut world = World::new();
+    let write = Action::Write { slot: 1, value: 2 };
+    let bundle = world.bundle(0, &[write.clone(), Action::Revert, write.clone()]);
+    let mut builder = world.chain.begin();
+    let reverter = bundle.transactions[1].0.hash;
+    let failure = builder.try_bundle(&bundle).unwrap().unwrap_err();
+    assert_eq!(failure, BundleFailure::Reverted { hash: reverter });
+    assert!(builder.open().transactions().is_empty());
+    assert_eq!((builder.open().gas_used(), builder.attempts().len()), (0, 0));
+
+    let mut tolerant = Bundle::clone(&bundle);
+    tolerant.transactions[1].1.may_revert = true;
+    let joined = builder.try_bundle(&Arc::new(tolerant)).unwrap().unwrap();
+    assert_eq!(joined.len(), 3);
+    assert!(!builder.open().receipts()[1].success);
+    assert!(builder.attempts().iter().all(|attempt| attempt.bundle.is_some()));
+
+    // Its sender's last nonce is missing when it is left out, so what follows must be another's.
+    let (mut first, second) = (
+        Bundle::clone(&world.bundle(1, &[write.clone(), Action::Revert])),
+        world.bundle(2, &[write]),
+    );
+    first.transactions[1].1.may_drop = true;
+    first.transactions.extend(second.transactions.iter().cloned());
+    let joined = builder.try_bundle(&Arc::new(first.clone())).unwrap().unwrap();
+    assert_eq!(joined.len(), 2, "the one that reverts is left out");
+    assert_eq!(builder.open().transactions().len(), 5);
+
+    for (_, leeway) in &mut first.transactions {
+        leeway.may_drop = true;
+    }
+    let again = builder.try_bundle(&Arc::new(first)).unwrap().unwrap_err();
+    assert_eq!(again, BundleFailure::Nothing, "all nonces are used but one, and that reverts");
+    world.chain.seal(builder);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is noted while a block is executed: what it reads, and, for its access list, what each transaction changes.
 
-use super::{Overlay, Slot};
+use super::{Change, Overlay, Slot};
 use crate::accesses::{BlockAccesses, Read, RecentSlot, RecentWrite, StateRead};
 use alloc::{boxed::Box, vec::Vec};
 use alloy_primitives::{Address, B256, U256};
@@ -9,30 +9,40 @@ use revm::state::{Account as EvmAccount, Bytecode};
 impl Overlay {
     /// Counts the reads of the transaction at hand as the block's.
     pub(super) fn keep_reads(&mut self) {
-        for read in self.pending.drain(..) {
-            match read {
-                Read::Account(place) => {
-                    let entry = &mut self.entries[place as usize].1;
-                    if !core::mem::replace(&mut entry.is_read, true) {
-                        self.recent.push(read);
-                    }
+        let mut pending = core::mem::take(&mut self.pending);
+        for read in pending.drain(..) {
+            if self.is_first(read) {
+                self.note_new(Change::Read(read));
+            }
+        }
+        self.pending = pending;
+    }
+
+    /// Counts a read, and answers whether nothing in the block has read the same before.
+    fn is_first(&mut self, read: Read) -> bool {
+        match read {
+            Read::Account(place) => {
+                let entry = &mut self.entries[place as usize].1;
+                let is_first = !core::mem::replace(&mut entry.is_read, true);
+                if is_first {
+                    self.recent.push(read);
                 }
-                Read::Slot(place, key) => {
-                    let entry = &mut self.entries[place as usize].1;
-                    if let Some(slot) = entry.slots.get_mut(&key)
-                        && !core::mem::replace(&mut slot.is_read, true)
-                        && entry.before.is_some()
-                    {
-                        self.recent.push(read);
-                    }
+                is_first
+            }
+            Read::Slot(place, key) => {
+                let entry = &mut self.entries[place as usize].1;
+                let Some(slot) = entry.slots.get_mut(&key) else { return false };
+                let is_first = !core::mem::replace(&mut slot.is_read, true);
+                if is_first && entry.before.is_some() {
+                    self.recent.push(read);
                 }
-                Read::Code(hash) => {
-                    self.read_codes.insert(hash);
-                }
-                Read::BlockHash(number) => {
-                    let lowest = self.lowest_block_hash.unwrap_or(number);
-                    self.lowest_block_hash = Some(lowest.min(number));
-                }
+                is_first
+            }
+            Read::Code(hash) => self.read_codes.insert(hash),
+            Read::BlockHash(number) => {
+                let lowest = self.lowest_block_hash.unwrap_or(number);
+                self.lowest_block_hash = Some(lowest.min(number));
+                false
             }
         }
     }

@@ -1,8 +1,8 @@
 //! The chain, its pool of transactions and its updates.
 
 use super::{
-    BackendError, PoolContent, PoolStatus, PoolTransaction, ReceiptSigner, ReorgOutcome,
-    ReorgRequest, SignedReceipt, SubmitError,
+    BackendError, BundleRequest, BundleStatus, PoolContent, PoolStatus, PoolTransaction,
+    ReceiptSigner, ReorgOutcome, ReorgRequest, SignedReceipt, SubmitError,
 };
 use crate::error::RpcError;
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -230,6 +230,34 @@ pub trait ChainBackend: Send + Sync + 'static {
     /// -32601 unless overridden.
     fn submit_signed(&self, _raw: Bytes) -> BoxFuture<'static, Result<SignedReceipt, SubmitError>> {
         Box::pin(std::future::ready(Err(SubmitError::unsupported())))
+    }
+
+    /// Accepts transactions that are executed one directly after the other, or not at all. Resolves to the bundle's hash once
+    /// it is durable.
+    ///
+    /// # Errors
+    /// -32601 unless overridden.
+    fn submit_bundle(
+        &self,
+        _bundle: BundleRequest,
+    ) -> BoxFuture<'static, Result<B256, SubmitError>> {
+        Box::pin(std::future::ready(Err(SubmitError::unsupported())))
+    }
+
+    /// Takes back the bundle that its sender calls so. Resolves to `false` if there is none, or if it is in the open block.
+    ///
+    /// # Errors
+    /// -32601 unless overridden.
+    fn cancel_bundle(&self, _name: String) -> BoxFuture<'static, Result<bool, SubmitError>> {
+        Box::pin(std::future::ready(Err(SubmitError::unsupported())))
+    }
+
+    /// What became of a bundle; `None` if it was never seen, or so long ago that it is forgotten.
+    ///
+    /// # Errors
+    /// [`BackendError::Unsupported`] unless overridden.
+    fn bundle_status(&self, _hash: &B256) -> Result<Option<BundleStatus>, BackendError> {
+        Err(BackendError::Unsupported)
     }
 
     /// The key that signs receipts, and the earlier ones that are still believed, newest first.

@@ -9,6 +9,9 @@ pub use chain::{
 mod pool;
 pub use pool::{PoolContent, PoolStatus, PoolTransaction};
 
+mod bundle;
+pub use bundle::{BundleRequest, BundleStatus};
+
 mod admin;
 pub use admin::{AdminBackend, AdminStatusView, HaltView, KeyRotationView, RotateKeyRequest};
 

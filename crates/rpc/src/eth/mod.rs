@@ -7,6 +7,9 @@ pub(crate) use blocks::{
     uncle_count_by_number,
 };
 
+mod bundle;
+pub(crate) use bundle::{call_bundle, cancel_bundle, send_bundle};
+
 mod chain;
 pub(crate) use chain::{accounts, chain_id, sync_status_view, syncing};
 

@@ -16,8 +16,9 @@ const TRACE: u32 = 200;
 pub(super) const UNKNOWN: u32 = 1;
 
 /// Methods that cost something else than what their kind costs.
-const OTHERS: [(&str, u32); 16] = [
+const OTHERS: [(&str, u32); 18] = [
     ("eth_call", HEAVY),
+    ("eth_callBundle", TRACE),
     ("eth_createAccessList", SEARCH),
     ("eth_estimateGas", SEARCH),
     ("eth_feeHistory", HEAVY),
@@ -27,6 +28,8 @@ const OTHERS: [(&str, u32); 16] = [
     ("eth_getLogs", SEARCH),
     ("eth_getProof", SEARCH),
     ("eth_getStorageValues", HEAVY),
+    // Tried in every block until it joins one.
+    ("eth_sendBundle", SEARCH),
     ("txpool_content", TRACE),
     ("txpool_inspect", TRACE),
     ("weir_bestRoute", SEARCH),

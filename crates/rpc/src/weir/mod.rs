@@ -3,6 +3,7 @@
 mod access_set;
 mod admin;
 mod batches;
+mod bundle;
 mod paths;
 mod pools;
 mod signed;
@@ -15,6 +16,7 @@ pub(crate) use admin::{
     admin_status,
 };
 pub(crate) use batches::batches;
+pub(crate) use bundle::bundle_status;
 pub(crate) use paths::{best_route, opportunities, order_book};
 pub(crate) use pools::{PoolUpdatesFilter, chains, gate, list_pools, pool, pools, quote};
 pub(crate) use signed::{receipt_signers, send_raw_transaction_signed};

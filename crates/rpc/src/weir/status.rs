@@ -20,7 +20,7 @@ const WATCHED_MAX: usize = 1_000;
 /// A place in a sealed block, on the wire.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PlaceView {
+pub(super) struct PlaceView {
     block_number: Quantity,
     block_hash: B256,
     transaction_index: Quantity,

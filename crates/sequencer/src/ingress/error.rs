@@ -4,7 +4,7 @@ use alloy_primitives::B256;
 use weir_evm::{DecodeError, SignatureError};
 use weir_primitives::{ConditionFailure, StateError};
 use weir_storage::JournalError;
-use weir_txpool::PoolError;
+use weir_txpool::{BundleError, PoolError};
 
 /// Why a transaction was not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,9 @@ pub enum IngressError {
     /// A rule of the pool refuses it.
     #[error(transparent)]
     Pool(#[from] PoolError),
+    /// A rule of bundles refuses it.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// A condition that it was sent with does not hold (ERC-7796).
     #[error("transaction rejected: {0}")]
     Condition(#[from] ConditionFailure),

@@ -1,9 +1,11 @@
 //! What was told of the open block, kept in the journal so that a restart seals it as it was told.
 
 use super::{Ingress, record};
+use alloy_eips::Encodable2718;
 use alloy_primitives::{Address, B256};
 use weir_builder::BlockBuilder;
 use weir_evm::BlockAttributes;
+use weir_primitives::RecoveredBlock;
 use weir_storage::{JournalError, OnDurable};
 
 /// The open block as far as others may have been told of it.
@@ -63,9 +65,16 @@ impl Ingress {
             other => other.insert(Promise::begin(parent, builder.attributes())),
         };
         let first = promise.transactions.len();
-        let new = &builder.open().transactions()[first..];
-        let hashes = new.iter().map(|transaction| *transaction.tx_hash());
-        promise.transactions.extend(hashes);
+        let open = builder.open();
+        let new = open.transactions()[first..].iter().zip(&open.senders()[first..]);
+        // Held until the step is queued: what is refused later takes the step with it.
+        let unjournalled = self.unjournalled.lock();
+        for (transaction, sender) in new.filter(|(one, _)| unjournalled.contains(one.tx_hash())) {
+            let record = record::transaction(&transaction.encoded_2718(), *sender, None);
+            journal.append(record, Box::new(|_| {}))?;
+        }
+        let new = open.transactions()[first..].iter();
+        promise.transactions.extend(new.map(|transaction| *transaction.tx_hash()));
         let queued = journal.append(record::step(promise, first), on_durable);
         if queued.is_err() {
             promise.transactions.truncate(first);
@@ -78,9 +87,34 @@ impl Ingress {
         self.promised.lock().clone().filter(|promise| promise.parent == parent)
     }
 
-    /// What was promised is in a block, and durable as such.
-    pub(crate) fn settle_promise(&self) {
+    /// What was promised is in this block, and durable as such.
+    pub(crate) fn settle_promise(&self, block: &RecoveredBlock) {
         *self.promised.lock() = None;
+        let mut unjournalled = self.unjournalled.lock();
+        if !unjournalled.is_empty() {
+            for transaction in block.transactions() {
+                unjournalled.remove(transaction.tx_hash());
+            }
+        }
+    }
+
+    /// The journal answers nothing more until what this returns is dropped.
+    #[cfg(test)]
+    pub(crate) fn hold_journal(&self) -> std::sync::mpsc::Sender<()> {
+        let (hold, held) = std::sync::mpsc::channel();
+        let journal = self.journal.as_ref().expect("the test gave it a journal");
+        let on_durable = Box::new(move |_| {
+            // An error says that the hold is dropped.
+            let _ = held.recv();
+        });
+        journal.append(record::sequence(0), on_durable).expect("the journal is sound");
+        hold
+    }
+
+    /// As if the journal had refused a transaction's record after the open block took it.
+    #[cfg(test)]
+    pub(crate) fn lose_record(&self, hash: B256) {
+        self.unjournalled.lock().insert(hash);
     }
 
     /// The open block is dropped: nothing of it holds after a restart either.

@@ -22,17 +22,36 @@
 //!          with its sender             4 bytes length of the conditions, little-endian; 0 if there are none
 //!                                      n bytes conditions as JSON (ERC-7796)
 //!                                      m bytes its EIP-2718 encoding
+//! kind 9   an accepted bundle          8 bytes first block, little-endian, like all that follow
+//!                                      8 bytes last block
+//!                                      8 bytes lowest timestamp
+//!                                      8 bytes highest timestamp
+//!                                      1 byte  length of its replacement UUID; 0 if it has none
+//!                                      n bytes that
+//!                                      for each transaction
+//!                                          20 bytes its sender
+//!                                           1 byte  1 may revert, 2 may be left out, 3 both
+//!                                           4 bytes length of its encoding
+//!                                           m bytes its EIP-2718 encoding
+//! kind 10  a bundle's end             32 bytes hash
+//!                                      8 bytes Unix time in seconds, little-endian
+//!                                      1 byte  255 a block holds it, else as kind 3
+//!                                      n bytes hash of its first transaction there, else as kind 3
 //! ```
 //!
 //! The sender was recovered when the transaction came in. A restart takes it from here: recovering it again would be most of
 //! a restart's time, and every record has a checksum.
 
+mod bundle;
+pub(super) use bundle::{AcceptedBundle, bundle, bundle_end};
+use bundle::{BUNDLE, BUNDLE_END, decode_bundle, decode_bundle_end};
+
+mod lives;
+use lives::Lives;
+
 use super::promise::Promise;
-use crate::drops::KeptFate;
-use alloy_primitives::{
-    Address, B256, keccak256,
-    map::{B256Map, Entry},
-};
+use crate::{bundles::BundleEnd, drops::KeptFate, remembered::Kept};
+use alloy_primitives::{Address, B256, keccak256};
 use weir_primitives::{Conditions, DropCode, Fate};
 use weir_rpc::write_conditions;
 use weir_storage::JournalRecord;
@@ -166,7 +185,12 @@ impl<'a> Accepted<'a> {
 pub(super) fn fate(kept: &KeptFate) -> JournalRecord {
     let mut payload = kept.hash.to_vec();
     payload.extend_from_slice(&kept.at.to_le_bytes());
-    match &kept.fate {
+    write_fate(&kept.end, &mut payload);
+    JournalRecord { kind: FATE, payload }
+}
+
+fn write_fate(fate: &Fate, payload: &mut Vec<u8>) {
+    match fate {
         Fate::Replaced { by } => {
             payload.push(REPLACED);
             payload.extend_from_slice(by.as_slice());
@@ -177,21 +201,25 @@ pub(super) fn fate(kept: &KeptFate) -> JournalRecord {
             payload.extend_from_slice(&reason.as_bytes()[..end]);
         }
     }
-    JournalRecord { kind: FATE, payload }
+}
+
+/// `None` if these are not the bytes of [`write_fate`].
+fn fate_from(bytes: &[u8]) -> Option<Fate> {
+    let (code, rest) = bytes.split_first()?;
+    Some(match *code {
+        REPLACED => Fate::Replaced { by: B256::from(<[u8; 32]>::try_from(rest).ok()?) },
+        code => {
+            Fate::dropped(DropCode::from_number(code)?, std::str::from_utf8(rest).ok()?.to_owned())
+        }
+    })
 }
 
 /// `None` if the payload is not that of a fate.
 fn decode_fate(payload: &[u8]) -> Option<KeptFate> {
     let (hash, rest) = payload.split_first_chunk::<32>()?;
     let (at, rest) = rest.split_first_chunk::<8>()?;
-    let (code, rest) = rest.split_first()?;
-    let fate = match *code {
-        REPLACED => Fate::Replaced { by: B256::from(<[u8; 32]>::try_from(rest).ok()?) },
-        code => {
-            Fate::dropped(DropCode::from_number(code)?, std::str::from_utf8(rest).ok()?.to_owned())
-        }
-    };
-    Some(KeptFate { hash: B256::from(*hash), at: u64::from_le_bytes(*at), fate })
+    let end = fate_from(rest)?;
+    Some(KeptFate { hash: B256::from(*hash), at: u64::from_le_bytes(*at), end })
 }
 
 /// What of a journal is still true.
@@ -205,73 +233,57 @@ pub(super) struct Surviving<'a> {
     pub(super) next_sequence: u64,
     /// What was last told of an open block.
     pub(super) promised: Option<Promise>,
+    /// The accepted bundles that did not end afterwards, in the order of acceptance.
+    pub(super) bundles: Vec<AcceptedBundle<'a>>,
+    /// How the others ended, in the order in which they did.
+    pub(super) bundle_ends: Vec<Kept<BundleEnd>>,
 }
 
 impl<'a> Surviving<'a> {
     /// Reads records, oldest first.
     pub(super) fn of(records: &'a [JournalRecord]) -> Self {
         let (mut next_sequence, mut promised) = (0, None);
-        let mut alive: Vec<Option<Accepted<'_>>> = Vec::with_capacity(records.len());
-        let mut newest: B256Map<usize> = B256Map::default();
-        let mut fates: Vec<Option<KeptFate>> = Vec::new();
-        let mut ended: B256Map<usize> = B256Map::default();
+        let mut transactions = Lives::with_capacity(records.len());
+        let mut bundles = Lives::with_capacity(0);
         for record in records {
-            if let Some(accepted) = Accepted::of(record) {
-                // The hash of the encoding is the transaction's hash for every type (EIP-2718).
-                let hash = keccak256(accepted.encoding);
-                if let Some(index) = ended.remove(&hash) {
-                    fates[index] = None;
-                }
-                // It stands here twice if its block left the chain by a reorg.
-                if let Entry::Vacant(entry) = newest.entry(hash) {
-                    entry.insert(alive.len());
-                    alive.push(Some(accepted));
-                }
-                continue;
-            }
-            match record.kind {
+            let payload = &*record.payload;
+            let is_understood = match record.kind {
                 SEQUENCE => {
-                    let next = <[u8; 8]>::try_from(&*record.payload).map(u64::from_le_bytes);
+                    let next = <[u8; 8]>::try_from(payload).map(u64::from_le_bytes);
                     next_sequence = next_sequence.max(next.unwrap_or(0));
-                    continue;
+                    true
                 }
                 STEP => {
-                    promised = after_step(promised, &record.payload);
-                    continue;
+                    promised = after_step(promised, payload);
+                    true
                 }
                 RETRACTED => {
-                    promised = promised.filter(|promise| *promise.parent != *record.payload);
-                    continue;
+                    promised = promised.filter(|promise| *promise.parent != *payload);
+                    true
                 }
-                _ => {}
-            }
-            let gone = match record.kind {
-                DROPPED => B256::try_from(&*record.payload).ok(),
-                FATE => decode_fate(&record.payload).map(|kept| {
-                    let hash = kept.hash;
-                    if let Some(before) = ended.insert(hash, fates.len()) {
-                        fates[before] = None;
-                    }
-                    fates.push(Some(kept));
-                    hash
-                }),
-                _ => None,
+                BUNDLE => decode_bundle(payload)
+                    .map(|bundle| {
+                        // Sent again, it may have other bounds.
+                        bundles.leave(bundle.hash);
+                        bundles.begin(bundle.hash, bundle);
+                    })
+                    .is_some(),
+                BUNDLE_END => decode_bundle_end(payload).map(|kept| bundles.end(kept)).is_some(),
+                FATE => decode_fate(payload).map(|kept| transactions.end(kept)).is_some(),
+                DROPPED => B256::try_from(payload).map(|hash| transactions.leave(hash)).is_ok(),
+                // It stands here twice if its block left the chain by a reorg. The hash of the encoding is the transaction's
+                // for every type (EIP-2718).
+                _ => Accepted::of(record)
+                    .map(|one| transactions.begin(keccak256(one.encoding), one))
+                    .is_some(),
             };
-            match gone {
-                Some(hash) => {
-                    if let Some(index) = newest.remove(&hash) {
-                        alive[index] = None;
-                    }
-                }
-                None => tracing::warn!(record.kind, "journal record is not understood and ignored"),
+            if !is_understood {
+                tracing::warn!(record.kind, "journal record is not understood and ignored");
             }
         }
-        Self {
-            accepted: alive.into_iter().flatten().collect(),
-            fates: fates.into_iter().flatten().collect(),
-            next_sequence,
-            promised,
-        }
+        let (accepted, fates) = transactions.into_parts();
+        let (bundles, bundle_ends) = bundles.into_parts();
+        Self { accepted, fates, next_sequence, promised, bundles, bundle_ends }
     }
 }
 
@@ -287,7 +299,7 @@ mod tests {
     }
 
     fn kept(payload: &[u8], fate: Fate) -> KeptFate {
-        KeptFate { hash: keccak256(payload), at: 7, fate }
+        KeptFate { hash: keccak256(payload), at: 7, end: fate }
     }
 
     fn dropped(payload: &[u8]) -> JournalRecord {
@@ -414,13 +426,13 @@ mod tests {
                 Some(code) => Fate::dropped(code, reason),
                 None => Fate::Replaced { by: B256::from(bytes) },
             };
-            let kept = KeptFate { hash: B256::from(bytes), at, fate };
+            let kept = KeptFate { hash: B256::from(bytes), at, end: fate };
             let records = [self::fate(&kept)];
             prop_assert_eq!(Surviving::of(&records).fates, [kept]);
         }
 
         #[test]
-        fn arbitrary_records_never_panic(kind in 0u8..9, payload in prop::collection::vec(any::<u8>(), 0..90)) {
+        fn arbitrary_records_never_panic(kind in 0u8..12, payload in prop::collection::vec(any::<u8>(), 0..90)) {
             let records = [JournalRecord { kind, payload }];
             prop_assert!(Surviving::of(&records).accepted.len() < 2);
         }

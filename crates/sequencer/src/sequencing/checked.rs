@@ -25,7 +25,7 @@ pub(super) enum Removal {
     Quarantined,
     /// It cannot stand in the block without what was quarantined.
     Rejected(TransactionRejected),
-    /// The block passed without any transaction only.
+    /// The block passed without any transaction only, or without the bundle that it belongs to.
     Emptied,
 }
 
@@ -35,6 +35,17 @@ pub(super) struct Removed {
     pub(super) tx: Arc<Transaction>,
     pub(super) sender: Address,
     pub(super) why: Removal,
+}
+
+impl Removed {
+    fn new(attempt: &Attempt, why: Removal) -> Self {
+        Self { tx: Arc::clone(&attempt.tx), sender: attempt.sender, why }
+    }
+}
+
+/// Whether two attempts belong together: whatever is of no bundle stands alone.
+fn is_of_one_bundle(left: &Attempt, right: &Attempt) -> bool {
+    left.bundle.is_some() && left.bundle == right.bundle
 }
 
 /// A sealed block with its witness.
@@ -182,7 +193,7 @@ impl<C: Clock> SequencingDriver<C> {
         Ok(witness.is_none_or(|witness| verify(witness).is_err()))
     }
 
-    /// A block of what was included, without the offender and what cannot stand without it.
+    /// A block of what was included, without the offender, the rest of its bundle, and what cannot stand without it.
     fn build_without(
         &self,
         view: &ChainView,
@@ -191,21 +202,31 @@ impl<C: Clock> SequencingDriver<C> {
         removed: &mut Vec<Removed>,
     ) -> Result<BlockBuilder, SequencingError> {
         let number = view.head().reference().number + 1;
+        let failed = |source| SequencingError::Build { number, source };
         let mut builder = self.open(view, recipe.attributes)?;
-        for (index, attempt) in recipe.attempts.into_iter().enumerate() {
-            let Attempt { tx, sender, conditions, is_included } = attempt;
-            if offender == Some(index) {
-                removed.push(Removed { tx, sender, why: Removal::Quarantined });
-                continue;
-            }
-            if !is_included {
-                // It went back to the pool when it was tried.
-                continue;
-            }
-            let outcome = builder.append_if(Arc::clone(&tx), sender, conditions);
-            let outcome = outcome.map_err(|source| SequencingError::Build { number, source })?;
-            if let Err(reason) = outcome {
-                removed.push(Removed { tx, sender, why: Removal::Rejected(reason) });
+        let mut numbered = recipe.attempts.iter().enumerate();
+        for group in recipe.attempts.chunk_by(is_of_one_bundle) {
+            let group: Vec<_> = numbered.by_ref().take(group.len()).collect();
+            let has_offender = group.iter().any(|(index, _)| offender == Some(*index));
+            let why = |index| match offender == Some(index) {
+                true => Removal::Quarantined,
+                false => Removal::Emptied,
+            };
+            let (index, first) = group[0];
+            if let Some(bundle) = &first.bundle {
+                if has_offender || builder.try_bundle(bundle).map_err(failed)?.is_err() {
+                    let all = group.into_iter();
+                    removed.extend(all.map(|(index, attempt)| Removed::new(attempt, why(index))));
+                }
+            } else if has_offender {
+                removed.push(Removed::new(first, why(index)));
+            } else if first.is_included {
+                // The others went back to the pool when they were tried.
+                let (tx, conditions) = (Arc::clone(&first.tx), first.conditions.clone());
+                let outcome = builder.append_if(tx, first.sender, conditions).map_err(failed)?;
+                if let Err(reason) = outcome {
+                    removed.push(Removed::new(first, Removal::Rejected(reason)));
+                }
             }
         }
         Ok(builder)
@@ -219,11 +240,7 @@ impl<C: Clock> SequencingDriver<C> {
         removed: &mut Vec<Removed>,
     ) -> Result<BlockBuilder, SequencingError> {
         let included = recipe.attempts.into_iter().filter(|attempt| attempt.is_included);
-        removed.extend(included.map(|attempt| Removed {
-            tx: attempt.tx,
-            sender: attempt.sender,
-            why: Removal::Emptied,
-        }));
+        removed.extend(included.map(|attempt| Removed::new(&attempt, Removal::Emptied)));
         self.open(view, recipe.attributes)
     }
 

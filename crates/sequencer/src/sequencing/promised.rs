@@ -2,9 +2,11 @@
 
 use super::{SequencingDriver, SequencingError};
 use crate::{ingress::Promise, metrics};
+use alloy_primitives::B256;
 use std::sync::Arc;
 use weir_builder::BlockBuilder;
 use weir_runtime::Clock;
+use weir_txpool::PoolTransaction;
 
 impl<C: Clock> SequencingDriver<C> {
     /// Appends what was promised, in the order in which it was. The state, the attributes and the transactions are those of
@@ -20,8 +22,7 @@ impl<C: Clock> SequencingDriver<C> {
         let number = builder.open().header().number;
         let failed = |source| SequencingError::Build { number, source };
         let promised = promise.transactions.len();
-        let transactions = self.pool.lock().take_named(&promise.transactions);
-        for transaction in transactions {
+        for transaction in self.promised_transactions(promise) {
             let outcome = builder.append(Arc::clone(&transaction.tx), transaction.sender);
             if let Err(reason) = outcome.map_err(failed)? {
                 tracing::error!(hash = %transaction.hash, %reason, "promised transaction is refused");
@@ -40,5 +41,16 @@ impl<C: Clock> SequencingDriver<C> {
             tracing::info!(number, kept, "open block goes on as it was told before the restart");
         }
         Ok(missing.is_none())
+    }
+
+    /// What was promised, from the pool and from bundles, up to the first transaction that neither holds.
+    fn promised_transactions(&self, promise: &Promise) -> Vec<Arc<PoolTransaction>> {
+        let bundled = self.ingress.bundles().transactions();
+        let mut pool = self.pool.lock();
+        let find = |hash: &B256| {
+            let pooled = pool.take_named(std::slice::from_ref(hash)).pop();
+            pooled.or_else(|| bundled.get(hash).cloned())
+        };
+        promise.transactions.iter().map_while(find).collect()
     }
 }

@@ -13,8 +13,9 @@ use crate::JournalError;
 use std::path::Path;
 
 const MAGIC: &[u8; 8] = b"WEIRJRNL";
-/// Version 1 had no records of accepted transactions with their sender; a program that knows it alone would pass over them.
-pub(super) const FORMAT_VERSION: u32 = 2;
+/// Version 1 had no records of accepted transactions with their sender, version 2 none of bundles; a program that knows no later
+/// one would pass over them.
+pub(super) const FORMAT_VERSION: u32 = 3;
 
 /// Where in the file its version stands.
 pub(super) const VERSION_OFFSET: u64 = 8;
@@ -125,7 +126,7 @@ mod tests {
     fn format_is_the_documented_one() {
         let mut out = header().to_vec();
         JournalRecord { kind: 7, payload: b"ab".to_vec() }.encode(&mut out);
-        let mut expected = b"WEIRJRNL\x02\0\0\0\x02\0\0\0\x07ab".to_vec();
+        let mut expected = b"WEIRJRNL\x03\0\0\0\x02\0\0\0\x07ab".to_vec();
         expected.extend_from_slice(&0xd0e6_8240_u32.to_le_bytes());
         assert_eq!(out, expected);
     }

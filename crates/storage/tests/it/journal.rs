@@ -188,14 +188,14 @@ fn foreign_and_newer_files_are_refused_untouched() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("journal.log");
     let mut newer = b"WEIRJRNL".to_vec();
-    newer.extend(3u32.to_le_bytes());
+    newer.extend(4u32.to_le_bytes());
     for contents in [&b"something else entirely"[..], b"x", &newer] {
         fs::write(&path, contents).unwrap();
         let error = Journal::open(dir.path(), JournalOptions::default()).unwrap_err();
         let is_typed = matches!(
             error,
             JournalError::NotAJournal { .. }
-                | JournalError::FormatTooNew { found: 3, supported: 2 }
+                | JournalError::FormatTooNew { found: 4, supported: 3 }
         );
         assert!(is_typed, "{error}");
         assert_eq!(fs::read(&path).unwrap(), contents);
@@ -204,23 +204,29 @@ fn foreign_and_newer_files_are_refused_untouched() {
 
 #[test]
 fn a_journal_of_the_version_before_is_read_and_taken_over() {
+    for version in [1, 2] {
+        take_over(version);
+    }
+}
+
+fn take_over(version: u8) {
     let dir = TempDir::new().unwrap();
     let (journal, _) = open(&dir);
     append(&journal, record(1, "old")).recv().unwrap().unwrap();
     drop(journal);
     let path = dir.path().join("journal.log");
     let mut file = fs::read(&path).unwrap();
-    file[8] = 1;
+    file[8] = version;
     fs::write(&path, file).unwrap();
     let (journal, records) = open(&dir);
     assert_eq!(records, [record(1, "old")]);
-    assert_eq!(fs::read(&path).unwrap()[8], 2, "before anything is appended");
+    assert_eq!(fs::read(&path).unwrap()[8], 3, "before anything is appended");
     append(&journal, record(8, "new")).recv().unwrap().unwrap();
     drop(journal);
     let (journal, records) = open(&dir);
     assert_eq!(records, [record(1, "old"), record(8, "new")]);
     journal.rotate(records).unwrap();
-    assert_eq!(fs::read(&path).unwrap()[8], 2);
+    assert_eq!(fs::read(&path).unwrap()[8], 3);
 }
 
 #[test]

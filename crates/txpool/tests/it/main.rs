@@ -4,6 +4,7 @@
 
 mod admission;
 mod bounds;
+mod bundles;
 mod delegated;
 mod in_flight;
 mod model;

@@ -2,6 +2,7 @@
 
 mod node;
 
+mod bundles;
 mod conditional;
 mod depths;
 mod faults;

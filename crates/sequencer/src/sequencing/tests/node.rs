@@ -14,14 +14,15 @@ use std::{
     },
     time::Duration,
 };
+use tempfile::TempDir;
 use weir_evm::{ChainSpec, execute_block};
 use weir_follower::{Fees, L1Transaction};
 use weir_keys::LocalKey;
 use weir_primitives::{Conditions, ExecutedBlock, StateProvider, TransactionStatus};
-use weir_rpc::{ChainBackend, ReorgOutcome, ReorgRequest, ReorgTransactions};
+use weir_rpc::{BundleRequest, ChainBackend, ReorgOutcome, ReorgRequest, ReorgTransactions};
 use weir_runtime::Clock;
 use weir_storage::{
-    BlockCommit, Journal, JournalRecord, MemoryStore, Snapshot, Store, hash_diff,
+    BlockCommit, Journal, JournalOptions, JournalRecord, MemoryStore, Snapshot, Store, hash_diff,
     state_root_from_leaves,
 };
 use weir_trie::StateTrie;
@@ -70,6 +71,34 @@ pub(super) fn spec() -> Arc<ChainSpec> {
 
 pub(super) fn memory() -> Arc<dyn Store> {
     Arc::new(MemoryStore::new(&genesis_state(&spec()).unwrap()).unwrap())
+}
+
+/// What outlives a process; a restart makes another on the same disk.
+pub(super) struct Disk {
+    folder: TempDir,
+    store: Arc<dyn Store>,
+}
+
+impl Disk {
+    pub(super) fn new() -> Self {
+        Self { folder: TempDir::new().unwrap(), store: memory() }
+    }
+
+    pub(super) fn start(&self) -> Node {
+        let journal = Journal::open(self.folder.path(), JournalOptions::default()).unwrap();
+        Node::open_with(self.store.clone(), HISTORY, Some(journal))
+    }
+
+    /// What stands in the journal, while no node runs.
+    pub(super) fn records(&self) -> Vec<JournalRecord> {
+        Journal::open(self.folder.path(), JournalOptions::default()).unwrap().1
+    }
+
+    /// Lets the journal hold these records alone, while no node runs.
+    pub(super) fn rewrite(&self, records: Vec<JournalRecord>) {
+        let (journal, _) = Journal::open(self.folder.path(), JournalOptions::default()).unwrap();
+        journal.rotate(records).unwrap();
+    }
 }
 
 impl Node {
@@ -250,13 +279,23 @@ impl Node {
         )
     }
 
+    /// Runs a future to its end; the test may be within a runtime.
+    pub(super) fn wait_for<T: Send>(&self, future: impl Future<Output = T> + Send) -> T {
+        let run =
+            || tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future);
+        std::thread::scope(|scope| scope.spawn(run).join().unwrap())
+    }
+
+    pub(super) fn try_bundle(&self, bundle: BundleRequest) -> Result<B256, IngressError> {
+        self.wait_for(self.ingress.submit_bundle(bundle))
+    }
+
     pub(super) fn address(&self, account: usize) -> Address {
         self.signers[account].address()
     }
 
     fn try_accept_if(&self, raw: Bytes, conditions: Conditions) -> Result<B256, IngressError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(self.ingress.submit_if(raw, conditions))
+        self.wait_for(self.ingress.submit_if(raw, conditions))
     }
 
     pub(super) fn now_ms(&self) -> u64 {
@@ -293,12 +332,7 @@ impl Node {
     }
 
     pub(super) fn try_accept(&self, raw: Bytes) -> Result<B256, IngressError> {
-        let submit = || {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            runtime.block_on(self.ingress.submit(raw, GapPolicy::Queue))
-        };
-        // A thread of its own: the test may be within a runtime.
-        std::thread::scope(|scope| scope.spawn(submit).join().unwrap())
+        self.wait_for(self.ingress.submit(raw, GapPolicy::Queue))
     }
 
     /// Opens a block as the loop does, and tells of one step of what the pool holds.
@@ -334,6 +368,7 @@ impl Node {
         let parent = sealed_header(view.head());
         let attributes = self.driver.attributes(&parent);
         let mut builder = self.driver.open(&view, attributes).unwrap();
+        self.driver.begin_bundles(&builder);
         self.driver.step(&mut builder, Duration::MAX).unwrap();
         self.driver.seal(builder, &view).unwrap();
         self.chain.view().head().clone()

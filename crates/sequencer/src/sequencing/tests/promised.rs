@@ -1,32 +1,16 @@
 //! What was told of an open block, over a restart.
 
-use super::node::{HISTORY, Node, memory};
-use crate::IngressError;
-use alloy_primitives::{Address, B256};
-use std::sync::Arc;
+use super::node::{Disk, Node};
+use crate::{GapPolicy, Ingress, IngressError};
+use alloy_primitives::{Address, B256, Bytes, keccak256, map::B256Set};
+use std::{sync::Arc, thread::JoinHandle};
 use tempfile::TempDir;
 use weir_primitives::{OpenUpdate, Receipt};
 use weir_rpc::ReorgTransactions;
-use weir_storage::{Journal, JournalOptions, Store};
+use weir_runtime::{Shutdown, ShutdownReason};
+use weir_storage::{Journal, JournalOptions, JournalRecord};
 
 const TO: Address = Address::repeat_byte(0x42);
-
-/// What one process knows; a restart makes another on the same disk.
-struct Disk {
-    folder: TempDir,
-    store: Arc<dyn Store>,
-}
-
-impl Disk {
-    fn new() -> Self {
-        Self { folder: TempDir::new().unwrap(), store: memory() }
-    }
-
-    fn start(&self) -> Node {
-        let journal = Journal::open(self.folder.path(), JournalOptions::default()).unwrap();
-        Node::open_with(self.store.clone(), HISTORY, Some(journal))
-    }
-}
 
 /// What a node told of its open block, and what it will answer for it.
 struct Told {
@@ -172,4 +156,123 @@ fn a_promise_that_cannot_be_kept_is_kept_as_far_as_it_goes() {
     assert_eq!(hashes.take(2).collect::<Vec<_>>(), told.hashes[..2]);
     node.seal_open(open);
     node.check();
+}
+
+/// Kinds of records, and where in those the interesting part begins; see `ingress/record.rs`.
+const STEP: u8 = 6;
+const STEP_HASHES_AT: usize = 96;
+const ACCEPTED: u8 = 8;
+const ACCEPTED_ENCODING_AT: usize = 24;
+
+/// Sends transactions from a thread of its own.
+fn send_all(ingress: Arc<Ingress>, raw: Vec<Bytes>) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for raw in raw {
+            runtime.block_on(ingress.submit(raw, GapPolicy::Queue)).unwrap();
+        }
+    })
+}
+
+/// The hashes that steps name. What they name stands before them.
+fn check_order(records: &[JournalRecord]) -> Vec<B256> {
+    let (mut accepted, mut named) = (B256Set::default(), Vec::new());
+    for record in records {
+        match record.kind {
+            ACCEPTED => {
+                // Without conditions.
+                accepted.insert(keccak256(&record.payload[ACCEPTED_ENCODING_AT..]));
+            }
+            STEP => {
+                let (hashes, _) = record.payload[STEP_HASHES_AT..].as_chunks::<32>();
+                named.extend(hashes.iter().map(|hash| B256::from(*hash)));
+                assert!(named.iter().all(|hash| accepted.contains(hash)), "a step comes too early");
+            }
+            _ => {}
+        }
+    }
+    named
+}
+
+#[test]
+fn no_step_stands_in_the_journal_before_what_it_names() {
+    const EACH: u64 = 200;
+    let disk = Disk::new();
+    let mut node = disk.start();
+    let raw = |account| (0..EACH).map(|nonce| node.raw_transfer(account, nonce, TO, 1)).collect();
+    let raw: [Vec<Bytes>; 3] = std::array::from_fn(raw);
+    let senders = raw.map(|raw| send_all(node.ingress.clone(), raw));
+    let mut open = node.open_step();
+    while open.builder.open().transactions().len() < 3 * EACH as usize {
+        node.add_step(&mut open);
+    }
+    senders.into_iter().for_each(|sender| sender.join().unwrap());
+    drop((open, node));
+    let named = check_order(&disk.records());
+    assert_eq!(named.len(), 3 * EACH as usize);
+}
+
+#[test]
+fn a_step_brings_along_what_the_journal_had_refused() {
+    let disk = Disk::new();
+    let mut node = disk.start();
+    let lost = node.store(0, 1, 7);
+    let kept = node.transfer(1, TO, 5);
+    node.ingress.lose_record(lost);
+    let open = node.open_step();
+    drop((open, node));
+    let records = disk.records();
+    let kinds: Vec<u8> = records.iter().map(|record| record.kind).collect();
+    assert_eq!(kinds, [ACCEPTED, ACCEPTED, ACCEPTED, STEP]);
+    // Without what was refused.
+    assert_eq!(check_order(&records[1..]), [lost, kept]);
+    disk.rewrite(records[1..].to_vec());
+    let mut node = disk.start();
+    seal_next(&mut node);
+    assert!(node.is_included(&lost) && node.is_included(&kept));
+    node.check();
+}
+
+#[test]
+fn what_comes_while_a_step_is_written_is_one_step() {
+    const LATER: u64 = 20;
+    let disk = Disk::new();
+    let node = disk.start();
+    let first = vec![node.raw_transfer(0, 0, TO, 1)];
+    let later = (0..LATER).map(|nonce| vec![node.raw_transfer(1, nonce, TO, 1)]);
+    let later: Vec<Vec<Bytes>> = later.collect();
+    let Node { driver, ingress, pool, chain, .. } = node;
+    let mut steps = chain.subscribe_open();
+    let shutdown = Shutdown::new();
+    let signal = shutdown.clone();
+    let driver = std::thread::spawn(move || driver.run(&signal));
+    let hold = ingress.hold_journal();
+    let wait_until = |is_so: &dyn Fn() -> bool| {
+        while !is_so() {
+            std::thread::yield_now();
+        }
+    };
+    // The journal is about to answer the one that is held.
+    wait_until(&|| ingress.journal_waiting() == 0);
+    let mut senders = vec![send_all(ingress.clone(), first)];
+    // The transaction, and the step with it.
+    wait_until(&|| ingress.journal_waiting() == 2);
+    for (index, raw) in (2..).zip(later) {
+        senders.push(send_all(ingress.clone(), raw));
+        wait_until(&|| {
+            let status = pool.lock().status();
+            status.pending + status.queued == index
+        });
+    }
+    assert_eq!(ingress.journal_waiting(), 2 + LATER, "no other step was made");
+    drop(hold);
+    senders.into_iter().for_each(|sender| sender.join().unwrap());
+    let mut lengths = Vec::new();
+    while lengths.iter().sum::<usize>() < 1 + LATER as usize {
+        let OpenUpdate::Appended(step) = &*steps.blocking_recv().unwrap() else { panic!() };
+        lengths.push(step.transactions.len());
+    }
+    assert_eq!(lengths, [1, LATER as usize]);
+    shutdown.trigger(ShutdownReason::Done);
+    driver.join().unwrap().unwrap();
 }
