@@ -54,7 +54,7 @@ impl Bundles {
         self.ends.insert(kept, now);
     }
 
-    /// Nothing of another open block is tried yet.
+    /// Nothing of the open block is tried yet, or it is dropped.
     pub(crate) fn begin_block(&mut self) {
         self.tried.clear();
     }

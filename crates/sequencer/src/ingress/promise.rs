@@ -119,6 +119,7 @@ impl Ingress {
 
     /// The open block is dropped: nothing of it holds after a restart either.
     pub(crate) fn retract_promise(&self) {
+        self.bundles().begin_block();
         let Some(promise) = self.promised.lock().take() else { return };
         let Some(journal) = &self.journal else { return };
         if let Err(error) = journal.append(record::retracted(promise.parent), Box::new(|_| {})) {

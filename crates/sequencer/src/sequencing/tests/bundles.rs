@@ -218,6 +218,20 @@ fn a_bundle_that_was_told_of_is_sealed_as_it_was_told() {
 }
 
 #[test]
+fn a_bundle_of_a_dropped_block_can_be_cancelled() {
+    let disk = Disk::new();
+    let mut node = disk.start();
+    let hash = node.try_bundle(named(vec![node.raw_transfer(0, 0, TO, 1)], "mine")).unwrap();
+    let open = node.open_step();
+    assert!(!cancel(&node, "mine"));
+    node.pool.lock().release_in_flight();
+    open.announcer.retract();
+    assert!(matches!(status(&node, &hash), Some(BundleStatus::Pending { .. })));
+    assert!(cancel(&node, "mine"));
+    assert!(hashes(&node.seal()).is_empty());
+}
+
+#[test]
 fn a_bundle_whose_end_was_lost_is_found_in_the_chain() {
     let disk = Disk::new();
     let mut node = disk.start();
