@@ -74,7 +74,7 @@ async fn acknowledged_bundles_survive_a_kill_and_their_ends_are_remembered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_bundle_earns_is_told_before_it_is_sent() {
-    let node = Node::start(&[]);
+    let node = Node::start(&["--ephemeral"]);
     let client = node.client();
     let raw = transfers(&client, 0..2);
     let coinbase = "0x00000000000000000000000000000000000000cb";
@@ -108,7 +108,7 @@ async fn what_a_bundle_earns_is_told_before_it_is_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_bundles_are_refused_with_words() {
-    let node = Node::start(&[]);
+    let node = Node::start(&["--ephemeral"]);
     let client = node.client();
     let raw = transfers(&client, 0..1);
     let over = client.head().await;
